@@ -1,0 +1,25 @@
+# Compiler settings that every target shares.
+
+find_program(CCACHE ccache)
+if(CCACHE)
+  # The precompiled header makes ccache compare more than the preprocessed text; these are its documented settings for it.
+  set(CMAKE_CXX_COMPILER_LAUNCHER ${CMAKE_COMMAND} -E env CCACHE_SLOPPINESS=pch_defines,time_macros ${CCACHE})
+endif()
+
+find_program(MOLD mold)
+if(MOLD)
+  add_link_options(-fuse-ld=mold)
+endif()
+
+# -fopenmp everywhere, because all rooms share one precompiled header and it must see the same flags.
+add_compile_options(-Wall -Wextra -Wno-missing-field-initializers -fpch-preprocess -fopenmp)
+
+# NCLOUD_SANITIZE: empty, "address,undefined" or "thread".
+set(NCLOUD_SANITIZE "" CACHE STRING "sanitizers to build with")
+if(NCLOUD_SANITIZE)
+  add_compile_options(-fsanitize=${NCLOUD_SANITIZE} -fno-omit-frame-pointer)
+  add_link_options(-fsanitize=${NCLOUD_SANITIZE})
+  if(NCLOUD_SANITIZE STREQUAL "thread")
+    add_compile_options(-Wno-tsan)  # Asio's fences, harmless
+  endif()
+endif()

@@ -1,0 +1,157 @@
+#include "base/files.h"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <atomic>
+#include <cerrno>
+#include <mutex>
+
+#include "base/error.h"
+#include "base/sha256.h"
+
+namespace base {
+namespace {
+
+std::atomic<bool> has_disk_fault{false};
+std::mutex disk_fault_mutex;
+DiskFault disk_fault;
+
+int injected_fault(std::string_view operation, const std::filesystem::path& path) {
+  if (!has_disk_fault.load(std::memory_order_relaxed)) return 0;
+  const std::lock_guard lock(disk_fault_mutex);
+  return disk_fault ? disk_fault(operation, path) : 0;
+}
+
+void sync_to_disk(int fd, const std::filesystem::path& path) {
+  const int fault = injected_fault("fsync", path);
+  if (fault != 0) throw system_error(fmt::format("cannot write '{}' to disk", path.string()), fault);
+  if (::fsync(fd) != 0) throw system_error(fmt::format("cannot write '{}' to disk", path.string()), errno);
+}
+
+void sync_folder(const std::filesystem::path& folder) {
+  const Fd fd(::open(folder.empty() ? "." : folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  if (!fd) throw system_error(fmt::format("cannot open folder '{}'", folder.string()), errno);
+  sync_to_disk(fd.get(), folder);
+}
+
+}  // namespace
+
+void set_disk_fault(DiskFault fault) {
+  const std::lock_guard lock(disk_fault_mutex);
+  disk_fault = std::move(fault);
+  has_disk_fault = static_cast<bool>(disk_fault);
+}
+
+void Fd::reset() {
+  if (value_ >= 0) ::close(value_);
+  value_ = -1;
+}
+
+Fd open_for_reading(const std::filesystem::path& path) {
+  Fd file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  if (!file) throw system_error(fmt::format("cannot open '{}'", path.string()), errno);
+  return file;
+}
+
+std::size_t read_some(const Fd& file, std::span<char> buffer) {
+  for (;;) {
+    const ssize_t got = ::read(file.get(), buffer.data(), buffer.size());
+    if (got >= 0) return static_cast<std::size_t>(got);
+    if (errno != EINTR) throw system_error("cannot read", errno);
+  }
+}
+
+std::string read_file(const std::filesystem::path& path, std::size_t limit_bytes) {
+  const Fd file = open_for_reading(path);
+  struct stat status {};
+  if (::fstat(file.get(), &status) != 0) throw system_error(fmt::format("cannot read '{}'", path.string()), errno);
+  if (S_ISDIR(status.st_mode)) throw Error(Code::invalid_argument, fmt::format("'{}' is a folder, not a file", path.string()));
+  if (static_cast<std::size_t>(status.st_size) > limit_bytes)
+    throw Error(Code::too_large, fmt::format("'{}' has {} bytes; the limit is {}", path.string(), status.st_size, limit_bytes));
+  std::string bytes(static_cast<std::size_t>(status.st_size), '\0');
+  std::size_t filled = 0;
+  for (;;) {
+    if (filled == bytes.size()) bytes.resize(filled + 4096);  // also files that grow, or that have no size, as in /proc
+    const std::size_t got = read_some(file, {bytes.data() + filled, bytes.size() - filled});
+    if (got == 0) break;
+    filled += got;
+    if (filled > limit_bytes)
+      throw Error(Code::too_large, fmt::format("'{}' is over the limit of {} bytes", path.string(), limit_bytes));
+  }
+  bytes.resize(filled);
+  return bytes;
+}
+
+void write_all(const Fd& file, std::string_view bytes, std::string_view name_in_errors) {
+  const int fault = injected_fault("write", std::filesystem::path(name_in_errors));
+  if (fault != 0) throw system_error(fmt::format("cannot write '{}'", name_in_errors), fault);
+  while (!bytes.empty()) {
+    const ssize_t written = ::write(file.get(), bytes.data(), bytes.size());
+    if (written < 0) {
+      if (errno == EINTR) continue;
+      throw system_error(fmt::format("cannot write '{}'", name_in_errors), errno);
+    }
+    bytes.remove_prefix(static_cast<std::size_t>(written));
+  }
+}
+
+void commit_file(const std::filesystem::path& temporary, const std::filesystem::path& path) {
+  {
+    const Fd file = open_for_reading(temporary);
+    sync_to_disk(file.get(), temporary);
+  }
+  const int fault = injected_fault("rename", path);
+  if (fault != 0) throw system_error(fmt::format("cannot name '{}'", path.string()), fault);
+  if (::rename(temporary.c_str(), path.c_str()) != 0) throw system_error(fmt::format("cannot name '{}'", path.string()), errno);
+  sync_folder(path.parent_path());
+}
+
+void write_file_atomically(const std::filesystem::path& path, std::string_view bytes) {
+  const std::filesystem::path temporary = path.string() + ".tmp-" + hex(random_bytes(6));
+  try {
+    const Fd file(::open(temporary.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644));
+    if (!file) throw system_error(fmt::format("cannot create '{}'", temporary.string()), errno);
+    write_all(file, bytes, temporary.string());
+    commit_file(temporary, path);
+  } catch (...) {
+    ::unlink(temporary.c_str());
+    throw;
+  }
+}
+
+MappedFile::MappedFile(const std::filesystem::path& path) {
+  const Fd file = open_for_reading(path);
+  struct stat status {};
+  if (::fstat(file.get(), &status) != 0) throw system_error(fmt::format("cannot read '{}'", path.string()), errno);
+  size_ = static_cast<std::size_t>(status.st_size);
+  if (size_ == 0) return;
+  void* mapped = ::mmap(nullptr, size_, PROT_READ, MAP_PRIVATE, file.get(), 0);
+  if (mapped == MAP_FAILED) throw system_error(fmt::format("cannot map '{}'", path.string()), errno);
+  data_ = static_cast<const char*>(mapped);
+}
+
+MappedFile::~MappedFile() {
+  if (data_ != nullptr) ::munmap(const_cast<char*>(data_), size_);
+}
+
+MappedFile::MappedFile(MappedFile&& other) noexcept : data_(other.data_), size_(other.size_) {
+  other.data_ = nullptr;
+  other.size_ = 0;
+}
+
+TemporaryFolder::TemporaryFolder(std::string_view prefix) {
+  std::string name = (std::filesystem::temp_directory_path() / fmt::format("{}-XXXXXX", prefix)).string();
+  if (::mkdtemp(name.data()) == nullptr) throw system_error(fmt::format("cannot create folder '{}'", name), errno);
+  path_ = name;
+}
+
+TemporaryFolder::~TemporaryFolder() {
+  std::error_code ignored;
+  std::filesystem::remove_all(path_, ignored);
+}
+
+}  // namespace base
