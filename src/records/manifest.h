@@ -17,7 +17,11 @@ constexpr auto enumerators(ElementType) {
                     std::pair{ElementType::ASCII_FLOAT, "ASCII_FLOAT"}};
 }
 
-/// The list of records that a dataset is made of: a TSV file whose first line names the column types (docs/formats).
+/// A manifest has at most this many columns and a shard has, too.
+inline constexpr std::size_t kMaxColumns = 255;
+
+/// The list of records that a dataset is made of: a TSV file whose first line names the column types
+/// (docs/formats/manifest.md).
 struct Manifest {
   std::filesystem::path file;
   std::vector<ElementType> types;
@@ -33,9 +37,20 @@ struct Manifest {
 /// Reads a manifest. Errors: not_found for the file; invalid_argument naming file, line, what was expected and what came.
 Manifest read_manifest(const std::filesystem::path& file);
 
-/// The bytes an element stands for: the contents of a FILE (relative names start at `root`, or at the manifest's folder
-/// when root is empty), decoded BINARY, the text itself, or 4 little-endian bytes of an ASCII_INT or ASCII_FLOAT.
-/// Errors: name the manifest's line.
+/// A manifest from text already in memory; `file` names it in errors and is where relative names start.
+Manifest parse_manifest(std::string_view text, const std::filesystem::path& file);
+
+/// What errors call a record: its first FILE element, or "record 17" (from 1), and its line: "train/00017.png
+/// (train.tsv:18)".
+std::string record_name(const Manifest& manifest, std::int64_t record);
+
+/// Where a FILE element's bytes are: relative names start at `root`, or at the manifest's folder when root is empty.
+/// Errors: invalid_argument for an empty name.
+std::filesystem::path file_of_element(const Manifest& manifest, std::int64_t record, std::size_t column,
+                                      const std::filesystem::path& root);
+
+/// The bytes an element stands for: the contents of a FILE, decoded BINARY, the text itself, or 4 little-endian bytes of
+/// an ASCII_INT or ASCII_FLOAT. Errors: name the manifest's line; not_found for a FILE that is not there.
 std::string element_bytes(const Manifest& manifest, std::int64_t record, std::size_t column,
                           const std::filesystem::path& root);
 

@@ -11,10 +11,11 @@
 namespace records {
 
 /// A run of records in one block of bytes, in transit and on disk: element bytes plus the name each record had in its
-/// manifest, so that later errors can name it. Layout: docs/formats/shard.md.
+/// manifest, so that later errors can name it. The same records give the same bytes. Layout: docs/formats/shard.md.
 class ShardWriter {
  public:
   explicit ShardWriter(std::vector<ElementType> types);
+  /// Errors: invalid_argument when there is not one element per column.
   void add(std::string_view name, std::span<const std::string> elements);
   std::int64_t record_count() const;
   std::size_t size_bytes() const;  ///< of what finish() would give now

@@ -10,7 +10,8 @@
 
 namespace records {
 
-/// One record's bytes. The views hold as long as the Record and its source.
+/// One record's bytes. The views hold as long as the Record and its source; reading into the same Record again reuses
+/// its memory.
 struct Record {
   std::string name;                        ///< for errors: "train/00017.png (train.tsv:18)"
   std::vector<std::string_view> elements;  ///< one per column
@@ -23,14 +24,16 @@ class RecordSource {
   virtual ~RecordSource() = default;
   virtual std::int64_t record_count() const = 0;
   virtual const std::vector<ElementType>& types() const = 0;
+
+  /// Errors: as element_bytes().
   virtual void read(std::int64_t index, Record& record) const = 0;
 };
 
-/// Reads the manifest's files one by one.
+/// Reads the manifest's files one by one, each when its record is read.
 std::unique_ptr<RecordSource> open_manifest(Manifest manifest, std::filesystem::path root);
 
 /// Records of shards, in order, mapped into memory. Errors: data_loss for a damaged shard, invalid_argument when their
-/// column types differ.
+/// column types differ or there is no shard.
 std::unique_ptr<RecordSource> open_shards(const std::vector<std::filesystem::path>& shards);
 
 }  // namespace records

@@ -1,0 +1,119 @@
+// From what a manifest says to the bytes it stands for.
+#include <fmt/format.h>
+
+#include <charconv>
+#include <cmath>
+#include <cstring>
+
+#include "base/error.h"
+#include "base/fields.h"
+#include "base/files.h"
+#include "base/log.h"
+#include "records/manifest.h"
+
+namespace records {
+namespace {
+
+using base::Code;
+using base::Error;
+
+std::string line_of(const Manifest& manifest, std::int64_t record) {
+  return fmt::format("{}:{}", manifest.file.filename().string(),
+                     manifest.line_numbers[static_cast<std::size_t>(record)]);
+}
+
+// RFC 4648 §4. Padding may be left out; anything else that is no canonical base64 is refused.
+std::string decode_base64(std::string_view text) {
+  static constexpr auto kValues = [] {
+    std::array<std::int8_t, 256> values{};
+    values.fill(-1);
+    constexpr std::string_view kAlphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    for (std::size_t i = 0; i < kAlphabet.size(); ++i)
+      values[static_cast<unsigned char>(kAlphabet[i])] = static_cast<std::int8_t>(i);
+    return values;
+  }();
+  std::string_view digits = text;
+  for (int i = 0; i < 2 && digits.ends_with('='); ++i) digits.remove_suffix(1);
+  if (digits.size() % 4 == 1 || (text.size() != digits.size() && (digits.size() % 4 == 0 || text.size() > (digits.size() + 3) / 4 * 4)))
+    throw Error(Code::invalid_argument, fmt::format("not base64: {} characters and {} of padding", digits.size(),
+                                                    text.size() - digits.size()));
+  std::string bytes;
+  bytes.reserve(digits.size() * 3 / 4);
+  std::uint32_t held = 0;
+  int held_bits = 0;
+  for (std::size_t i = 0; i < digits.size(); ++i) {
+    const int value = kValues[static_cast<unsigned char>(digits[i])];
+    if (value < 0)
+      throw Error(Code::invalid_argument, fmt::format("not base64: character {} is '{}'", i + 1,
+                                                      base::printable(digits.substr(i, 1))));
+    held = held << 6 | static_cast<std::uint32_t>(value);
+    held_bits += 6;
+    if (held_bits >= 8) {
+      held_bits -= 8;
+      bytes.push_back(static_cast<char>(held >> held_bits & 0xFF));
+    }
+  }
+  if ((held & ((1u << held_bits) - 1)) != 0) throw Error(Code::invalid_argument, "not base64: cut off in a byte");
+  return bytes;
+}
+
+template <class Number>
+std::string four_bytes(std::string_view text, std::string_view expected) {
+  Number number{};
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
+  bool good = error == std::errc{} && end == text.data() + text.size();
+  if constexpr (std::is_floating_point_v<Number>) good = good && std::isfinite(number);
+  if (!good)
+    throw Error(Code::invalid_argument, fmt::format("expected {}, got '{}'", expected, base::printable(text.substr(0, 80))));
+  std::uint32_t bits;
+  static_assert(sizeof number == sizeof bits);
+  std::memcpy(&bits, &number, sizeof bits);
+  std::string bytes(4, '\0');
+  for (int i = 0; i < 4; ++i) bytes[static_cast<std::size_t>(i)] = static_cast<char>(bits >> 8 * i & 0xFF);
+  return bytes;
+}
+
+std::string file_bytes(const Manifest& manifest, std::int64_t record, std::size_t column,
+                       const std::filesystem::path& root) {
+  const std::filesystem::path path = file_of_element(manifest, record, column, root);
+  try {
+    return base::read_file(path);
+  } catch (Error& error) {
+    const std::string_view element = manifest.element(record, column);
+    error.message = error.code == Code::not_found
+                        ? fmt::format("{}: no such file ({}); looked for '{}'", element, line_of(manifest, record), path.string())
+                        : fmt::format("{}: {} ({})", element, error.message, line_of(manifest, record));
+    throw;
+  }
+}
+
+}  // namespace
+
+std::filesystem::path file_of_element(const Manifest& manifest, std::int64_t record, std::size_t column,
+                                      const std::filesystem::path& root) {
+  const std::filesystem::path name(manifest.element(record, column));
+  if (name.empty())
+    throw Error(Code::invalid_argument, fmt::format("{}: column {} names no file", line_of(manifest, record), column + 1));
+  if (name.is_absolute()) return name;
+  return (root.empty() ? manifest.file.parent_path() : root) / name;
+}
+
+std::string element_bytes(const Manifest& manifest, std::int64_t record, std::size_t column,
+                          const std::filesystem::path& root) {
+  const ElementType type = manifest.types[column];
+  if (type == ElementType::FILE) return file_bytes(manifest, record, column, root);
+  const std::string_view text = manifest.element(record, column);
+  try {
+    switch (type) {
+      case ElementType::BINARY: return decode_base64(text);
+      case ElementType::ASCII_INT: return four_bytes<std::int32_t>(text, "a whole number from -2147483648 to 2147483647");
+      case ElementType::ASCII_FLOAT: return four_bytes<float>(text, "a number");
+      default: return std::string(text);
+    }
+  } catch (Error& error) {
+    error.message = fmt::format("{}: column {} ({}): {}", line_of(manifest, record), column + 1, base::word(type), error.message);
+    throw;
+  }
+}
+
+}  // namespace records
