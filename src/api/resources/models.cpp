@@ -1,0 +1,106 @@
+#include "api/resources/models.h"
+
+namespace api {
+
+using base::Code;
+
+const Operation<TrainModel, Model> train_model{
+    {.name = "train_model",
+     .method = Method::post,
+     .path = "/api/v2/models",
+     .permission = Permission::user,
+     .summary = "Submit a model file for training",
+     .command = "",
+     .errors = {Code::over_allotment, Code::conflict},
+     .example = R"({"filename": "conv.yaml", "yaml": "…", "datasets": [{"role": "train", "dataset": "fashion"}]})",
+     .creates = true}};
+
+const Operation<ListModels, Page<Model>> list_models{{.name = "list_models",
+                                                      .method = Method::get,
+                                                      .path = "/api/v2/models",
+                                                      .permission = Permission::user,
+                                                      .summary = "List models",
+                                                      .command = "model ls"}};
+
+const Operation<ModelRef, Model> get_model{{.name = "get_model",
+                                            .method = Method::get,
+                                            .path = "/api/v2/models/{model}",
+                                            .permission = Permission::user,
+                                            .summary = "Show a model",
+                                            .command = "model show"}};
+
+const Operation<RenameModel, Model> rename_model{{.name = "rename_model",
+                                                  .method = Method::patch,
+                                                  .path = "/api/v2/models/{model}",
+                                                  .permission = Permission::user,
+                                                  .summary = "Rename a model",
+                                                  .command = "model rename",
+                                                  .errors = {Code::precondition_failed},
+                                                  .example = R"({"name": "conv-2"})"}};
+
+const Operation<ModelRef, Deleted> delete_model{{.name = "delete_model",
+                                                 .method = Method::del,
+                                                 .path = "/api/v2/models/{model}",
+                                                 .permission = Permission::user,
+                                                 .summary = "Remove a model that is neither training nor deployed",
+                                                 .command = "model rm",
+                                                 .errors = {Code::conflict}}};
+
+const Operation<ModelRef, Model> stop_model{{.name = "stop_model",
+                                             .method = Method::post,
+                                             .path = "/api/v2/models/{model}/stop",
+                                             .permission = Permission::user,
+                                             .summary = "Stop a training; it keeps a checkpoint of the very step it stopped at",
+                                             .command = "model stop",
+                                             .errors = {Code::conflict}}};
+
+const Operation<ResumeModel, Model> resume_model{{.name = "resume_model",
+                                                  .method = Method::post,
+                                                  .path = "/api/v2/models/{model}/resume",
+                                                  .permission = Permission::user,
+                                                  .summary = "Go on with a stopped, failed or completed training from its last checkpoint",
+                                                  .command = "model resume",
+                                                  .errors = {Code::conflict, Code::over_allotment}}};
+
+const Operation<FollowModel, EventsOf<TrainingEvent>> follow_model{{.name = "follow_model",
+                                                                    .method = Method::get,
+                                                                    .path = "/api/v2/models/{model}/events",
+                                                                    .permission = Permission::user,
+                                                                    .summary = "Follow a training: states, steps, epochs, checkpoints and log lines",
+                                                                    .command = ""}};
+
+const Operation<ModelRef, Bytes> get_checkpoint{{.name = "get_checkpoint",
+                                                 .method = Method::get,
+                                                 .path = "/api/v2/models/{model}/checkpoint",
+                                                 .permission = Permission::user,
+                                                 .summary = "Download the last checkpoint (safetensors)",
+                                                 .command = "model export",
+                                                 .errors = {Code::conflict}}};
+
+const Operation<DeployModel, Model> deploy_model{{.name = "deploy_model",
+                                                  .method = Method::post,
+                                                  .path = "/api/v2/models/{model}/deploy",
+                                                  .permission = Permission::user,
+                                                  .summary = "Deploy a trained model, so that it answers predictions",
+                                                  .command = "model deploy",
+                                                  .errors = {Code::conflict, Code::over_allotment},
+                                                  .example = R"({"cpus": 1, "memory": "512MiB"})"}};
+
+const Operation<ModelRef, Model> undeploy_model{{.name = "undeploy_model",
+                                                 .method = Method::post,
+                                                 .path = "/api/v2/models/{model}/undeploy",
+                                                 .permission = Permission::user,
+                                                 .summary = "End a deployment and give its resources back",
+                                                 .command = "model undeploy",
+                                                 .errors = {Code::conflict}}};
+
+const Operation<Predict, Prediction, true> predict{{.name = "predict",
+                                                    .method = Method::post,
+                                                    .path = "/api/v2/models/{model}/predict",
+                                                    .permission = Permission::user,
+                                                    .summary = "Predict the class of one input: the body is the file, such as a PNG",
+                                                    .command = "",
+                                                    .errors = {Code::conflict, Code::too_large, Code::unavailable},
+                                                    .body_limit_bytes = std::size_t{32} << 20}};
+
+}  // namespace api

@@ -1,0 +1,233 @@
+#pragma once
+#include "api/operation.h"
+#include "api/resources/datasets.h"
+
+namespace api {
+
+enum class ModelState { received, queued, running, completed, error, stopped, deploying, deployed, undeploying, imported };
+constexpr auto enumerators(ModelState) {
+  return std::array{std::pair{ModelState::received, "received"},       std::pair{ModelState::queued, "queued"},
+                    std::pair{ModelState::running, "running"},         std::pair{ModelState::completed, "completed"},
+                    std::pair{ModelState::error, "error"},             std::pair{ModelState::stopped, "stopped"},
+                    std::pair{ModelState::deploying, "deploying"},     std::pair{ModelState::deployed, "deployed"},
+                    std::pair{ModelState::undeploying, "undeploying"}, std::pair{ModelState::imported, "imported"}};
+}
+
+struct DatasetUse {
+  std::string role = "train";
+  std::string dataset;
+  static constexpr auto fields() {
+    return std::tuple(base::field("role", &DatasetUse::role, "train or eval"),
+                      base::field("dataset", &DatasetUse::dataset, "id or name").required());
+  }
+};
+
+struct Model {
+  std::int64_t id = 0;
+  std::string name;
+  ModelState state = ModelState::received;
+  std::string reason;
+  std::int64_t epochs_completed = 0;
+  std::int64_t epochs = 0;
+  std::optional<double> train_cost;
+  std::optional<double> eval_cost;
+  base::json::object metrics;
+  int cpus = 1;
+  std::int64_t memory_bytes = 0;
+  std::vector<DatasetUse> datasets;
+  int restarts = 0;
+  std::optional<std::int64_t> queue_position;
+  std::optional<std::string> estimated_start;
+  std::optional<std::int64_t> checkpoint_bytes;
+  std::string checkpoint_sha256;
+  std::string created_at;
+  std::optional<std::string> started_at;
+  std::optional<std::string> ended_at;
+  std::string owner;
+  static constexpr auto fields() {
+    return std::tuple(base::field("id", &Model::id, "number"), base::field("name", &Model::name, "for people; need not be unique"),
+                      base::field("state", &Model::state, "where it is in its life"),
+                      base::field("reason", &Model::reason, "why it waits, stopped or failed; empty when there is nothing to say"),
+                      base::field("epochs_completed", &Model::epochs_completed, "whole passes over the data so far"),
+                      base::field("epochs", &Model::epochs, "passes asked for"),
+                      base::field("train_cost", &Model::train_cost, "mean cost of the last epoch"),
+                      base::field("eval_cost", &Model::eval_cost, "cost on the evaluation data after the last epoch"),
+                      base::field("metrics", &Model::metrics, "figures on the evaluation data after the last epoch, by name"),
+                      base::field("cpus", &Model::cpus, "CPUs its jobs hold"),
+                      base::field("memory_bytes", &Model::memory_bytes, "memory its jobs hold"),
+                      base::field("datasets", &Model::datasets, "what it is trained and evaluated on"),
+                      base::field("restarts", &Model::restarts, "automatic restarts after crashes"),
+                      base::field("queue_position", &Model::queue_position, "1 is next; while queued"),
+                      base::field("estimated_start", &Model::estimated_start, "RFC 3339, UTC; while queued and known"),
+                      base::field("checkpoint_bytes", &Model::checkpoint_bytes, "size of its last checkpoint"),
+                      base::field("checkpoint_sha256", &Model::checkpoint_sha256, "of its last checkpoint; empty before the first"),
+                      base::field("created_at", &Model::created_at, "RFC 3339, UTC"),
+                      base::field("started_at", &Model::started_at, "first start of training"),
+                      base::field("ended_at", &Model::ended_at, "end of training"),
+                      base::field("owner", &Model::owner, "the user who submitted it"));
+  }
+};
+
+struct ModelRef {
+  std::int64_t model = 0;
+  static constexpr auto fields() {
+    return std::tuple(base::field("model", &ModelRef::model, "its number").required().positional());
+  }
+};
+
+struct TrainModel {
+  std::string filename;
+  std::string yaml;
+  std::string name;
+  std::vector<DatasetUse> datasets;
+  std::optional<std::int64_t> epochs;
+  std::optional<std::int64_t> batch_size;
+  std::optional<std::uint64_t> seed;
+  int cpus = 0;
+  std::string memory = "1GiB";
+  static constexpr auto fields() {
+    return std::tuple(base::field("filename", &TrainModel::filename, "name of the model file, for messages").required(),
+                      base::field("yaml", &TrainModel::yaml, "text of the model file").required(),
+                      base::field("name", &TrainModel::name, "for people; the file's name when left out"),
+                      base::field("datasets", &TrainModel::datasets, "what to train (and evaluate) on").required(),
+                      base::field("epochs", &TrainModel::epochs, "instead of the file's").range(1, 1000000),
+                      base::field("batch_size", &TrainModel::batch_size, "instead of the file's").range(1, 1000000),
+                      base::field("seed", &TrainModel::seed, "of all random numbers; the file's, or 0"),
+                      base::field("cpus", &TrainModel::cpus, "CPUs to hold; 0: all that the tenant has").range(0, 4096),
+                      base::field("memory", &TrainModel::memory, "memory to hold, such as 2GiB"));
+  }
+};
+
+struct ResumeModel {
+  std::int64_t model = 0;
+  std::optional<std::int64_t> epochs;
+  static constexpr auto fields() {
+    return std::tuple(base::field("model", &ResumeModel::model, "its number").required().positional(),
+                      base::field("epochs", &ResumeModel::epochs, "epochs in all; as before when left out").range(1, 1000000).flag('e'));
+  }
+};
+
+struct RenameModel {
+  std::int64_t model = 0;
+  std::string name;
+  static constexpr auto fields() {
+    return std::tuple(base::field("model", &RenameModel::model, "its number").required().positional(),
+                      base::field("name", &RenameModel::name, "the new name").required().positional());
+  }
+};
+
+struct ListModels {
+  std::vector<ModelState> state;
+  int page_size = 100;
+  std::string page_token;
+  static constexpr auto fields() {
+    return std::tuple(base::field("state", &ListModels::state, "only these; may be given more than once").flag('s'),
+                      base::field("page_size", &ListModels::page_size, "entries at most in one answer").range(1, 1000).flag('n'),
+                      base::field("page_token", &ListModels::page_token, "next_page_token of the answer before"));
+  }
+};
+
+/// One thing that happened in a training, in the order it happened. Which members are there depends on `kind`.
+enum class TrainingEventKind { state, step, epoch, checkpoint, restart, log };
+constexpr auto enumerators(TrainingEventKind) {
+  return std::array{std::pair{TrainingEventKind::state, "state"}, std::pair{TrainingEventKind::step, "step"},
+                    std::pair{TrainingEventKind::epoch, "epoch"}, std::pair{TrainingEventKind::checkpoint, "checkpoint"},
+                    std::pair{TrainingEventKind::restart, "restart"}, std::pair{TrainingEventKind::log, "log"}};
+}
+
+struct TrainingEvent {
+  TrainingEventKind kind = TrainingEventKind::log;
+  std::string at;
+  std::optional<std::int64_t> epoch;
+  std::optional<std::int64_t> epochs;
+  std::optional<std::int64_t> batch;
+  std::optional<std::int64_t> batches;
+  std::optional<double> cost;
+  std::optional<double> eval_cost;
+  std::optional<double> images_per_s;
+  std::optional<double> seconds;
+  std::optional<double> eta_s;
+  std::optional<base::json::object> metrics;
+  std::optional<ModelState> state;
+  std::optional<std::string> text;
+  static constexpr auto fields() {
+    return std::tuple(base::field("kind", &TrainingEvent::kind, "what happened"), base::field("at", &TrainingEvent::at, "RFC 3339, UTC"),
+                      base::field("epoch", &TrainingEvent::epoch, "from 0"), base::field("epochs", &TrainingEvent::epochs, "asked for"),
+                      base::field("batch", &TrainingEvent::batch, "batches done in this epoch"),
+                      base::field("batches", &TrainingEvent::batches, "in an epoch"),
+                      base::field("cost", &TrainingEvent::cost, "step: mean of the last 10 batches; epoch: of the epoch"),
+                      base::field("eval_cost", &TrainingEvent::eval_cost, "on the evaluation data"),
+                      base::field("images_per_s", &TrainingEvent::images_per_s, "records trained per second"),
+                      base::field("seconds", &TrainingEvent::seconds, "of training in this epoch"),
+                      base::field("eta_s", &TrainingEvent::eta_s, "estimated seconds to the end"),
+                      base::field("metrics", &TrainingEvent::metrics, "figures on the evaluation data, by name"),
+                      base::field("state", &TrainingEvent::state, "the new state"),
+                      base::field("text", &TrainingEvent::text, "log line, or why"));
+  }
+};
+
+/// A stream of what happened since `after` (an event's id; 0 for all), then of what happens, to the end of the training.
+/// `follow=false` ends it at what is there now. The Last-Event-ID header stands for `after`.
+struct FollowModel {
+  std::int64_t model = 0;
+  std::int64_t after = 0;
+  bool follow = true;
+  static constexpr auto fields() {
+    return std::tuple(base::field("model", &FollowModel::model, "its number").required().positional(),
+                      base::field("after", &FollowModel::after, "id of the last event already seen; 0 for none").at_least(0),
+                      base::field("follow", &FollowModel::follow, "wait for more until the training ends"));
+  }
+};
+
+struct DeployModel {
+  std::int64_t model = 0;
+  int cpus = 1;
+  std::string memory = "512MiB";
+  static constexpr auto fields() {
+    return std::tuple(base::field("model", &DeployModel::model, "its number").required().positional(),
+                      base::field("cpus", &DeployModel::cpus, "CPUs to hold").range(1, 4096).flag('c'),
+                      base::field("memory", &DeployModel::memory, "memory to hold").flag('m'));
+  }
+};
+
+struct Predict {
+  std::int64_t model = 0;
+  int k = 5;
+  static constexpr auto fields() {
+    return std::tuple(base::field("model", &Predict::model, "its number").required().positional(),
+                      base::field("k", &Predict::k, "how many of the most probable classes to return").range(1, 1000000).flag('k'));
+  }
+};
+
+struct ClassProbability {
+  double probability = 0;
+  std::int64_t index = 0;
+  std::string label;
+  static constexpr auto fields() {
+    return std::tuple(base::field("probability", &ClassProbability::probability, "output of the last layer"),
+                      base::field("index", &ClassProbability::index, "of the class, from 0"),
+                      base::field("label", &ClassProbability::label, "name of the class; its index when it has none"));
+  }
+};
+
+struct Prediction {
+  std::vector<ClassProbability> predictions;
+  static constexpr auto fields() {
+    return std::tuple(base::field("predictions", &Prediction::predictions, "most probable first"));
+  }
+};
+
+extern const Operation<TrainModel, Model> train_model;
+extern const Operation<ListModels, Page<Model>> list_models;
+extern const Operation<ModelRef, Model> get_model;
+extern const Operation<RenameModel, Model> rename_model;
+extern const Operation<ModelRef, Deleted> delete_model;
+extern const Operation<ModelRef, Model> stop_model;
+extern const Operation<ResumeModel, Model> resume_model;
+extern const Operation<FollowModel, EventsOf<TrainingEvent>> follow_model;
+extern const Operation<ModelRef, Bytes> get_checkpoint;
+extern const Operation<DeployModel, Model> deploy_model;
+extern const Operation<ModelRef, Model> undeploy_model;
+extern const Operation<Predict, Prediction, true> predict;
+
+}  // namespace api

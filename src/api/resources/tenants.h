@@ -1,0 +1,73 @@
+#pragma once
+#include "api/operation.h"
+
+namespace api {
+
+/// A group of users that shares compute, datasets and models, and sees nothing of other tenants.
+struct Tenant {
+  std::int64_t id = 0;
+  std::string name;
+  std::string created_at;
+  double cpus = 0;
+  std::int64_t memory_bytes = 0;
+  static constexpr auto fields() {
+    return std::tuple(base::field("id", &Tenant::id, "number"), base::field("name", &Tenant::name, "unique name"),
+                      base::field("cpus", &Tenant::cpus, "CPUs allotted"),
+                      base::field("memory_bytes", &Tenant::memory_bytes, "memory allotted"),
+                      base::field("created_at", &Tenant::created_at, "RFC 3339, UTC"));
+  }
+};
+
+struct TenantRef {
+  std::string tenant;
+  static constexpr auto fields() {
+    return std::tuple(base::field("tenant", &TenantRef::tenant, "id or name").required().positional());
+  }
+};
+
+struct CreateTenant {
+  std::string name;
+  static constexpr auto fields() {
+    return std::tuple(base::field("name", &CreateTenant::name, "letters, digits, '-', '_' and '.'; at most 64").required().positional().such_as("vision"));
+  }
+};
+
+/// What is taken out of the machine for one tenant alone.
+struct Allotment {
+  std::string tenant;
+  int cpus = 0;
+  std::string memory = "0";
+  static constexpr auto fields() {
+    return std::tuple(base::field("tenant", &Allotment::tenant, "id or name").required().positional(),
+                      base::field("cpus", &Allotment::cpus, "CPUs").required().range(0, 4096).flag('c'),
+                      base::field("memory", &Allotment::memory, "memory, such as 4GiB").required().flag('m').such_as("4GiB"));
+  }
+};
+
+/// Compute of one tenant: what it may use and what is in use now.
+struct Resources {
+  std::string tenant;
+  int cpus = 0;
+  int cpus_used = 0;
+  std::int64_t memory_bytes = 0;
+  std::int64_t memory_used_bytes = 0;
+  std::int64_t jobs_running = 0;
+  std::int64_t jobs_queued = 0;
+  static constexpr auto fields() {
+    return std::tuple(base::field("tenant", &Resources::tenant, "name"), base::field("cpus", &Resources::cpus, "allotted"),
+                      base::field("cpus_used", &Resources::cpus_used, "in use now"),
+                      base::field("memory_bytes", &Resources::memory_bytes, "allotted"),
+                      base::field("memory_used_bytes", &Resources::memory_used_bytes, "in use now"),
+                      base::field("jobs_running", &Resources::jobs_running, "jobs and deployments that hold resources"),
+                      base::field("jobs_queued", &Resources::jobs_queued, "jobs that wait"));
+  }
+};
+
+extern const Operation<CreateTenant, Tenant> create_tenant;
+extern const Operation<PageRequest, Page<Tenant>> list_tenants;
+extern const Operation<TenantRef, Tenant> get_tenant;
+extern const Operation<TenantRef, Nothing> delete_tenant;
+extern const Operation<Allotment, Tenant> allot_resources;
+extern const Operation<PageRequest, Page<Resources>> list_resources;
+
+}  // namespace api

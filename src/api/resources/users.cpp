@@ -1,0 +1,69 @@
+#include "api/resources/users.h"
+
+namespace api {
+
+using base::Code;
+
+const Operation<CreateUser, User> create_user{{.name = "create_user",
+                                               .method = Method::post,
+                                               .path = "/api/v2/users",
+                                               .permission = Permission::admin,
+                                               .summary = "Add a user",
+                                               .command = "user add",
+                                               .errors = {Code::conflict},
+                                               .example = R"({"name": "ada", "tenants": ["vision"]})",
+                                               .creates = true}};
+
+const Operation<PageRequest, Page<User>> list_users{{.name = "list_users",
+                                                     .method = Method::get,
+                                                     .path = "/api/v2/users",
+                                                     .permission = Permission::admin,
+                                                     .summary = "List users",
+                                                     .command = "user ls"}};
+
+const Operation<UserRef, User> get_user{{.name = "get_user",
+                                         .method = Method::get,
+                                         .path = "/api/v2/users/{user}",
+                                         .permission = Permission::admin,
+                                         .summary = "Show a user",
+                                         .command = "user show"}};
+
+const Operation<UserRef, Nothing> delete_user{{.name = "delete_user",
+                                               .method = Method::del,
+                                               .path = "/api/v2/users/{user}",
+                                               .permission = Permission::admin,
+                                               .summary = "Remove a user and revoke all of the user's tokens",
+                                               .command = "user rm",
+                                               .errors = {Code::conflict}}};
+
+const Operation<CreateToken, Token> create_token{{.name = "create_token",
+                                                  .method = Method::post,
+                                                  .path = "/api/v2/tokens",
+                                                  .permission = Permission::user,
+                                                  .summary = "Make a token for yourself (administrators: for anybody); it is shown once",
+                                                  .command = "token add",
+                                                  .example = R"({"user": "ada", "tenant": "vision"})",
+                                                  .creates = true}};
+
+const Operation<PageRequest, Page<Token>> list_tokens{{.name = "list_tokens",
+                                                       .method = Method::get,
+                                                       .path = "/api/v2/tokens",
+                                                       .permission = Permission::user,
+                                                       .summary = "List your tokens (administrators: all), without their secrets",
+                                                       .command = "token ls"}};
+
+const Operation<TokenRef, Nothing> revoke_token{{.name = "revoke_token",
+                                                 .method = Method::del,
+                                                 .path = "/api/v2/tokens/{token}",
+                                                 .permission = Permission::user,
+                                                 .summary = "Revoke a token, effective at once",
+                                                 .command = "token revoke"}};
+
+const Operation<Nothing, Caller> get_caller{{.name = "get_caller",
+                                             .method = Method::get,
+                                             .path = "/api/v2/me",
+                                             .permission = Permission::user,
+                                             .summary = "Show who you are to the server",
+                                             .command = "whoami"}};
+
+}  // namespace api

@@ -1,0 +1,97 @@
+#pragma once
+#include "api/operation.h"
+
+namespace api {
+
+struct User {
+  std::int64_t id = 0;
+  std::string name;
+  bool admin = false;
+  std::vector<std::string> tenants;
+  std::string created_at;
+  static constexpr auto fields() {
+    return std::tuple(base::field("id", &User::id, "number"), base::field("name", &User::name, "unique name"),
+                      base::field("admin", &User::admin, "may manage tenants, users and resources"),
+                      base::field("tenants", &User::tenants, "names of the tenants the user belongs to"),
+                      base::field("created_at", &User::created_at, "RFC 3339, UTC"));
+  }
+};
+
+struct UserRef {
+  std::string user;
+  static constexpr auto fields() {
+    return std::tuple(base::field("user", &UserRef::user, "id or name").required().positional());
+  }
+};
+
+struct CreateUser {
+  std::string name;
+  std::vector<std::string> tenants;
+  bool admin = false;
+  static constexpr auto fields() {
+    return std::tuple(base::field("name", &CreateUser::name, "letters, digits, '-', '_', '.' and '@'; at most 64").required().positional().such_as("ada"),
+                      base::field("tenants", &CreateUser::tenants, "tenant (id or name); may be given more than once").required().flag('t'),
+                      base::field("admin", &CreateUser::admin, "let the user manage tenants, users and resources"));
+  }
+};
+
+/// A credential. The secret is shown once, at creation; the server keeps only its hash.
+struct Token {
+  std::int64_t id = 0;
+  std::string user;
+  std::string tenant;
+  std::string note;
+  std::string created_at;
+  std::optional<std::string> expires_at;
+  std::optional<std::string> token;
+  static constexpr auto fields() {
+    return std::tuple(base::field("id", &Token::id, "number"), base::field("user", &Token::user, "whose"),
+                      base::field("tenant", &Token::tenant, "the tenant that calls with it act in"),
+                      base::field("note", &Token::note, "what it is for"),
+                      base::field("created_at", &Token::created_at, "RFC 3339, UTC"),
+                      base::field("expires_at", &Token::expires_at, "RFC 3339, UTC; absent when it does not expire"),
+                      base::field("token", &Token::token, "the secret; only in the answer to its creation"));
+  }
+};
+
+struct CreateToken {
+  std::string user;
+  std::string tenant;
+  std::string note;
+  int expires_in_days = 0;
+  static constexpr auto fields() {
+    return std::tuple(base::field("user", &CreateToken::user, "id or name; yourself when left out").positional(),
+                      base::field("tenant", &CreateToken::tenant, "one of the user's tenants; the first when left out").flag('t'),
+                      base::field("note", &CreateToken::note, "what it is for"),
+                      base::field("expires_in_days", &CreateToken::expires_in_days, "0: it does not expire").range(0, 36500));
+  }
+};
+
+struct TokenRef {
+  std::int64_t token = 0;
+  static constexpr auto fields() {
+    return std::tuple(base::field("token", &TokenRef::token, "its number").required().positional());
+  }
+};
+
+/// The caller, as the server knows it.
+struct Caller {
+  std::string user;
+  std::string tenant;
+  bool admin = false;
+  static constexpr auto fields() {
+    return std::tuple(base::field("user", &Caller::user, "name"), base::field("tenant", &Caller::tenant, "name"),
+                      base::field("admin", &Caller::admin, "whether the token has the rights of an administrator"));
+  }
+};
+
+extern const Operation<CreateUser, User> create_user;
+extern const Operation<PageRequest, Page<User>> list_users;
+extern const Operation<UserRef, User> get_user;
+extern const Operation<UserRef, Nothing> delete_user;
+extern const Operation<CreateToken, Token> create_token;
+extern const Operation<PageRequest, Page<Token>> list_tokens;
+extern const Operation<TokenRef, Nothing> revoke_token;
+extern const Operation<Nothing, Caller> get_caller;
+
+}  // namespace api

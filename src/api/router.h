@@ -1,0 +1,105 @@
+#pragma once
+#include <functional>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <variant>
+#include <vector>
+
+#include "api/operation.h"
+
+namespace api {
+
+/// Who calls, as the daemon's authentication found out.
+struct Identity {
+  std::int64_t user_id = 0;
+  std::int64_t tenant_id = 0;
+  std::int64_t token_id = 0;
+  bool admin = false;
+  std::string user;
+  std::string tenant;
+};
+
+/// Everything about a call that is not in its request struct.
+struct Call {
+  Identity identity;
+  std::string request_id;
+  std::string if_match;         ///< of a PATCH; empty when not sent
+  std::string_view body;        ///< of operations that take bytes; holds during the call
+  std::string_view body_type;   ///< its Content-Type
+};
+
+/// A stream of events that a handler gives back. Threads: read() from one at a time; the wake function may be called from any.
+class EventFeed {
+ public:
+  struct Event {
+    std::int64_t id = 0;  ///< rises by the reader's rules; a client that reconnects gives the last one it saw
+    std::string data;     ///< one line of JSON
+  };
+
+  virtual ~EventFeed() = default;
+
+  /// Up to `limit` events after `after`; none when there is nothing new. Never waits.
+  virtual std::vector<Event> read(std::int64_t after, std::size_t limit) = 0;
+
+  /// No event will come after those that read() can give now.
+  virtual bool ended() = 0;
+
+  /// `wake` is to be called whenever read() or ended() may have changed; nullptr takes it back (and, once it returns, the
+  /// old one is never called again).
+  virtual void on_change(std::function<void()> wake) = 0;
+};
+
+/// What a handler answered, before it is put on a wire.
+struct Answer {
+  base::json::value json;
+  std::optional<Bytes> bytes;
+  std::unique_ptr<EventFeed> events;
+  std::int64_t events_after = 0;
+};
+
+/// Connects operations with what they do. The wire (api/http) and tests call it; handlers see values only.
+/// Threads: handle() before serving; call() from any number of threads.
+class Router {
+ public:
+  using Handler = std::function<Answer(const Call&, const base::json::value& request)>;
+
+  /// Handler: Response(const Call&, const Request&), or unique_ptr<EventFeed>(...) for streams of events.
+  template <class Op, class Function>
+  void handle(const Op& operation, Function function) {
+    handlers_[operation.name] = [function](const Call& call, const base::json::value& json) {
+      const auto request = base::decode<typename Op::Request>(json);
+      Answer answer;
+      if constexpr (std::is_same_v<typename Op::Response, Bytes>) {
+        answer.bytes = function(call, request);
+      } else if constexpr (requires { answer.events = function(call, request); }) {
+        answer.events = function(call, request);
+        if constexpr (requires { request.after; }) answer.events_after = request.after;
+      } else {
+        answer.json = base::encode<typename Op::Response>(function(call, request));
+      }
+      return answer;
+    };
+  }
+
+  /// Runs an operation's handler. Errors: whatever it throws; internal when nothing handles it.
+  Answer call(const OperationInfo& operation, const Call& call, const base::json::value& request) const;
+
+  /// Operations without a handler, by name: must be empty in a daemon.
+  std::vector<std::string_view> unhandled() const;
+
+ private:
+  std::map<std::string_view, Handler> handlers_;
+};
+
+/// The operation for a method and a path, and the values of its path's parameters; nullptr when there is none.
+/// `allowed` gets the methods that the path does have.
+const OperationInfo* match(Method method, std::string_view path, std::map<std::string, std::string>& parameters,
+                           std::vector<Method>& allowed);
+
+/// The request value from its three carriers. Text of query and path becomes what the request's schema says: numbers,
+/// booleans, lists of repeated names. Errors: invalid_argument.
+base::json::value join_request(const OperationInfo& operation, const std::map<std::string, std::string>& path,
+                               const std::vector<std::pair<std::string, std::string>>& query, const base::json::value& body);
+
+}  // namespace api
