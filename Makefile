@@ -1,0 +1,28 @@
+# The commands of README.md; everything they need is installed on first use.
+#   make demo                 the main job, end to end on real data
+#   make test                 all tests
+#   make bench [SUITE=train]  figures beside rivals (train infer loader api serving layers)
+
+BUILD ?= build/release
+JOBS ?= $(shell nproc)
+
+.PHONY: all demo test bench install clean
+
+all: install
+	@cmake --preset release -B $(BUILD) > /dev/null
+	@cmake --build $(BUILD) -j $(JOBS)
+
+install:
+	@tools/install
+
+demo: all
+	@examples/fashion_mnist/demo $(BUILD)/bin
+
+test: all
+	ctest --test-dir $(BUILD) --output-on-failure -j $(JOBS)
+
+bench: all
+	@bench/run $(BUILD)/bin $(SUITE)
+
+clean:
+	rm -rf build
