@@ -98,9 +98,4 @@ struct Event {
   }
 };
 
-/// Ids and lengths on a serving socket, little-endian.
-///   request: u32 length of what follows, u64 id, u32 k, the input's bytes
-///   answer:  u32 length of what follows, u64 id, JSON: {"predictions": [...]} or {"error": {"code", "message"}}
-inline constexpr std::size_t kFrameLimitBytes = std::size_t{64} << 20;
-
 }  // namespace job
