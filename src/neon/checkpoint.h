@@ -1,0 +1,61 @@
+#pragma once
+#include <cstdint>
+#include <filesystem>
+#include <string>
+#include <tuple>
+#include <vector>
+
+#include "neon/spec.h"
+#include "tensor/tensor.h"
+
+namespace neon {
+
+/// A parameter or an optimizer state, row-major in neon's own shape, never in a kernel's layout.
+struct NamedTensor {
+  std::string name;           ///< "fc1/weights"; optimizer states add their number: "fc1/weights/0"
+  tensor::Shape shape;
+  std::vector<float> values;  ///< element_count(shape) of them
+};
+
+/// Where in its training a model is: everything besides the tensors that the next step depends on.
+struct TrainingPosition {
+  std::int64_t epoch = 0;             ///< from 0; the epoch that the next step belongs to
+  std::int64_t batch = 0;             ///< from 0; the next batch of that epoch
+  std::int64_t step = 0;              ///< optimizer steps done so far
+  std::uint64_t seed = 0;             ///< of initial weights, dropout, order and augmentation
+  std::int32_t threads = 0;           ///< results are the same bits only with as many
+  double epoch_cost_sum = 0;          ///< of the epoch so far, for its mean
+  std::int64_t epoch_cost_count = 0;  ///< batches in that sum
+
+  static constexpr auto fields() {
+    using P = TrainingPosition;
+    return std::tuple(base::field("epoch", &P::epoch, "epoch of the next step, from 0").at_least(0),
+                      base::field("batch", &P::batch, "next batch of that epoch, from 0").at_least(0),
+                      base::field("step", &P::step, "optimizer steps done").at_least(0),
+                      base::field("seed", &P::seed, "seed of every random number of the training"),
+                      base::field("threads", &P::threads, "compute threads of the training").at_least(0),
+                      base::field("epoch_cost_sum", &P::epoch_cost_sum, "sum of the batch costs of this epoch so far"),
+                      base::field("epoch_cost_count", &P::epoch_cost_count, "batches in that sum").at_least(0));
+  }
+};
+
+/// A model with everything that is needed to go on training it or to predict with it. Format: docs/formats/checkpoint.md.
+struct Checkpoint {
+  ModelSpec spec;
+  tensor::Shape sample_shape;        ///< of one exemplar: (c, h, w) or (features)
+  base::json::object preprocessing;  ///< how exemplars were made; its meaning belongs to the loader
+  std::vector<std::string> labels;   ///< names of the classes, in index order; may be empty
+  TrainingPosition position;
+  std::vector<NamedTensor> parameters;
+  std::vector<NamedTensor> optimizer_states;
+  base::json::object provenance;     ///< what the caller wants to remember: data set, program version, time
+};
+
+/// Makes `path` hold the checkpoint, or leaves it as it was; durable on return. The same checkpoint gives the same bytes.
+/// Errors: invalid_argument for tensors whose names repeat or whose values do not fit their shape; those of base/files.h.
+void write_checkpoint(const Checkpoint& checkpoint, const std::filesystem::path& path);
+
+/// Errors: data_loss naming the file when its bytes are not those that write_checkpoint wrote; not_found.
+Checkpoint read_checkpoint(const std::filesystem::path& path);
+
+}  // namespace neon
