@@ -1,0 +1,150 @@
+#!/usr/bin/env python3
+"""kill -9 of the training process and of the daemon, at random points: no acknowledged write is lost, no state is untrue,
+and the weights end with the same bytes as those of a run that nobody disturbed.
+
+Usage: kill_test.py PROGRAMS_FOLDER [--rounds N] [--seed S]; prints "acknowledged writes lost: 0".
+"""
+import argparse
+import hashlib
+import http.client
+import os
+import random
+import signal
+import sys
+import threading
+import time
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+import harness
+
+
+def children_of(pid):
+    """All processes below `pid`."""
+    found = []
+    for folder in Path("/proc").iterdir():
+        if folder.name.isdigit():
+            try:
+                parent = int((folder / "stat").read_text().rsplit(")", 1)[1].split()[1])
+            except (OSError, IndexError):
+                continue
+            if parent == pid:
+                found += [int(folder.name), *children_of(int(folder.name))]
+    return found
+
+
+def training_processes(pid):
+    """The `neon` processes below the daemon."""
+    found = []
+    for child in children_of(pid):
+        try:
+            if Path(f"/proc/{child}/comm").read_text().strip() == "neon":
+                found.append(child)
+        except OSError:
+            pass
+    return found
+
+
+class Writer(threading.Thread):
+    """Makes tokens and renames a model all the time, and remembers which tokens were acknowledged."""
+
+    def __init__(self, cloud, chance):
+        super().__init__(daemon=True)
+        self.cloud, self.chance = cloud, chance
+        self.acknowledged = {}
+        self.model = None
+        self.ended = False
+
+    def run(self):
+        number = 0
+        while not self.ended:
+            number += 1
+            name = f"writer-{number}"
+            try:
+                token = self.cloud.post("/tokens", {"note": name})
+                self.acknowledged[token["id"]] = name
+                if self.model:
+                    self.cloud.rest("PATCH", f"/models/{self.model}", {"name": name})
+            except (OSError, ValueError, http.client.HTTPException, harness.Failure):
+                pass  # not acknowledged: it may or may not be there
+            time.sleep(self.chance.random() * 0.01)
+
+    def lost(self):
+        """What was acknowledged and is not there."""
+        there, token = {}, ""
+        while True:
+            page = self.cloud.get(f"/tokens?page_size=1000&page_token={token}")
+            there.update({item["id"]: item["note"] for item in page["items"]})
+            token = page["next_page_token"]
+            if not token:
+                break
+        return [number for number, note in self.acknowledged.items() if there.get(number) != note]
+
+
+def checkpoint_sum(cloud, model):
+    status, _, content = cloud.raw("GET", f"/models/{model}/checkpoint")
+    if status != 200:
+        raise harness.Failure(f"no checkpoint of model {model}: {status}")
+    return hashlib.sha256(content).hexdigest()
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("programs", type=Path)
+    parser.add_argument("--rounds", type=int, default=6)
+    parser.add_argument("--seed", type=int, default=int(time.time()))
+    options = parser.parse_args()
+    print(f"seed {options.seed}")
+    chance = random.Random(options.seed)
+
+    with harness.Cloud(options.programs.resolve()) as cloud:
+        folder = Path(cloud.scratch.name) / "bars"
+        manifest = harness.make_bars(folder)
+        model_file = harness.bars_model(folder, epochs=24, batch_size=8)
+        cloud.cli("dataset", "upload", manifest, "--name", "bars")
+        straight = cloud.train(model_file, {"train": "bars", "eval": "bars"}, seed=9, cpus=1)
+        expected_seconds = -time.monotonic()
+        cloud.wait(straight, "completed")
+        expected_seconds += time.monotonic()
+        expected = checkpoint_sum(cloud, straight)
+
+        writer = Writer(cloud, chance)
+        writer.start()
+        kills = {"job": 0, "daemon": 0}
+        for round_number in range(options.rounds):
+            model = cloud.train(model_file, {"train": "bars", "eval": "bars"}, seed=9, cpus=1)
+            writer.model = model
+            for _ in range(2):
+                time.sleep(chance.random() * expected_seconds * 0.7)
+                if chance.random() < 0.5:
+                    for pid in training_processes(cloud.process.pid)[:1]:
+                        os.kill(pid, signal.SIGKILL)
+                        kills["job"] += 1
+                else:
+                    children = children_of(cloud.process.pid)
+                    cloud.kill()
+                    kills["daemon"] += 1
+                    end = time.monotonic() + 5
+                    while any(Path(f"/proc/{pid}").exists() for pid in children):
+                        if time.monotonic() > end:
+                            raise harness.Failure("job processes outlive their daemon")
+                        time.sleep(0.01)
+                    cloud.start()
+                state = cloud.get(f"/models/{model}")["state"]
+                if state not in ("received", "queued", "running", "completed"):
+                    raise harness.Failure(f"round {round_number}: state {state} is untrue")
+            cloud.wait(model, "completed")
+            found = checkpoint_sum(cloud, model)
+            if found != expected:
+                raise harness.Failure(f"round {round_number}: weights differ from the undisturbed run's")
+            print(f"round {round_number}: same bytes after {kills}", flush=True)
+        writer.ended = True
+        writer.join()
+        lost = writer.lost()
+        print(f"acknowledged writes: {len(writer.acknowledged)}; kills: {kills}")
+        print(f"acknowledged writes lost: {len(lost)}")
+        return 1 if lost else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
