@@ -1,6 +1,8 @@
 #pragma once
 #include <functional>
+#include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <variant>
@@ -57,6 +59,13 @@ struct Answer {
   std::unique_ptr<EventFeed> events;
   std::int64_t events_after = 0;
 };
+
+/// The ETag of a single resource: a hash of its JSON.
+std::string etag_of(const base::json::value& resource);
+
+/// Errors: precondition_failed when the call has an If-Match that `current` (the resource as a GET would show it) does not
+/// fulfil. For handlers of PATCH.
+void check_if_match(const Call& call, const base::json::value& current);
 
 /// Connects operations with what they do. The wire (api/http) and tests call it; handlers see values only.
 /// Threads: handle() before serving; call() from any number of threads.

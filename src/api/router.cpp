@@ -1,0 +1,183 @@
+#include "api/router.h"
+
+#include <charconv>
+
+#include "base/sha256.h"
+
+namespace api {
+namespace {
+
+using base::Code;
+using base::Error;
+namespace json = base::json;
+
+std::vector<std::string_view> split_path(std::string_view path) {
+  std::vector<std::string_view> parts;
+  if (!path.empty() && path.front() == '/') path.remove_prefix(1);
+  while (true) {
+    const auto slash = path.find('/');
+    parts.push_back(path.substr(0, slash));
+    if (slash == std::string_view::npos) return parts;
+    path.remove_prefix(slash + 1);
+  }
+}
+
+bool is_parameter(std::string_view part) { return part.size() > 2 && part.front() == '{' && part.back() == '}'; }
+
+/// The name without its braces.
+std::string_view parameter_name(std::string_view part) { return part.substr(1, part.size() - 2); }
+
+/// Paths of the contract, split once.
+struct Route {
+  const OperationInfo* operation;
+  std::vector<std::string_view> parts;
+};
+
+const std::vector<Route>& routes() {
+  static const std::vector<Route> all = [] {
+    std::vector<Route> result;
+    for (const OperationInfo* operation : operations()) result.push_back({operation, split_path(operation->path)});
+    return result;
+  }();
+  return all;
+}
+
+bool fits(const Route& route, const std::vector<std::string_view>& parts) {
+  if (route.parts.size() != parts.size()) return false;
+  for (std::size_t i = 0; i < parts.size(); ++i) {
+    if (is_parameter(route.parts[i]) ? parts[i].empty() : parts[i] != route.parts[i]) return false;
+  }
+  return true;
+}
+
+template <class T>
+bool parse_whole(std::string_view text, T& number) {
+  const auto result = std::from_chars(text.data(), text.data() + text.size(), number);
+  return result.ec == std::errc() && result.ptr == text.data() + text.size() && !text.empty();
+}
+
+[[noreturn]] void fail_text(std::string_view name, std::string_view expected, std::string_view text) {
+  throw Error(Code::invalid_argument, fmt::format("{}: expected {}, got '{}'", name, expected, text), base::pointer_to("", name));
+}
+
+/// A value of a path or query as its schema says.
+json::value from_text(std::string_view name, const json::object& schema, std::string_view text) {
+  const json::value* type = schema.if_contains("type");
+  const std::string_view word = type != nullptr && type->is_string() ? std::string_view(type->get_string()) : "";
+  if (word == "integer") {
+    if (std::int64_t number; parse_whole(text, number)) return number;
+    if (std::uint64_t number; parse_whole(text, number)) return number;
+    fail_text(name, "a whole number", text);
+  }
+  if (word == "number") {
+    if (double number; parse_whole(text, number)) return number;
+    fail_text(name, "a number", text);
+  }
+  if (word == "boolean") {
+    if (text == "true" || text == "1" || text.empty()) return true;
+    if (text == "false" || text == "0") return false;
+    fail_text(name, "true or false", text);
+  }
+  if (word == "object") return base::parse_json(text, name);
+  return json::value(text);
+}
+
+const json::object* property(const json::object& schema, std::string_view name) {
+  const json::value* properties = schema.if_contains("properties");
+  if (properties == nullptr) return nullptr;
+  const json::value* found = properties->as_object().if_contains(name);
+  return found == nullptr ? nullptr : &found->as_object();
+}
+
+void add_query_value(json::object& request, const json::object& schema, std::string_view name, std::string_view text) {
+  const json::object* described = property(schema, name);
+  if (described == nullptr) {
+    std::vector<std::string_view> known;
+    if (const json::value* properties = schema.if_contains("properties"))
+      for (const auto& member : properties->as_object()) known.push_back(member.key());
+    throw Error(Code::invalid_argument, base::unknown_word("parameter", name, known), base::pointer_to("", name));
+  }
+  if (described->if_contains("items") != nullptr) {
+    json::value& list = request[name];
+    if (!list.is_array()) list = json::array();
+    list.as_array().push_back(from_text(name, described->at("items").as_object(), text));
+    return;
+  }
+  if (request.contains(name))
+    throw Error(Code::invalid_argument, fmt::format("parameter '{}' is given more than once", name), base::pointer_to("", name));
+  request[name] = from_text(name, *described, text);
+}
+
+/// Schemas are made once an operation; requests only read them.
+const json::object& request_schema_of(const OperationInfo& operation) {
+  static const std::map<const OperationInfo*, json::object> all = [] {
+    std::map<const OperationInfo*, json::object> result;
+    for (const OperationInfo* each : operations()) result[each] = each->request_schema();
+    return result;
+  }();
+  return all.at(&operation);
+}
+
+}  // namespace
+
+std::string etag_of(const json::value& resource) { return '"' + base::sha256(base::to_text(resource)).substr(0, 32) + '"'; }
+
+void check_if_match(const Call& call, const json::value& current) {
+  if (call.if_match.empty() || call.if_match == "*") return;
+  if (call.if_match.find(etag_of(current)) != std::string::npos) return;
+  throw Error(Code::precondition_failed, "it changed since you last read it; read it again and repeat your change");
+}
+
+Answer Router::call(const OperationInfo& operation, const Call& call, const json::value& request) const {
+  const auto found = handlers_.find(operation.name);
+  if (found == handlers_.end())
+    throw Error(Code::internal, fmt::format("operation {} has no handler in this server", operation.name));
+  return found->second(call, request);
+}
+
+std::vector<std::string_view> Router::unhandled() const {
+  std::vector<std::string_view> names;
+  for (const OperationInfo* operation : operations())
+    if (!handlers_.contains(operation->name)) names.push_back(operation->name);
+  return names;
+}
+
+const OperationInfo* match(Method method, std::string_view path, std::map<std::string, std::string>& parameters,
+                           std::vector<Method>& allowed) {
+  const std::vector<std::string_view> parts = split_path(path);
+  const Route* found = nullptr;
+  for (const Route& route : routes()) {
+    if (!fits(route, parts)) continue;
+    allowed.push_back(route.operation->method);
+    if (route.operation->method == method && found == nullptr) found = &route;
+  }
+  if (found == nullptr) return nullptr;
+  for (std::size_t i = 0; i < parts.size(); ++i)
+    if (is_parameter(found->parts[i])) parameters[std::string(parameter_name(found->parts[i]))] = parts[i];
+  return found->operation;
+}
+
+json::value join_request(const OperationInfo& operation, const std::map<std::string, std::string>& path,
+                         const std::vector<std::pair<std::string, std::string>>& query, const json::value& body) {
+  const json::object& schema = request_schema_of(operation);
+  json::object request;
+  if (body.is_object())
+    request = body.as_object();
+  else if (!body.is_null())
+    base::fail_expected("a JSON object as the request's body", body, "");
+  for (const auto& [name, text] : path) {
+    if (request.contains(name))
+      throw Error(Code::invalid_argument, fmt::format("'{}' is given in the path; leave it out of the body", name), base::pointer_to("", name));
+    const json::object* described = property(schema, name);
+    if (described == nullptr) throw Error(Code::internal, fmt::format("{} does not describe its path's '{}'", operation.name, name));
+    request[name] = from_text(name, *described, text);
+  }
+  for (const auto& [name, text] : query) {
+    if (path.contains(name))
+      throw Error(Code::invalid_argument, fmt::format("'{}' is given in the path; leave it out of the query", name), base::pointer_to("", name));
+    add_query_value(request, schema, name, text);
+  }
+  return request;
+}
+
+}  // namespace api
