@@ -1,0 +1,51 @@
+#pragma once
+#include <filesystem>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "aeon/config.h"
+#include "neon/spec.h"
+#include "records/source.h"
+#include "tensor/batch.h"
+
+namespace job {
+
+/// The `dataset:` section of a model file (docs/formats/model-yaml.md): where records are, and how they become batches.
+struct DatasetSection {
+  std::optional<std::string> train, eval, labels, root;
+  aeon::LoaderConfig loader;
+};
+
+/// Errors: invalid_argument whose `where` is the JSON pointer in the model file.
+DatasetSection dataset_section(const neon::ModelSpec& spec);
+
+/// What a training learns from.
+struct Data {
+  std::shared_ptr<const records::RecordSource> train;
+  std::shared_ptr<const records::RecordSource> eval;  ///< null: no evaluation
+  std::vector<std::string> labels;                    ///< names of the classes; may be empty
+};
+
+/// The section's own manifests and labels, relative to `folder`. Errors: those of reading them; invalid_argument when the
+/// section names no training manifest.
+Data open_files(const DatasetSection& section, const std::filesystem::path& folder);
+
+/// Shards, as the cloud keeps data sets.
+Data open_shards(const std::vector<std::filesystem::path>& train, const std::vector<std::filesystem::path>& eval,
+                 std::vector<std::string> labels);
+
+/// One name per line; blank lines at the end do not count. Errors: invalid_argument naming file and line.
+std::vector<std::string> read_labels(const std::filesystem::path& file);
+
+/// The loader section as a checkpoint keeps it, and back.
+base::json::object preprocessing_of(const DatasetSection& section);
+aeon::LoaderConfig loader_config_of(const base::json::object& preprocessing);
+
+/// Random samples and labels of a given shape: what profiling and benchmarks run on. Endless work for one batch of memory.
+std::unique_ptr<tensor::BatchSource> random_batches(const tensor::Shape& sample_shape, const tensor::Shape& target_shape,
+                                                    std::int64_t classes, std::int64_t batch_size,
+                                                    std::int64_t batches_per_epoch);
+
+}  // namespace job
