@@ -1,0 +1,80 @@
+#include "aeon/config.h"
+
+#include <fmt/format.h>
+
+#include "aeon/augment/augmentation.h"
+#include "aeon/extract/extractor.h"
+
+namespace aeon {
+namespace {
+
+using base::Code;
+using base::Error;
+
+// The entry's type, and its other keys in `rest`.
+std::string split_type(const base::json::value& value, std::string_view where, base::json::object& rest) {
+  if (!value.is_object()) base::fail_expected("a mapping with 'type'", value, where);
+  rest = value.get_object();
+  const auto found = rest.find("type");
+  if (found == rest.end()) throw Error(Code::invalid_argument, "'type' is missing", std::string(where));
+  std::string type = base::decode<std::string>(found->value(), base::pointer_to(where, "type"));
+  rest.erase(found);
+  return type;
+}
+
+base::json::object with_type(std::string_view type, const base::json::object& config) {
+  base::json::object object{{"type", type}};
+  for (const auto& member : config) object[member.key()] = member.value();
+  return object;
+}
+
+// `schema` of an entry's other keys, with `type` being `type`.
+base::json::object schema_with_type(std::string_view type, base::json::object schema) {
+  base::json::object properties{{"type", base::json::object{{"const", type}}}};
+  for (const auto& member : schema["properties"].as_object()) properties[member.key()] = member.value();
+  schema["properties"] = properties;
+  base::json::array required;
+  required.push_back("type");
+  if (const auto* others = schema.if_contains("required"))
+    for (const auto& other : others->as_array()) required.push_back(other);
+  schema["required"] = required;
+  return schema;
+}
+
+}  // namespace
+
+EtlEntry EtlEntry::from_json(const base::json::value& value, std::string_view where) {
+  EtlEntry entry;
+  entry.where = where;
+  entry.type = split_type(value, where, entry.config);
+  Extractors::find(entry.type, where).check(entry.config, where);
+  return entry;
+}
+
+base::json::value EtlEntry::to_json() const { return with_type(type, config); }
+
+base::json::object EtlEntry::schema() {
+  base::json::array kinds;
+  for (const auto& [type, member] : Extractors::members()) kinds.push_back(schema_with_type(type, member.schema()));
+  return {{"oneOf", kinds}};
+}
+
+AugmentationEntry AugmentationEntry::from_json(const base::json::value& value, std::string_view where) {
+  AugmentationEntry entry;
+  entry.where = where;
+  const std::string type = split_type(value, where, entry.config);
+  if (type != "image") {
+    constexpr std::array<std::string_view, 1> kKnown{"image"};
+    throw Error(Code::invalid_argument, base::unknown_word("augmentation type", type, kKnown), base::pointer_to(where, "type"));
+  }
+  Augmentations::check(entry.config, where);
+  return entry;
+}
+
+base::json::value AugmentationEntry::to_json() const { return with_type("image", config); }
+
+base::json::object AugmentationEntry::schema() { return schema_with_type("image", Augmentations::schema()); }
+
+void check(const LoaderConfig& config) { const Extraction extraction(config); }
+
+}  // namespace aeon

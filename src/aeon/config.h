@@ -1,0 +1,58 @@
+#pragma once
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/fields.h"
+
+namespace aeon {
+
+/// One entry of `etl`: how one manifest column becomes numbers. Which types there are, and their keys: extract/.
+struct EtlEntry {
+  std::string type;
+  base::json::object config;  ///< the entry without `type`
+  std::string where;          ///< JSON pointer of the entry, for errors
+
+  /// Errors: invalid_argument for an unknown type or key (naming the nearest) or a value out of range.
+  static EtlEntry from_json(const base::json::value& value, std::string_view where);
+  base::json::value to_json() const;
+  static base::json::object schema();
+};
+
+/// One entry of `augmentation`: what is done to images. Its keys are those of all files in augment/ together.
+struct AugmentationEntry {
+  base::json::object config;  ///< the entry without `type`
+  std::string where;
+
+  /// Errors: as EtlEntry.
+  static AugmentationEntry from_json(const base::json::value& value, std::string_view where);
+  base::json::value to_json() const;
+  static base::json::object schema();
+};
+
+/// How records become batches (docs/formats/dataset-config.md).
+struct LoaderConfig {
+  std::vector<EtlEntry> etl;
+  std::vector<AugmentationEntry> augmentation;
+  std::optional<bool> shuffle_enable;
+  std::int64_t decoded_cache_bytes = 256'000'000;
+  std::int64_t prefetch_batches = 4;
+
+  static constexpr auto fields() {
+    return std::tuple(
+        base::field("etl", &LoaderConfig::etl, "how each manifest column is read, in column order").required(),
+        base::field("augmentation", &LoaderConfig::augmentation, "what is done to images: at most one entry"),
+        base::field("shuffle_enable", &LoaderConfig::shuffle_enable,
+                    "a new random order of all records each epoch; default: true in training, false in evaluation"),
+        base::field("decoded_cache_bytes", &LoaderConfig::decoded_cache_bytes,
+                    "decoded records kept in memory so that later epochs need not decode them again; 0 for none").at_least(0),
+        base::field("prefetch_batches", &LoaderConfig::prefetch_batches, "batches made ahead of the training").range(2, 64));
+  }
+};
+
+/// Checks what one entry alone cannot show: that there is one input and at most one target, and that the augmentation
+/// fits the image. Errors: invalid_argument with `where` as a JSON pointer.
+void check(const LoaderConfig& config);
+
+}  // namespace aeon

@@ -1,0 +1,72 @@
+#include "aeon/decoded_cache.h"
+
+#include <cstring>
+
+namespace aeon {
+namespace {
+
+constexpr std::size_t kBlockBytes = std::size_t{1} << 20;
+
+struct Extents {
+  std::int32_t height, width, channels;
+};
+
+}  // namespace
+
+DecodedCache::DecodedCache(std::int64_t record_count, std::size_t columns, std::int64_t limit_bytes)
+    : columns_(columns), entries_(limit_bytes > 0 ? static_cast<std::size_t>(record_count) : 0), budget_(static_cast<std::size_t>(limit_bytes)) {}
+
+DecodedCache::~DecodedCache() = default;
+
+bool DecodedCache::find(std::int64_t record, std::span<DecodedView> views) const {
+  if (entries_.empty()) return false;
+  const std::byte* entry = entries_[static_cast<std::size_t>(record)].load(std::memory_order_acquire);
+  if (entry == nullptr) return false;
+  const auto* bytes = reinterpret_cast<const std::uint8_t*>(entry + columns_ * sizeof(Extents));
+  for (std::size_t column = 0; column < columns_; ++column) {
+    Extents extents;
+    std::memcpy(&extents, entry + column * sizeof extents, sizeof extents);
+    views[column] = {extents.height, extents.width, extents.channels, bytes};
+    bytes += views[column].size();
+  }
+  return true;
+}
+
+void DecodedCache::keep(std::int64_t record, std::span<const DecodedView> views) {
+  if (entries_.empty()) return;
+  std::size_t size = columns_ * sizeof(Extents);
+  for (const DecodedView& view : views) size += view.size();
+  std::byte* entry = take(size);
+  if (entry == nullptr) return;
+  std::byte* bytes = entry + columns_ * sizeof(Extents);
+  for (std::size_t column = 0; column < columns_; ++column) {
+    const Extents extents{views[column].height, views[column].width, views[column].channels};
+    std::memcpy(entry + column * sizeof extents, &extents, sizeof extents);
+    std::memcpy(bytes, views[column].bytes, views[column].size());
+    bytes += views[column].size();
+  }
+  // Two threads may have decoded the same record; either copy will do.
+  entries_[static_cast<std::size_t>(record)].store(entry, std::memory_order_release);
+}
+
+// Memory for an entry, or nullptr when the budget is spent.
+std::byte* DecodedCache::take(std::size_t bytes) {
+  const std::size_t rounded = (bytes + 7) / 8 * 8;
+  const std::lock_guard lock(mutex_);
+  if (rounded > budget_) {
+    budget_ = 0;  // or else ever smaller records would still be tried
+    return nullptr;
+  }
+  budget_ -= rounded;
+  if (rounded > kBlockBytes / 4) return blocks_.emplace_back(new std::byte[rounded]).get();
+  if (rounded > block_left_) {
+    block_next_ = blocks_.emplace_back(new std::byte[kBlockBytes]).get();
+    block_left_ = kBlockBytes;
+  }
+  std::byte* entry = block_next_;
+  block_next_ += rounded;
+  block_left_ -= rounded;
+  return entry;
+}
+
+}  // namespace aeon

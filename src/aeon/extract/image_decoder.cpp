@@ -1,0 +1,42 @@
+#include "aeon/extract/image_decoder.h"
+
+#include <fmt/format.h>
+
+#include "base/error.h"
+
+namespace aeon {
+
+using base::Code;
+using base::Error;
+
+void check_image_size(std::int64_t width, std::int64_t height) {
+  if (width < 1 || height < 1) throw Error(Code::invalid_argument, fmt::format("it is {} wide and {} high", width, height));
+  if (width > kMaxImageSide || height > kMaxImageSide || width * height > kMaxImagePixels)
+    throw Error(Code::invalid_argument, fmt::format("it is {} wide and {} high; the limits are {} a side and {} million pixels", width, height,
+                                                    kMaxImageSide, kMaxImagePixels / 1'000'000));
+}
+
+std::map<std::string_view, ImageDecoder>& ImageDecoder::all() {
+  static std::map<std::string_view, ImageDecoder> decoders;
+  return decoders;
+}
+
+void decode_image(std::string_view bytes, int channels, Decoded& decoded) {
+  if (bytes.empty()) throw Error(Code::invalid_argument, "an image of 0 bytes");
+  for (const auto& [format, decoder] : ImageDecoder::all()) {
+    // A file cut off within its first bytes is called by the format that it began.
+    if (bytes.substr(0, decoder.magic.size()) != decoder.magic.substr(0, bytes.size())) continue;
+    try {
+      decoder.decode(bytes, channels, decoded);
+    } catch (Error& error) {
+      error.message = fmt::format("not a valid {}: {}", format, error.message);
+      throw;
+    }
+    return;
+  }
+  std::string names;
+  for (const auto& [format, decoder] : ImageDecoder::all()) names = names.empty() ? std::string(format) : fmt::format("{} nor {}", format, names);
+  throw Error(Code::invalid_argument, fmt::format("not an image: neither {}", names));
+}
+
+}  // namespace aeon

@@ -1,0 +1,37 @@
+#pragma once
+#include <cstdint>
+#include <map>
+#include <string>
+#include <string_view>
+
+#include "aeon/extract/extractor.h"
+
+namespace aeon {
+
+/// Larger images are refused before any memory is taken for them.
+inline constexpr std::int64_t kMaxImagePixels = 64'000'000;
+inline constexpr std::int64_t kMaxImageSide = 65'535;
+
+/// Errors: invalid_argument when an image of this size is refused.
+void check_image_size(std::int64_t width, std::int64_t height);
+
+/// One image format. Decoders register themselves from their seam folders.
+struct ImageDecoder {
+  std::string_view format;  ///< "PNG"
+  std::string_view magic;   ///< what such files begin with
+
+  /// Decodes into (height, width, channels) with 1 channel (gray) or 3 (b, g, r). Errors: invalid_argument saying what is
+  /// wrong, without the format's name.
+  void (*decode)(std::string_view bytes, int channels, Decoded& decoded);
+
+  static std::map<std::string_view, ImageDecoder>& all();
+};
+
+struct ImageDecoderOnShelf {
+  explicit ImageDecoderOnShelf(const ImageDecoder& decoder) { ImageDecoder::all()[decoder.format] = decoder; }
+};
+
+/// Decodes an image of any known format, chosen by its first bytes. Errors: invalid_argument: "not a valid PNG: ...".
+void decode_image(std::string_view bytes, int channels, Decoded& decoded);
+
+}  // namespace aeon

@@ -1,0 +1,304 @@
+#include "aeon/loader.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <condition_variable>
+#include <exception>
+#include <mutex>
+#include <system_error>
+#include <thread>
+
+#include "aeon/decoded_cache.h"
+#include "aeon/extract/extractor.h"
+#include "aeon/order.h"
+#include "base/error.h"
+#include "tensor/arena.h"
+
+namespace aeon {
+namespace {
+
+using base::Code;
+using base::Error;
+
+constexpr std::int64_t kMaxPrefetchBytes = std::int64_t{512} << 20;
+
+using Order = std::shared_ptr<const std::vector<std::uint32_t>>;
+
+// One batch of the ring, from empty to delivered.
+struct Slot {
+  tensor::Arena input, target;
+  tensor::Batch batch;
+  std::int64_t epoch = 0, number = 0;  // which batch it holds
+  Order order;                         // of its epoch; empty for the records' own
+  std::int64_t taken_rows = 0;         // handed to workers
+  std::int64_t done_rows = 0;
+  std::exception_ptr error;            // of the first bad row
+  std::int64_t error_row = 0;
+};
+
+// What one thread reuses from record to record.
+struct Workspace {
+  records::Record record;
+  std::vector<Decoded> decoded;
+  std::vector<DecodedView> views;
+  Scratch scratch;
+};
+
+}  // namespace
+
+// Slots form a ring of consecutive batches [first_, first_ + ring size): the caller holds or waits for the first, workers
+// fill the others in order, a few rows at a time. All fields of the ring are guarded by mutex_; rows being filled belong to
+// the worker that took them.
+class Loader::Pipeline {
+ public:
+  Pipeline(const LoaderConfig& config, std::shared_ptr<const records::RecordSource> source, LoaderOptions options)
+      : extraction_(config), source_(std::move(source)), options_(std::move(options)),
+        shuffles_(config.shuffle_enable.value_or(options_.mode == Mode::train)),
+        cache_(source_->record_count(), extraction_.columns.size(), config.decoded_cache_bytes) {
+    describe();
+    const std::int64_t slot_bytes = options_.batch_size * (input_bytes_ + static_cast<std::int64_t>(sizeof(std::int32_t)));
+    const std::int64_t ring = std::clamp<std::int64_t>(kMaxPrefetchBytes / slot_bytes, 2, config.prefetch_batches);
+    slots_.resize(static_cast<std::size_t>(ring));
+    for (Slot& slot : slots_) make_buffers(slot);
+    chunk_rows_ = std::max<std::int64_t>(1, (options_.batch_size + 2 * options_.threads - 1) / (2 * options_.threads));
+    start_at(0, 0);
+    try {
+      for (int i = 0; i < options_.threads; ++i) threads_.emplace_back([this] { work(); });
+    } catch (const std::system_error& failure) {
+      stop();
+      throw Error(Code::unavailable, fmt::format("cannot start {} loader threads: {}", options_.threads, failure.what()));
+    }
+  }
+
+  ~Pipeline() { stop(); }
+
+  const tensor::SourceInfo& info() const { return info_; }
+
+  void seek(std::int64_t epoch, std::int64_t batch) {
+    if (epoch < 0 || batch < 0 || batch >= info_.batches_per_epoch())
+      throw Error(Code::invalid_argument, fmt::format("no batch {} of epoch {}: an epoch has {} batches, from 0", batch, epoch, info_.batches_per_epoch()));
+    std::unique_lock lock(mutex_);
+    release();
+    epoch_ended_ = false;
+    // In evaluation all epochs are alike, so what was made ahead serves any of them.
+    Slot& first = slots_[first_];
+    if (first.number == batch && (first.epoch == epoch || every_epoch_alike())) return;
+    parked_ = true;  // nobody takes new rows; wait until those taken are done
+    rows_done_.wait(lock, [&] { return chunks_in_work_ == 0; });
+    start_at(epoch, batch);
+    parked_ = false;
+    lock.unlock();
+    work_wanted_.notify_all();
+  }
+
+  const tensor::Batch* next() {
+    std::unique_lock lock(mutex_);
+    release();
+    if (epoch_ended_) return nullptr;
+    Slot& slot = slots_[first_];
+    rows_done_.wait(lock, [&] { return slot.done_rows == options_.batch_size; });
+    if (slot.error) std::rethrow_exception(slot.error);
+    delivered_ = true;
+    return &slot.batch;
+  }
+
+ private:
+  void stop() {
+    {
+      const std::lock_guard lock(mutex_);
+      stopping_ = true;
+    }
+    work_wanted_.notify_all();
+    for (std::thread& thread : threads_) thread.join();
+    threads_.clear();
+  }
+
+  bool every_epoch_alike() const { return options_.mode == Mode::evaluate && !shuffles_; }
+
+  void describe() {
+    if (options_.batch_size < 1) throw Error(Code::invalid_argument, fmt::format("batch_size must be positive, got {}", options_.batch_size));
+    if (options_.threads < 1 || options_.threads > 1024)
+      throw Error(Code::invalid_argument, fmt::format("threads must be from 1 to 1024, got {}", options_.threads));
+    if (source_->record_count() < 1) throw Error(Code::invalid_argument, "the dataset has no records");
+    if (extraction_.columns.size() > source_->types().size())
+      throw Error(Code::invalid_argument, fmt::format("etl has {} entries, but the records have {} columns", extraction_.columns.size(), source_->types().size()),
+                  "/etl");
+    const Extractor& input = *extraction_.columns[extraction_.input];
+    info_.sample_shape = input.shape();
+    info_.sample_dtype = input.dtype();
+    info_.record_count = source_->record_count();
+    info_.batch_size = options_.batch_size;
+    info_.labels = options_.labels;
+    batch_shape_ = info_.sample_shape;
+    batch_shape_.insert(batch_shape_.begin(), options_.batch_size);
+    tensor::element_count(batch_shape_);  // refuses what no machine holds
+    input_bytes_ = tensor::element_count(info_.sample_shape) * tensor::size_of(info_.sample_dtype);
+  }
+
+  void make_buffers(Slot& slot) {
+    const auto rows = static_cast<std::size_t>(options_.batch_size);
+    slot.input = tensor::Arena(rows * static_cast<std::size_t>(input_bytes_));
+    slot.batch.input = {info_.sample_dtype, batch_shape_, slot.input.data()};
+    slot.batch.target = {tensor::Dtype::i32, {options_.batch_size}, nullptr};
+    if (extraction_.target < 0) return;
+    slot.target = tensor::Arena(rows * sizeof(std::int32_t));
+    slot.batch.target.data = slot.target.data();
+  }
+
+  // ---- the ring; mutex_ is held, or no thread runs yet ----
+
+  void start_at(std::int64_t epoch, std::int64_t batch) {
+    first_ = filling_ = 0;
+    delivered_ = epoch_ended_ = false;
+    next_epoch_ = epoch;
+    next_batch_ = batch;
+    order_ = nullptr;
+    for (Slot& slot : slots_) assign(slot);
+  }
+
+  // Makes a slot stand for the batch after the ring's last.
+  void assign(Slot& slot) {
+    if (shuffles_ && (!order_ || order_epoch_ != next_epoch_)) {
+      order_ = std::make_shared<const std::vector<std::uint32_t>>(
+          shuffled_order(info_.record_count, options_.seed, static_cast<std::uint64_t>(next_epoch_)));
+      order_epoch_ = next_epoch_;
+    }
+    slot.epoch = next_epoch_;
+    slot.number = next_batch_;
+    slot.order = order_;
+    slot.taken_rows = slot.done_rows = 0;
+    slot.error = nullptr;
+    slot.batch.count = std::min(options_.batch_size, info_.record_count - next_batch_ * options_.batch_size);
+    if (++next_batch_ == info_.batches_per_epoch()) {
+      next_batch_ = 0;
+      ++next_epoch_;
+    }
+  }
+
+  // The caller is done with the batch it holds: its slot becomes the ring's last.
+  void release() {
+    if (!delivered_) return;
+    delivered_ = false;
+    Slot& slot = slots_[first_];
+    epoch_ended_ = slot.number + 1 == info_.batches_per_epoch();
+    assign(slot);
+    if (filling_ == first_) filling_ = (filling_ + 1) % slots_.size();
+    first_ = (first_ + 1) % slots_.size();
+    work_wanted_.notify_all();
+  }
+
+  // The slot that has rows to fill, or nullptr. filling_ only walks forward, so that batches are finished in order.
+  Slot* slot_to_fill() {
+    if (parked_) return nullptr;
+    Slot& slot = slots_[filling_];
+    if (slot.taken_rows < options_.batch_size) return &slot;
+    Slot& following = slots_[(filling_ + 1) % slots_.size()];
+    if (following.taken_rows == options_.batch_size) return nullptr;  // all are full
+    filling_ = (filling_ + 1) % slots_.size();
+    return &following;
+  }
+
+  // ---- workers ----
+
+  void work() {
+    Workspace workspace;
+    workspace.decoded.resize(extraction_.columns.size());
+    workspace.views.resize(extraction_.columns.size());
+    std::unique_lock lock(mutex_);
+    for (;;) {
+      Slot* slot = nullptr;
+      work_wanted_.wait(lock, [&] { return stopping_ || (slot = slot_to_fill()) != nullptr; });
+      if (stopping_) return;
+      const std::int64_t begin = slot->taken_rows, end = std::min(begin + chunk_rows_, options_.batch_size);
+      slot->taken_rows = end;
+      ++chunks_in_work_;
+      lock.unlock();
+      std::int64_t row = begin;
+      std::exception_ptr error;
+      try {
+        for (; row < end; ++row) fill_row(*slot, row, workspace);
+      } catch (...) {
+        error = std::current_exception();
+      }
+      lock.lock();
+      if (error && (!slot->error || row < slot->error_row)) {
+        slot->error = error;
+        slot->error_row = row;
+      }
+      slot->done_rows += end - begin;
+      --chunks_in_work_;
+      if (slot->done_rows == options_.batch_size || chunks_in_work_ == 0) rows_done_.notify_all();
+    }
+  }
+
+  void fill_row(const Slot& slot, std::int64_t row, Workspace& workspace) {
+    const std::int64_t place = (slot.number * options_.batch_size + row) % info_.record_count;
+    const std::int64_t index = slot.order ? (*slot.order)[static_cast<std::size_t>(place)] : place;
+    const bool cached = cache_.find(index, workspace.views);
+    if (!cached) source_->read(index, workspace.record);
+    try {
+      if (!cached) decode(index, workspace);
+      write(slot, row, index, workspace);
+    } catch (const std::exception& failure) {
+      if (cached) source_->read(index, workspace.record);  // for its name
+      const auto* error = dynamic_cast<const Error*>(&failure);
+      throw Error(error != nullptr ? error->code : Code::internal, fmt::format("{}: {}", workspace.record.name, failure.what()));
+    }
+  }
+
+  void decode(std::int64_t index, Workspace& workspace) {
+    for (std::size_t column = 0; column < extraction_.columns.size(); ++column) {
+      Decoded& decoded = workspace.decoded[column];
+      extraction_.columns[column]->decode(workspace.record.elements[column], decoded);
+      workspace.views[column] = decoded.view();
+    }
+    cache_.keep(index, workspace.views);
+  }
+
+  void write(const Slot& slot, std::int64_t row, std::int64_t index, Workspace& workspace) const {
+    const DrawKey key{options_.seed, static_cast<std::uint64_t>(slot.epoch), static_cast<std::uint64_t>(index)};
+    const DrawKey* draws = options_.mode == Mode::train ? &key : nullptr;
+    extraction_.columns[extraction_.input]->write(workspace.views[extraction_.input], draws, workspace.scratch,
+                                                  slot.input.data() + row * input_bytes_);
+    if (extraction_.target < 0) return;
+    const auto column = static_cast<std::size_t>(extraction_.target);
+    std::int32_t& label = slot.batch.target.as<std::int32_t>()[static_cast<std::size_t>(row)];
+    extraction_.columns[column]->write(workspace.views[column], draws, workspace.scratch, reinterpret_cast<std::byte*>(&label));
+    if (!options_.labels.empty() && label >= static_cast<std::int64_t>(options_.labels.size()))
+      throw Error(Code::invalid_argument, fmt::format("label {}, but there are {} classes, from 0", label, options_.labels.size()));
+  }
+
+  Extraction extraction_;
+  std::shared_ptr<const records::RecordSource> source_;
+  LoaderOptions options_;
+  bool shuffles_;
+  tensor::SourceInfo info_;
+  tensor::Shape batch_shape_;     // (n, sample shape...)
+  std::int64_t input_bytes_ = 0;  // of one sample
+  std::int64_t chunk_rows_ = 1;   // that a worker takes at a time
+  DecodedCache cache_;
+
+  std::mutex mutex_;
+  std::condition_variable work_wanted_, rows_done_;
+  std::vector<Slot> slots_;
+  std::size_t first_ = 0;        // the slot that the caller gets next, or holds
+  std::size_t filling_ = 0;      // the slot whose rows are being handed out
+  bool delivered_ = false;       // the caller holds slots_[first_]
+  bool epoch_ended_ = false;     // next() has nothing more until seek()
+  bool parked_ = false, stopping_ = false;
+  int chunks_in_work_ = 0;  // that workers hold
+  std::int64_t next_epoch_ = 0, next_batch_ = 0;  // what assign() gives next
+  std::int64_t order_epoch_ = 0;
+  Order order_;
+  std::vector<std::thread> threads_;
+};
+
+Loader::Loader(const LoaderConfig& config, std::shared_ptr<const records::RecordSource> source, LoaderOptions options)
+    : pipeline_(std::make_unique<Pipeline>(config, std::move(source), std::move(options))) {}
+Loader::~Loader() = default;
+const tensor::SourceInfo& Loader::info() const { return pipeline_->info(); }
+void Loader::seek(std::int64_t epoch, std::int64_t batch) { pipeline_->seek(epoch, batch); }
+const tensor::Batch* Loader::next() { return pipeline_->next(); }
+
+}  // namespace aeon

@@ -1,0 +1,33 @@
+#pragma once
+#include <cstddef>
+#include <memory>
+#include <string_view>
+
+#include "aeon/config.h"
+#include "tensor/tensor.h"
+
+namespace aeon {
+
+/// One input's bytes to one sample, exactly as evaluation does it: for predictions. Threads: one caller at a time; make
+/// one for each thread.
+class Preprocessor {
+ public:
+  /// Errors: as check().
+  explicit Preprocessor(const LoaderConfig& config);
+  ~Preprocessor();
+  Preprocessor(Preprocessor&&) noexcept;
+  Preprocessor& operator=(Preprocessor&&) noexcept;
+
+  const tensor::Shape& sample_shape() const;
+  tensor::Dtype sample_dtype() const;
+  std::size_t sample_bytes() const;
+
+  /// Writes sample_bytes() bytes to `destination`. Errors: invalid_argument saying what is wrong with the input.
+  void write(std::string_view bytes, void* destination);
+
+ private:
+  struct State;
+  std::unique_ptr<State> state_;
+};
+
+}  // namespace aeon
