@@ -1,4 +1,5 @@
 #pragma once
+#include <map>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -60,14 +61,21 @@ class Shelf {
 };
 
 /// Puts T on its shelf: `const OnShelf<Optimizer, Adam> registered("Adam", "Kingma and Ba 2014");` in T's file.
-/// T::Config is a described struct and T is made from one.
+/// T::Config is a described struct and T is made from one; an Error of its constructor that names no place gets the
+/// place of the config.
 template <class Interface, class T>
 struct OnShelf {
   OnShelf(std::string_view name, std::string_view doc) {
     Shelf<Interface>::instance().add(
         {name, doc, [] { return base::schema<typename T::Config>(); },
          [](const base::json::object& config, std::string_view where) -> std::unique_ptr<Interface> {
-           return std::make_unique<T>(base::decode<typename T::Config>(config, where));
+           auto decoded = base::decode<typename T::Config>(config, where);
+           try {
+             return std::make_unique<T>(std::move(decoded));
+           } catch (base::Error& error) {
+             if (error.where.empty()) error.where = where;
+             throw;
+           }
          }});
   }
 };

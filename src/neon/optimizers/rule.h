@@ -1,0 +1,59 @@
+#pragma once
+#include <cmath>
+#include <limits>
+#include <optional>
+#include <string_view>
+
+#include "neon/optimizer.h"
+#include "neon/schedule.h"
+#include "neon/shelf.h"
+
+namespace neon {
+
+/// The option of neon's GPU kernels that this build does not have.
+struct StochasticRound {
+  static StochasticRound from_json(const base::json::value& value, std::string_view where) {
+    if (base::decode<bool>(value, where))
+      throw base::Error(base::Code::invalid_argument,
+                        "stochastic_round must be false: parameters are f32 and round to nearest; leave it out",
+                        std::string(where));
+    return {};
+  }
+  base::json::value to_json() const { return false; }
+  static base::json::object schema() { return {{"type", "boolean"}, {"const", false}}; }
+};
+
+/// A bound that may be absent. Errors: invalid_argument unless positive.
+inline void check_bound(const std::optional<double>& bound, std::string_view name) {
+  if (bound && !(*bound > 0))
+    throw base::Error(base::Code::invalid_argument, fmt::format("{} must be positive, got {}", name, *bound));
+}
+
+/// |bound| for clipping; infinity, which clips nothing, when absent.
+inline double bound_or_none(const std::optional<double>& bound) {
+  return bound ? std::abs(*bound) : std::numeric_limits<double>::infinity();
+}
+
+/// x within ±bound; NaN stays NaN.
+template <class Real>
+[[gnu::always_inline]] inline Real clip(Real x, Real bound) {
+  x = x < -bound ? -bound : x;
+  return bound < x ? bound : x;
+}
+
+/// Calls work(begin, end) over pieces of [0, n), in parallel when there are many. The pieces depend on n alone, so results
+/// do not depend on the number of threads.
+template <class Work>
+void in_pieces(std::int64_t n, const Work& work) {
+  constexpr std::int64_t kParallelFrom = 64 * 1024, kPiece = 16 * 1024;
+  if (n < kParallelFrom) {
+    work(std::int64_t{0}, n);
+    return;
+  }
+  const std::int64_t pieces = (n + kPiece - 1) / kPiece;
+#pragma omp parallel for schedule(static)
+  for (std::int64_t piece = 0; piece < pieces; ++piece)
+    work(piece * kPiece, std::min(n, (piece + 1) * kPiece));
+}
+
+}  // namespace neon

@@ -1,0 +1,51 @@
+#include "neon/shelf.h"
+
+namespace neon {
+
+Part Part::from_json(const base::json::value& value, std::string_view where) {
+  Part part;
+  part.where = where;
+  if (value.is_string()) {
+    part.type = std::string(value.get_string());
+  } else if (value.is_object()) {
+    const auto& object = value.get_object();
+    for (const auto& member : object) {
+      const std::string_view key = member.key();
+      if (key != "type" && key != "config") {
+        constexpr std::array<std::string_view, 2> known{"type", "config"};
+        throw base::Error(base::Code::invalid_argument,
+                          base::unknown_word("key", key, known) + "; arguments belong under config",
+                          base::pointer_to(where, key));
+      }
+    }
+    const auto type = object.find("type");
+    if (type == object.end())
+      throw base::Error(base::Code::invalid_argument, "'type' is missing: expected {type: Name, config: {...}}",
+                        std::string(where));
+    part.type = base::decode<std::string>(type->value(), base::pointer_to(where, "type"));
+    const auto config = object.find("config");
+    if (config != object.end() && !config->value().is_null())
+      part.config = base::decode<base::json::object>(config->value(), base::pointer_to(where, "config"));
+  } else {
+    base::fail_expected("a name or {type: Name, config: {...}}", value, where);
+  }
+  // Full names as Python has them, "neon.layers.layer.Linear", mean the last word.
+  if (part.type.starts_with("neon.")) part.type.erase(0, part.type.rfind('.') + 1);
+  if (part.type.empty())
+    throw base::Error(base::Code::invalid_argument, "'type' is empty; expected a name", std::string(where));
+  return part;
+}
+
+base::json::value Part::to_json() const { return base::json::object{{"type", type}, {"config", config}}; }
+
+base::json::object Part::schema() {
+  const base::json::object name{{"type", "string"}};
+  const base::json::object mapping{
+      {"type", "object"},
+      {"properties", base::json::object{{"type", name}, {"config", base::json::object{{"type", "object"}}}}},
+      {"required", base::json::array{"type"}},
+      {"additionalProperties", false}};
+  return {{"oneOf", base::json::array{name, mapping}}};
+}
+
+}  // namespace neon
