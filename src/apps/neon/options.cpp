@@ -1,0 +1,38 @@
+#include "apps/neon/options.h"
+
+#include <CLI/CLI.hpp>
+
+#include "base/version.h"
+
+std::optional<int> read_options(int argc, char** argv, Options& options) {
+  CLI::App app("neon trains a model file, without any cloud.\n", "neon");
+  app.set_version_flag("--version", std::string("neon ") + base::kVersion);
+  app.add_option("yaml_file", options.model_file, "the model file");
+  app.add_option("-e,--epochs", options.epochs, "passes over the data, instead of the file's")->check(CLI::PositiveNumber);
+  app.add_option("-z,--batch_size", options.batch_size, "rows of a step, instead of the file's")->check(CLI::PositiveNumber);
+  app.add_option("-r,--rng_seed", options.rng_seed, "of all random numbers, instead of the file's; else 0");
+  app.add_option("-s,--save_path", options.save_path, "checkpoint file");
+  app.add_option("--serialize", options.serialize, "epochs between checkpoints (1 when there is a save_path)")->check(CLI::PositiveNumber);
+  app.add_option("-H,--history", options.history, "checkpoints kept; over 1 they are named <save_path>_<epoch>")->check(CLI::PositiveNumber);
+  app.add_option("--model_file", options.load_path, "checkpoint to go on from");
+  app.add_option("-o,--output_file", options.output_file, "write all events there, one JSON object a line");
+  app.add_option("--eval_freq", options.eval_freq, "epochs between evaluations; 0: none")->check(CLI::NonNegativeNumber);
+  app.add_option("-w,--data_dir", options.data_dir, "folder of the manifests, instead of the model file's");
+  app.add_option("--threads", options.threads, "of the engine; 0: one per CPU")->check(CLI::NonNegativeNumber);
+  app.add_flag("--no_progress_bar", options.no_progress_bar, "a line per epoch instead of a live line");
+  app.add_flag("--profile", options.profile, "measure the network's speed on random data instead of training it");
+  app.add_flag("--profile_inference", options.profile_inference, "with --profile: forward only");
+  app.add_flag("--profile_loader", options.profile_loader, "measure one epoch of the loader instead of training");
+  app.add_option("--profile_seconds", options.profile_seconds, "how long to measure")->check(CLI::PositiveNumber);
+  app.add_flag("-v,--verbose", options.verbose, "show the network; twice: also what the engine does");
+  app.add_flag("--job", options.job, "be a training process: told by standard input (used by ncloudd)");
+  app.add_flag("--serve", options.serve, "be a serving process: told by standard input (used by ncloudd)");
+  try {
+    app.parse(argc, argv);
+    if (!options.job && !options.serve && options.model_file.empty())
+      throw CLI::RequiredError("a model file");
+  } catch (const CLI::ParseError& error) {
+    return app.exit(error) == 0 ? 0 : 2;
+  }
+  return std::nullopt;
+}

@@ -1,0 +1,31 @@
+#pragma once
+#include <cstdint>
+#include <optional>
+#include <string>
+
+/// The command line of `neon`. Names and letters are those of neon 2.6 where it had them.
+struct Options {
+  std::string model_file;
+  std::optional<std::int64_t> epochs;
+  std::optional<std::int64_t> batch_size;
+  std::optional<std::uint64_t> rng_seed;
+  std::string save_path;
+  std::int64_t serialize = 0;
+  std::int64_t history = 1;
+  std::string load_path;  ///< --model_file
+  std::string output_file;
+  std::int64_t eval_freq = 1;
+  std::string data_dir;
+  int threads = 0;
+  bool no_progress_bar = false;
+  bool profile = false;
+  bool profile_inference = false;
+  bool profile_loader = false;
+  double profile_seconds = 2;
+  int verbose = 0;
+  bool job = false;
+  bool serve = false;
+};
+
+/// Reads the command line. Returns the exit code when there is nothing more to do (help, version, a usage error).
+std::optional<int> read_options(int argc, char** argv, Options& options);

@@ -1,0 +1,120 @@
+#include "job/process.h"
+
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <csignal>
+#include <cstdlib>
+#include <iostream>
+
+#include "base/files.h"
+#include "base/sha256.h"
+#include "job/events.h"
+#include "job/serve.h"
+#include "job/train.h"
+
+namespace job {
+namespace {
+
+constexpr int kServingSocket = 3;
+
+/// One write per event, so that lines never mix.
+void emit_to_standard_output(const Event& event) {
+  const std::string line = base::to_text(base::encode(event)) + "\n";
+  std::string_view rest = line;
+  while (!rest.empty()) {
+    const ssize_t written = ::write(STDOUT_FILENO, rest.data(), rest.size());
+    if (written < 0 && errno == EINTR) continue;
+    if (written < 0) std::_Exit(1);  // nobody listens any more
+    rest.remove_prefix(static_cast<std::size_t>(written));
+  }
+}
+
+/// Reads further lines of the control pipe in a thread of its own; the end of the pipe ends the process.
+void obey_control_pipe(std::atomic<bool>& stop) {
+  std::thread([&stop] {
+    std::string line;
+    while (std::getline(std::cin, line))
+      if (line == kStop) stop = true;
+    std::_Exit(0);
+  }).detach();
+}
+
+template <class Job>
+Job read_job() {
+  std::string line;
+  if (!std::getline(std::cin, line)) std::_Exit(0);
+  return base::decode<Job>(base::parse_json(line, "the job"));
+}
+
+void emit_error(const base::Error& error) {
+  emit_to_standard_output({.kind = EventKind::end,
+                           .outcome = Outcome::error,
+                           .code = std::string(base::kind_of(error.code).name),
+                           .text = error.message});
+}
+
+/// Runs `work`; what it throws becomes the last event.
+int report_errors(const std::function<void()>& work) {
+  try {
+    work();
+  } catch (const base::Error& error) {
+    emit_error(error);
+  } catch (const std::bad_alloc&) {
+    emit_error(base::Error(base::Code::unavailable, "out of memory; ask for more memory or use a smaller batch_size"));
+  } catch (const std::exception& error) {
+    emit_error(base::Error(base::Code::internal, error.what()));
+  }
+  std::cout.flush();
+  std::_Exit(0);  // without waiting for the thread that reads the control pipe
+}
+
+std::vector<std::filesystem::path> paths(const std::vector<std::string>& names) { return {names.begin(), names.end()}; }
+
+Training training_of(const TrainJob& job) {
+  Training training;
+  training.spec = neon::parse_model(job.yaml, job.model_file);
+  if (job.epochs) training.spec.epochs = *job.epochs;
+  if (job.batch_size) training.spec.batch_size = *job.batch_size;
+  training.section = dataset_section(training.spec);
+  training.data = open_shards(paths(job.train_shards), paths(job.eval_shards), job.labels);
+  training.seed = job.seed;
+  training.threads = job.threads;
+  if (!job.resume_from.empty()) training.resume_from = neon::read_checkpoint(job.resume_from);
+  training.save = [folder = std::filesystem::path(job.checkpoint_folder)](const neon::Checkpoint& checkpoint) {
+    const std::string name = fmt::format("checkpoint-{:09}.safetensors", checkpoint.position.step);
+    neon::write_checkpoint(checkpoint, folder / name);
+    emit_to_standard_output({.kind = EventKind::checkpoint,
+                             .epoch = checkpoint.position.epoch,
+                             .batch = checkpoint.position.batch,
+                             .step = checkpoint.position.step,
+                             .file = name,
+                             .sha256 = base::sha256_of_file(folder / name)});
+  };
+  return training;
+}
+
+}  // namespace
+
+int run_train_process() {
+  std::signal(SIGPIPE, SIG_IGN);
+  return report_errors([] {
+    const auto job = read_job<TrainJob>();
+    static std::atomic<bool> stop{false};
+    obey_control_pipe(stop);
+    const Outcome outcome = train(training_of(job), emit_to_standard_output, stop);
+    emit_to_standard_output({.kind = EventKind::end, .outcome = outcome});
+  });
+}
+
+int run_serve_process() {
+  std::signal(SIGPIPE, SIG_IGN);
+  return report_errors([] {
+    const auto job = read_job<ServeJob>();
+    static std::atomic<bool> unused{false};
+    obey_control_pipe(unused);
+    serve(job, kServingSocket, emit_to_standard_output);
+  });
+}
+
+}  // namespace job

@@ -1,0 +1,34 @@
+#pragma once
+#include <atomic>
+#include <functional>
+#include <optional>
+
+#include "job/data.h"
+#include "job/events.h"
+#include "neon/checkpoint.h"
+
+namespace job {
+
+using Emit = std::function<void(const Event&)>;
+
+/// One training, ready to run.
+struct Training {
+  neon::ModelSpec spec;
+  DatasetSection section;
+  Data data;
+  std::uint64_t seed = 0;
+  int threads = 1;
+  std::optional<neon::Checkpoint> resume_from;
+  std::int64_t checkpoint_every = 1;  ///< epochs between checkpoints; 0: only at the end and when stopped
+  std::int64_t evaluate_every = 1;    ///< epochs between evaluations; 0: none
+
+  /// Makes a checkpoint durable. It has the position of the next step.
+  std::function<void(const neon::Checkpoint&)> save;
+};
+
+/// Trains to the end of the spec's epochs, or until `stop` becomes true: then it saves a checkpoint of the present step.
+/// Events: step (at most ten a second), epoch, and those of `save`.
+/// Errors: everything that can be wrong with model, data or numbers; messages end with the model file's line.
+Outcome train(const Training& training, const Emit& emit, const std::atomic<bool>& stop);
+
+}  // namespace job
