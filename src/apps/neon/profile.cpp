@@ -1,0 +1,89 @@
+#include "apps/neon/profile.h"
+
+#include <fmt/format.h>
+
+#include <numeric>
+
+#include "aeon/loader.h"
+#include "base/clock.h"
+#include "neon/plan.h"
+
+namespace {
+
+/// Durations of `work` in seconds, repeated until `seconds` are over, after a warm-up.
+std::vector<double> measure(double seconds, const std::function<void()>& work) {
+  for (int i = 0; i < 5; ++i) work();
+  std::vector<double> took;
+  const std::int64_t begin = base::steady_now_us();
+  std::int64_t now = begin;
+  while (static_cast<double>(now - begin) < seconds * 1e6) {
+    work();
+    const std::int64_t end = base::steady_now_us();
+    took.push_back(static_cast<double>(end - now) * 1e-6);
+    now = end;
+  }
+  return took;
+}
+
+void print_table(const std::string& what, std::vector<double> took) {
+  std::sort(took.begin(), took.end());
+  const double mean = std::accumulate(took.begin(), took.end(), 0.0) / static_cast<double>(took.size());
+  fmt::print("{:<12} {:>10} {:>10} {:>10} {:>10}  (ms, {} runs)\n", "", "mean", "median", "min", "max", took.size());
+  fmt::print("{:<12} {:>10.3f} {:>10.3f} {:>10.3f} {:>10.3f}\n", what, mean * 1e3, took[took.size() / 2] * 1e3,
+             took.front() * 1e3, took.back() * 1e3);
+}
+
+void print_rate(double images, const std::vector<double>& took) {
+  fmt::print("{{\"images_per_s\": {:.1f}}}\n", images / std::accumulate(took.begin(), took.end(), 0.0));
+}
+
+}  // namespace
+
+int profile_network(const job::CheckedModel& model, int threads, double seconds, bool inference) {
+  neon::PlanOptions options;
+  options.batch_size = model.spec.batch_size;
+  options.threads = threads;
+  if (!inference) {
+    options.cost = neon::Shelf<neon::Cost>::instance().make(model.spec.cost);
+    options.optimizer = neon::Shelf<neon::Optimizer>::instance().make(model.spec.optimizer);
+  }
+  const std::unique_ptr<neon::Plan> plan = neon::compile(model.graph, options);
+  const auto source = job::random_batches(model.graph.sample_shape, {}, model.graph.out_count(), options.batch_size, 1);
+  source->seek(0, 0);
+  const tensor::Batch& batch = *source->next();
+  neon::StepScalars scalars;
+  scalars.batch_size = options.batch_size;
+  const std::vector<double> took = measure(seconds, [&] {
+    if (inference) {
+      plan->infer(batch.input);
+    } else {
+      plan->train_step(batch, scalars);
+      ++scalars.step;
+    }
+  });
+  fmt::print("{}\n", neon::description(model.graph));
+  print_table(inference ? "fprop" : "iteration", took);
+  if (!inference) {
+    fmt::print("\n{:<40} {:>10}  kernel\n", "step", "us");
+    for (const neon::StepTime& step : plan->profile(batch, 20))
+      fmt::print("{:<40} {:>10.1f}  {}\n", step.name, step.microseconds, step.implementation);
+  }
+  fmt::print("threads {}, memory {}\n", plan->threads(), base::size_text(static_cast<double>(plan->memory_bytes())));
+  print_rate(static_cast<double>(options.batch_size) * static_cast<double>(took.size()), took);
+  return 0;
+}
+
+int profile_loader(const job::CheckedModel& model, const std::filesystem::path& folder, int threads) {
+  const job::Data data = job::open_files(model.section, folder);
+  aeon::LoaderOptions options;
+  options.batch_size = model.spec.batch_size;
+  options.threads = threads;
+  const std::int64_t begin = base::steady_now_us();
+  aeon::Loader loader(model.section.loader, data.train, options);
+  loader.seek(0, 0);
+  std::int64_t records = 0;
+  while (const tensor::Batch* batch = loader.next()) records += batch->count;
+  const double seconds = static_cast<double>(base::steady_now_us() - begin) * 1e-6;
+  print_rate(static_cast<double>(records), {seconds});
+  return 0;
+}

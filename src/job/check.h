@@ -1,0 +1,24 @@
+#pragma once
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "job/data.h"
+#include "neon/graph.h"
+
+namespace job {
+
+/// A model file that is known to fit itself and its data.
+struct CheckedModel {
+  neon::ModelSpec spec;
+  DatasetSection section;
+  neon::Graph graph;
+};
+
+/// Finds everything that can be wrong with a model file without its records: grammar, names, keys, ranges, shapes, and that
+/// the etl list fits the data set's columns and the last layer its labels (either may be unknown: 0 columns, no labels).
+/// Errors: invalid_argument; messages end with file and line.
+CheckedModel check_model(std::string_view yaml, std::string_view file_name, std::size_t columns, std::size_t labels);
+CheckedModel check_model(neon::ModelSpec spec, std::size_t columns, std::size_t labels);
+
+}  // namespace job
