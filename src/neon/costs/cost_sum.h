@@ -10,9 +10,11 @@ inline double safelog(double x) { return std::log(std::max(x, std::exp(-50.0)));
 
 /// The same in float, written so that loops over it vectorise; relative error under 3e-7. NaN stays NaN.
 /// Source of the polynomial: Cephes' logf (Moshier).
-inline float safelog_quick(float x) {
-  const float floored = x < 1.9287498e-22f ? 1.9287498e-22f : x;
-  const auto bits = std::bit_cast<std::int32_t>(floored);
+[[gnu::always_inline]] inline float safelog_quick(float x) {
+  // Floats over 0 are ordered as their bits are, and those below 0 have bits below 0.
+  const auto floor_bits = std::bit_cast<std::int32_t>(1.9287498e-22f);
+  const auto x_bits = std::bit_cast<std::int32_t>(x);
+  const std::int32_t bits = x_bits > floor_bits ? x_bits : floor_bits;
   // Split into 2^e·m with m in [sqrt(1/2), sqrt(2)); 0x3f3504f3 is sqrt(1/2).
   const std::int32_t shifted = bits - 0x3f3504f3;
   const auto e = static_cast<float>(shifted >> 23);
@@ -28,8 +30,7 @@ inline float safelog_quick(float x) {
   p = p * m - 2.4999993993e-1f;
   p = p * m + 3.3333331174e-1f;
   const float tail = p * m * z + e * -2.12194440e-4f - 0.5f * z;
-  const float result = m + tail + e * 0.693359375f;
-  return x == x ? result : x;
+  return m + tail + e * 0.693359375f + (x - x);  // x - x is 0 or NaN
 }
 
 /// Adds up term(i) for i in [0, n): the terms in float, vectorised in blocks, their sum in double. The order of additions

@@ -8,10 +8,8 @@ struct Scalars {
   float rate, beta_1, beta_2, epsilon, per_sample, gradient_bound;  // rate holds s·l
 };
 
-// The square root needs no errno; with it the loop would not vectorise.
-NCLOUD_VECTORIZED __attribute__((optimize("no-math-errno"))) void pass(float* __restrict p, const float* __restrict g,
-                                                                       float* __restrict m, float* __restrict v,
-                                                                       std::int64_t n, Scalars c) {
+NCLOUD_VECTORIZED void pass(float* __restrict p, const float* __restrict g, float* __restrict m, float* __restrict v,
+                            std::int64_t n, Scalars c) {
   for (std::int64_t i = 0; i < n; ++i) {
     const float gradient = clip(g[i] * c.per_sample, c.gradient_bound);
     m[i] = c.beta_1 * m[i] + (1.0f - c.beta_1) * gradient;

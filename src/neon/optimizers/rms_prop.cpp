@@ -8,9 +8,8 @@ struct Scalars {
   float rate, keep, epsilon, per_sample, gradient_bound, weight_bound;  // rate holds s·lr
 };
 
-// The square root needs no errno; with it the loop would not vectorise.
-NCLOUD_VECTORIZED __attribute__((optimize("no-math-errno"))) void pass(float* __restrict p, const float* __restrict g,
-                                                                       float* __restrict a, std::int64_t n, Scalars c) {
+NCLOUD_VECTORIZED void pass(float* __restrict p, const float* __restrict g, float* __restrict a, std::int64_t n,
+                            Scalars c) {
   for (std::int64_t i = 0; i < n; ++i) {
     const float gradient = clip(g[i] * c.per_sample, c.gradient_bound);
     a[i] = c.keep * a[i] + (1.0f - c.keep) * gradient * gradient;

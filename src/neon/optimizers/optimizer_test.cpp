@@ -1,0 +1,182 @@
+#include "neon/optimizer.h"
+
+#include <gtest/gtest.h>
+
+#include <omp.h>
+
+#include "base/random.h"
+#include "neon/shelf.h"
+
+namespace neon {
+namespace {
+
+std::unique_ptr<Optimizer> optimizer(std::string_view text) {
+  return Shelf<Optimizer>::instance().make(Part::from_json(base::parse_json(text, "test"), "/optimizer"));
+}
+
+std::string refusal(std::string_view text) {
+  try {
+    optimizer(text);
+  } catch (const base::Error& error) {
+    EXPECT_EQ(error.code, base::Code::invalid_argument);
+    return error.where + ": " + error.message;
+  }
+  return "accepted";
+}
+
+/// Weights, gradient and states in one precision.
+template <class Real>
+struct Numbers {
+  std::vector<Real> weights, gradient;
+  std::vector<std::vector<Real>> states;
+};
+
+/// Fast and reference rule side by side over several steps, from the same random numbers.
+void compare(const std::string& text, std::size_t n = 1003) {
+  const auto rule = optimizer(text);
+  base::Random random(7, 1);
+  const auto states = static_cast<std::size_t>(rule->state_count());
+  Numbers<float> fast{std::vector<float>(n), std::vector<float>(n), std::vector(states, std::vector<float>(n))};
+  for (float& weight : fast.weights) weight = static_cast<float>(random.normal());
+  Numbers<double> exact;
+  exact.weights.assign(fast.weights.begin(), fast.weights.end());
+  exact.gradient.resize(n);
+  exact.states.assign(states, std::vector<double>(n));
+  std::vector<float*> fast_states;
+  std::vector<std::span<double>> exact_states;
+  for (std::size_t k = 0; k < states; ++k) {
+    fast_states.push_back(fast.states[k].data());
+    exact_states.emplace_back(exact.states[k]);
+  }
+  for (std::int64_t step = 1; step <= 5; ++step) {
+    for (std::size_t i = 0; i < n; ++i) exact.gradient[i] = fast.gradient[i] = static_cast<float>(20 * random.normal());
+    const StepScalars scalars{.epoch = step, .step = step, .batch_size = 32, .norm_scale = step % 2 == 0 ? 1.0 : 0.7};
+    rule->update(fast.weights, fast.gradient, fast_states, scalars);
+    rule->reference_update(exact.weights, exact.gradient, exact_states, scalars);
+  }
+  for (std::size_t i = 0; i < n; ++i) {
+    ASSERT_NEAR(fast.weights[i], exact.weights[i], 2e-5) << text << " at " << i;
+    for (std::size_t k = 0; k < states; ++k)
+      ASSERT_NEAR(fast.states[k][i], exact.states[k][i], 2e-5) << text << " state " << k << " at " << i;
+  }
+}
+
+TEST(OptimizerFastRule, EqualsTheReferenceForEveryCombinationOfOptions) {
+  const std::vector<std::string> schedules{"", R"(,"schedule":{"type":"Schedule","config":{"step_config":[2,4],"change":0.1}})"};
+  const std::vector<std::string> clips{"", R"(,"gradient_clip_value":0.3)", R"(,"gradient_clip_norm":1.0)"};
+  const std::vector<std::string> bounds{"", R"(,"param_clip_value":0.5)"};
+  for (const std::string& clip : clips) {
+    for (const std::string& schedule : schedules)
+      for (const std::string& bound : bounds) {
+        const std::string common = clip + schedule + bound + "}}";
+        for (const char* decay : {"", R"(,"wdecay":0.01)"})
+          for (const char* momentum : {"0", "0.9", R"(0.9,"nesterov":true)"})
+            compare(std::string(R"({"type":"GradientDescentMomentum","config":{"learning_rate":0.1,"momentum_coef":)") +
+                    momentum + decay + common);
+        compare(R"({"type":"RMSProp","config":{"learning_rate":0.01)" + common);
+      }
+    compare(R"({"type":"Adam","config":{"learning_rate":0.01)" + clip + "}}");
+  }
+}
+
+TEST(OptimizerFastRule, GivesTheSameBitsForEveryNumberOfThreads) {
+  constexpr std::size_t n = 150'001;  // large enough to go parallel, and no multiple of anything
+  const auto rule = optimizer(R"({"type":"Adam"})");
+  const int threads = omp_get_max_threads();
+  std::vector<std::vector<float>> results;
+  for (const int count : {1, 2, 3}) {
+    omp_set_num_threads(count);
+    std::vector<float> weights(n), gradient(n), m(n), v(n);
+    base::Random random(3, 3);
+    for (std::size_t i = 0; i < n; ++i) {
+      weights[i] = static_cast<float>(random.uniform(-1, 1));
+      gradient[i] = static_cast<float>(random.uniform(-1, 1));
+    }
+    const std::array<float*, 2> states{m.data(), v.data()};
+    for (std::int64_t step = 1; step <= 3; ++step) rule->update(weights, gradient, states, {.step = step, .batch_size = 7});
+    results.push_back(weights);
+  }
+  omp_set_num_threads(threads);
+  EXPECT_EQ(results[0], results[1]);
+  EXPECT_EQ(results[0], results[2]);
+}
+
+/// The weight after each of two steps with gradient sums 2 and -4 over a batch of 2, from weight 1: g = 1, then -2.
+std::array<double, 2> two_steps(std::string_view text, double norm_scale = 1) {
+  const auto rule = optimizer(text);
+  std::vector<float> weight{1.0f}, states(2);
+  std::vector<float*> pointers{&states[0], &states[1]};
+  pointers.resize(static_cast<std::size_t>(rule->state_count()));
+  std::array<double, 2> result{};
+  for (std::int64_t step = 1; step <= 2; ++step) {
+    const std::vector<float> gradient{step == 1 ? 2.0f : -4.0f};
+    rule->update(weight, gradient, pointers, {.epoch = 0, .step = step, .batch_size = 2, .norm_scale = norm_scale});
+    result[static_cast<std::size_t>(step - 1)] = static_cast<double>(weight[0]);
+  }
+  return result;
+}
+
+void expect_steps(std::array<double, 2> came, double first, double second) {
+  EXPECT_NEAR(came[0], first, 1e-6);
+  EXPECT_NEAR(came[1], second, 1e-6);
+}
+
+constexpr const char* kGdm = R"({{"type":"GradientDescentMomentum","config":{{{}}}}})";
+
+TEST(GradientDescentMomentum, FollowsTheFormulas) {
+  const auto gdm = [](std::string_view config) { return fmt::format(fmt::runtime(kGdm), config); };
+  // p = (1 - .1·.5)·1 - .1·1 = .85; p = .95·.85 + .2
+  expect_steps(two_steps(gdm(R"("learning_rate":0.1,"momentum_coef":0,"wdecay":0.5)")), 0.85, 1.0075);
+  // v = -.1, p = .9; v = -.09 + .2 = .11, p = 1.01
+  expect_steps(two_steps(gdm(R"("learning_rate":0.1,"momentum_coef":0.9)")), 0.9, 1.01);
+  // decay joins the gradient: g' = 1.5, v = -.15, p = .85; g' = -1.575, v = -.135 + .1575 = .0225, p = .8725
+  expect_steps(two_steps(gdm(R"("learning_rate":0.1,"momentum_coef":0.9,"wdecay":0.5)")), 0.85, 0.8725);
+  // nesterov: v = -.1, p = 1 - .09 - .1 = .81; v = .11, p = .81 + .099 + .2 = 1.109
+  expect_steps(two_steps(gdm(R"("learning_rate":0.1,"momentum_coef":0.9,"nesterov":true)")), 0.81, 1.109);
+  // clipped to ±.5, then scaled by .5: g = .25, -.25
+  expect_steps(two_steps(gdm(R"("learning_rate":1,"momentum_coef":0,"gradient_clip_value":0.5)"), 0.5), 0.75, 1.0);
+  // the bound of the weights holds with momentum and, as in neon, not without
+  expect_steps(two_steps(gdm(R"("learning_rate":0.1,"momentum_coef":0.9,"param_clip_value":0.7)")), 0.7, 0.7);
+  expect_steps(two_steps(gdm(R"("learning_rate":0.1,"momentum_coef":0,"param_clip_value":0.7)")), 0.9, 1.1);
+}
+
+TEST(RMSProp, FollowsTheFormula) {
+  // a = .05, p = 1 - .002/sqrt(.05); a = .0475 + .2, p += .004/sqrt(.2475); epsilon is below the tolerance
+  const double first = 1 - 0.002 / std::sqrt(0.05);
+  expect_steps(two_steps(R"({"type":"RMSProp"})"), first, first + 0.004 / std::sqrt(0.2475));
+}
+
+TEST(Adam, FollowsTheFormula) {
+  // step 1: m = .1, v = .001, l = .001·sqrt(.001)/.1, so the first step is the learning rate
+  const double m = 0.9 * 0.1 - 0.2, v = 0.999 * 0.001 + 0.004;
+  const double l = 0.001 * std::sqrt(1 - 0.998001) / (1 - 0.81);
+  expect_steps(two_steps(R"({"type":"Adam"})"), 0.999, 0.999 - l * m / std::sqrt(v));
+}
+
+TEST(Optimizer, KeepsOnlyTheStatesItNeeds) {
+  EXPECT_EQ(optimizer(fmt::format(fmt::runtime(kGdm), R"("learning_rate":1,"momentum_coef":0)"))->state_count(), 0);
+  EXPECT_EQ(optimizer(fmt::format(fmt::runtime(kGdm), R"("learning_rate":1,"momentum_coef":0.5)"))->state_count(), 1);
+  EXPECT_EQ(optimizer(R"("RMSProp")")->state_count(), 1);
+  EXPECT_EQ(optimizer(R"("Adam")")->state_count(), 2);
+  EXPECT_EQ(optimizer(R"({"type":"Adam","config":{"gradient_clip_norm":5}})")->gradient_clip_norm(), 5.0);
+  EXPECT_EQ(optimizer(R"("Adam")")->gradient_clip_norm(), std::nullopt);
+}
+
+TEST(Optimizer, RefusesWhatItCannotDo) {
+  EXPECT_EQ(refusal(R"({"type":"adam"})"), "/optimizer/type: unknown optimizer 'adam'; did you mean 'Adam'?");
+  EXPECT_EQ(refusal(R"({"type":"Adam","config":{"beta1":0.9}})"),
+            "/optimizer/config/beta1: unknown key 'beta1'; did you mean 'beta_1'?");
+  EXPECT_EQ(refusal(R"({"type":"GradientDescentMomentum","config":{"momentum_coef":0.9}})"),
+            "/optimizer/config: 'learning_rate' is missing");
+  EXPECT_EQ(refusal(R"({"type":"GradientDescentMomentum","config":{"learning_rate":1,"momentum_coef":0,"nesterov":true}})"),
+            "/optimizer/config: nesterov needs a momentum_coef over 0, got 0");
+  EXPECT_TRUE(refusal(R"({"type":"Adam","config":{"stochastic_round":true}})").starts_with("/optimizer/config/stochastic_round"));
+  EXPECT_EQ(refusal(R"({"type":"Adam","config":{"stochastic_round":false}})"), "accepted");
+  EXPECT_EQ(refusal(R"({"type":"RMSProp","config":{"gradient_clip_norm":0}})"),
+            "/optimizer/config: gradient_clip_norm must be positive, got 0");
+  EXPECT_EQ(refusal(R"({"type":"RMSProp","config":{"schedule":{"type":"Schedul"}}})"),
+            "/optimizer/config/schedule/type: unknown schedule 'Schedul'; did you mean 'Schedule'?");
+}
+
+}  // namespace
+}  // namespace neon
