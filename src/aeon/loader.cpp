@@ -9,7 +9,7 @@
 #include <system_error>
 #include <thread>
 
-#include "aeon/decoded_cache.h"
+#include "aeon/extract/decoded_cache.h"
 #include "aeon/extract/extractor.h"
 #include "aeon/order.h"
 #include "base/error.h"

@@ -1,4 +1,4 @@
-#include "aeon/decoded_cache.h"
+#include "aeon/extract/decoded_cache.h"
 
 #include <cstring>
 
