@@ -1,0 +1,156 @@
+#include <limits>
+
+#include "base/error.h"
+#include "neon/booking.h"
+#include "neon/layers/window_grammar.h"
+
+namespace neon {
+namespace {
+
+using tensor::Slot;
+
+enum class Op { max, avg };
+constexpr auto enumerators(Op) { return std::array{std::pair{Op::max, "max"}, std::pair{Op::avg, "avg"}}; }
+
+class Pooling final : public Layer {
+ public:
+  struct Config {
+    PoolingShape fshape;
+    Op op = Op::max;
+    Strides strides;
+    Padding padding;
+    std::optional<std::string> name;
+    static constexpr auto fields() {
+      return std::tuple(base::field("fshape", &Config::fshape, "window: a number, a mapping or 'all'").required(),
+                        base::field("op", &Config::op, "what is taken of a window"),
+                        base::field("strides", &Config::strides, "steps of the window; by default its size"),
+                        base::field("padding", &Config::padding, "extent around the input that does not count"),
+                        base::field("name", &Config::name, "a name, unique in the model"));
+    }
+  };
+  explicit Pooling(const Config& config) : config_(config) {
+    const PerDimension& p = config.padding.extent;
+    const PerDimension& w = config.fshape.window;
+    if (!config.fshape.all && (p.d >= w.d || p.h >= w.h || p.w >= w.w))
+      throw base::Error(base::Code::invalid_argument,
+                        fmt::format("padding {}x{} must be smaller than the pooling window {}x{}", p.h, p.w, w.h, w.w));
+  }
+
+  std::optional<std::string> given_name() const override { return config_.name; }
+
+  tensor::Shape out_shape(const tensor::Shape& in) const override {
+    const Volume volume = Volume::of(in, "pooling");
+    const PerDimension out = sliding(volume).over(volume);
+    if (in.size() == 3) return {in[0], out.h, out.w};
+    return {in[0], out.d, out.h, out.w};
+  }
+
+  std::unique_ptr<LayerSteps> lower(const Group& group) const override;
+
+  void reference_forward(Reference& r) const override {
+    for_each_map(r, [&](const Sliding& s, const Volume& in, const Volume& out, std::size_t src, std::size_t dst) {
+      const auto taken = takers(r, s, in, out, src);
+      for (std::size_t o = 0; o < taken.size(); ++o) {
+        double sum = 0;
+        for (const std::size_t i : taken[o]) sum += r.src[src + i];
+        r.dst[dst + o] = sum / static_cast<double>(taken[o].size());
+      }
+    });
+  }
+  void reference_backward(Reference& r) const override {
+    for_each_map(r, [&](const Sliding& s, const Volume& in, const Volume& out, std::size_t src, std::size_t dst) {
+      const auto taken = takers(r, s, in, out, src);
+      for (std::size_t o = 0; o < taken.size(); ++o)
+        for (const std::size_t i : taken[o]) r.diff_src[src + i] += r.diff_dst[dst + o] / static_cast<double>(taken[o].size());
+    });
+  }
+
+  std::vector<LayerCase> cases() const override {
+    return {{R"({"fshape": 2})", {8, 6, 6}},
+            {R"({"fshape": 3, "strides": 2})", {3, 8, 7}},
+            {R"({"fshape": 3, "strides": 2, "padding": 1, "op": "avg"})", {5, 7, 7}},
+            {R"({"fshape": "all", "op": "avg"})", {10, 4, 5}},
+            {R"({"fshape": {"R": 3, "S": 1}, "strides": 1})", {16, 5, 4}},
+            {R"({"fshape": {"T": 2, "R": 2, "S": 2}, "op": "max"})", {4, 4, 4, 4}}};
+  }
+
+ private:
+  Sliding sliding(const Volume& in) const {
+    const PerDimension w = config_.fshape.all ? PerDimension{1, in.extent.h, in.extent.w} : config_.fshape.window;
+    return {w, {config_.strides.d.value_or(w.d), config_.strides.h.value_or(w.h), config_.strides.w.value_or(w.w)},
+            config_.padding.extent, {}};
+  }
+
+  /// For each output of one map, the inputs that share it: all of the window for avg, the first largest for max.
+  std::vector<std::vector<std::size_t>> takers(const Reference& r, const Sliding& s, const Volume& in, const Volume& out,
+                                               std::size_t src) const {
+    std::vector<std::vector<std::size_t>> taken(static_cast<std::size_t>(out.positions()));
+    s.for_each(in.extent, out.extent, [&](std::int64_t o, std::int64_t i, std::int64_t) {
+      auto& list = taken[static_cast<std::size_t>(o)];
+      const auto index = static_cast<std::size_t>(i);
+      if (config_.op == Op::avg || list.empty())
+        list.push_back(index);
+      else if (r.src[src + index] > r.src[src + list[0]])
+        list[0] = index;
+    });
+    return taken;
+  }
+
+  template <class Visit>
+  void for_each_map(const Reference& r, Visit&& visit) const {
+    const Volume in = Volume::of(r.in, "pooling"), out = Volume::of(r.out, "pooling");
+    for (std::int64_t map = 0; map < r.n * in.c; ++map)
+      visit(sliding(in), in, out, static_cast<std::size_t>(map * in.positions()), static_cast<std::size_t>(map * out.positions()));
+  }
+
+  Config config_;
+};
+
+class Steps final : public LayerSteps {
+ public:
+  Steps(const Node& node, tensor::Window window, tensor::PoolingKind kind) : node_(node), window_(std::move(window)), kind_(kind) {}
+
+  Value forward(Booking& booking, const Value& src) override {
+    tensor::Shape out{booking.batch_size()};
+    out.insert(out.end(), node_.out.begin(), node_.out.end());
+    tensor::Kernel kernel = tensor::pooling_forward(src.layout, out, window_, kind_, booking.training());
+    hint_ = kernel.storage();
+    const Value dst = booking.value(kernel.layout(Slot::dst));
+    std::vector<std::pair<Slot, int>> buffers{{Slot::src, src.buffer}, {Slot::dst, dst.buffer}};
+    if (const auto& layout = kernel.layout(Slot::workspace)) {
+      workspace_ = booking.scratch(layout.size_bytes());
+      buffers.emplace_back(Slot::workspace, workspace_);
+    }
+    booking.add(node_.name + " forward", std::move(kernel), std::move(buffers));
+    return dst;
+  }
+
+  Value backward(Booking& booking, const Value& diff_dst, bool wants_diff_src) override {
+    if (!wants_diff_src) return {};
+    tensor::Kernel kernel = tensor::pooling_backward(hint_, window_, kind_);
+    const Value dy = booking.in_layout(diff_dst, kernel.layout(Slot::diff_dst), node_.name + " error in another order");
+    const Value diff_src = booking.value(kernel.layout(Slot::diff_src));
+    std::vector<std::pair<Slot, int>> buffers{{Slot::diff_dst, dy.buffer}, {Slot::diff_src, diff_src.buffer}};
+    if (kernel.layout(Slot::workspace)) buffers.emplace_back(Slot::workspace, workspace_);
+    booking.add(node_.name + " backward", std::move(kernel), std::move(buffers));
+    return diff_src;
+  }
+
+ private:
+  const Node& node_;
+  tensor::Window window_;
+  tensor::PoolingKind kind_;
+  tensor::ForwardHint hint_;
+  int workspace_ = -1;
+};
+
+std::unique_ptr<LayerSteps> Pooling::lower(const Group& group) const {
+  const Volume in = Volume::of(group.node->in, "pooling");
+  return std::make_unique<Steps>(*group.node, sliding(in).kernel_window(group.node->in.size() == 4),
+                                 config_.op == Op::max ? tensor::PoolingKind::max : tensor::PoolingKind::average);
+}
+
+const OnShelf<Layer, Pooling> registered("Pooling", "the largest or the average of each window");
+
+}  // namespace
+}  // namespace neon

@@ -1,0 +1,81 @@
+#pragma once
+#include <memory>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "neon/checkpoint.h"
+#include "neon/cost.h"
+#include "neon/graph.h"
+#include "neon/optimizer.h"
+#include "tensor/batch.h"
+
+namespace neon {
+
+class Plan;
+
+struct PlanOptions {
+  std::int64_t batch_size = 128;
+  int threads = 0;                              ///< at most so many; 0: as many as there are processors
+  tensor::Dtype input_dtype = tensor::Dtype::f32;
+  tensor::Shape target_shape;                   ///< empty: targets are class indices
+  std::uint64_t seed = 0;                       ///< of the initial weights and of dropout
+  std::shared_ptr<const Cost> cost;             ///< absent: the plan only predicts
+  std::shared_ptr<const Optimizer> optimizer;   ///< absent: train_step computes gradients and updates nothing
+  bool input_gradient = false;                  ///< also compute the gradient of the input
+  const Plan* weights_of = nullptr;             ///< use the weights of this plan, which must live longer; for predicting
+};
+
+/// Mean time of one step of the list.
+struct StepTime {
+  std::string name;
+  std::string implementation;  ///< the vendor kernel's name; empty for our own
+  double microseconds = 0;
+};
+
+/// A graph made executable for one batch size: an ordered list of steps with all kernels made, all memory booked in one
+/// arena. Running a step allocates nothing.
+/// Threads: one caller at a time, any thread. Outputs hold until the next call.
+class Plan {
+ public:
+  ~Plan();
+
+  /// One training step on all rows of the batch. Returns the mean cost of the rows before the update.
+  /// Errors: invalid_argument for a batch of another shape or a class index out of range.
+  double train_step(const tensor::Batch& batch, const StepScalars& scalars);
+
+  /// The outputs (batch size, out_count) as prediction computes them. Training state stays as it is.
+  std::span<const float> infer(const tensor::Tensor& input);
+
+  /// The batch's targets as (batch size, out_count), class indices as one-hot rows.
+  std::span<const float> targets(const tensor::Batch& batch);
+
+  /// In neon's shapes (rows, columns), named "<layer>/<parameter>"; optimizer states "<layer>/<parameter>/<number>".
+  std::vector<NamedTensor> export_parameters() const;
+  std::vector<NamedTensor> export_optimizer_states() const;
+  std::vector<NamedTensor> export_gradients() const;
+  std::vector<float> export_input_gradient() const;  ///< row-major; empty unless asked for
+
+  /// Errors: invalid_argument naming what is missing, unknown or of another shape.
+  void import_parameters(std::span<const NamedTensor> tensors);
+  void import_optimizer_states(std::span<const NamedTensor> tensors);
+
+  const Graph& graph() const;
+  const PlanOptions& options() const;
+  int threads() const;                     ///< those that the plan decided to use
+  std::size_t memory_bytes() const;        ///< of the arena
+  std::size_t unshared_bytes() const;      ///< what it would be if no two buffers shared a place
+  std::vector<StepTime> profile(const tensor::Batch& batch, int repeats);
+
+ private:
+  friend std::unique_ptr<Plan> compile(const Graph& graph, const PlanOptions& options);
+  friend class PlanMaker;
+  struct State;
+  explicit Plan(std::unique_ptr<State> state);
+  std::unique_ptr<State> state_;
+};
+
+/// The last place that may allocate or fail for reasons of shape. The weights get their initial values.
+std::unique_ptr<Plan> compile(const Graph& graph, const PlanOptions& options);
+
+}  // namespace neon

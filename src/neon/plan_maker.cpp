@@ -1,0 +1,290 @@
+#include <omp.h>
+
+#include <cmath>
+
+#include "base/error.h"
+#include "neon/initializer.h"
+#include "neon/parallel.h"
+#include "neon/passes/pass.h"
+#include "neon/plan_state.h"
+#include "neon/threads.h"
+#include "tensor/vectorized.h"
+
+namespace neon {
+namespace {
+
+/// In this order; each sees what the ones before left.
+constexpr Pass kPasses[] = {fuse_bias, fuse_activation};
+
+std::vector<Group> groups_of(const Graph& graph) {
+  std::vector<Group> groups;
+  for (const Node& node : graph.nodes) groups.push_back({&node, {}});
+  for (const Pass pass : kPasses) pass(groups);
+  return groups;
+}
+
+/// One thread for a step that is over in about a millisecond: waking and joining a team costs more than it gains.
+int threads_for_graph(const Graph& graph, const PlanOptions& options) {
+  const int available = options.threads > 0 ? options.threads : omp_get_num_procs();
+  const double passes = options.cost ? 3 : 1;  // forward, input gradient, weight gradient
+  constexpr double kOneMillisecond = 40e6;     // multiplications on one core
+  return graph.operations() * passes * static_cast<double>(options.batch_size) < kOneMillisecond ? 1 : available;
+}
+
+NCLOUD_VECTORIZED
+double sum_of_squares(const float* values, std::int64_t count) {
+  double lanes[8] = {};
+  std::int64_t i = 0;
+  for (; i + 8 <= count; i += 8)
+    for (int l = 0; l < 8; ++l) lanes[l] += static_cast<double>(values[i + l]) * values[i + l];
+  double sum = 0;
+  for (; i < count; ++i) sum += static_cast<double>(values[i]) * values[i];
+  for (const double lane : lanes) sum += lane;
+  return sum;
+}
+
+}  // namespace
+
+/// Turns a graph into the steps of a plan.
+class PlanMaker {
+ public:
+  explicit PlanMaker(Plan::State& state) : s_(state), b_(state.booking), groups_(groups_of(state.graph)) {}
+
+  void make() {
+    declare_parameters();
+    input_ = b_.external(tensor::Layout::row_major(s_.options.input_dtype, batch_shape(s_.graph.sample_shape)));
+    if (s_.options.cost) add_training();
+    add_inference();
+    find_input_uses();
+    s_.arena = b_.settle();
+    if (s_.options.cost) {
+      s_.target = b_.address(target_);
+      s_.cost = reinterpret_cast<const double*>(b_.address(cost_));
+    }
+    s_.output = b_.address(output_.buffer);
+  }
+
+ private:
+  tensor::Shape batch_shape(const tensor::Shape& sample) const {
+    tensor::Shape shape{s_.options.batch_size};
+    shape.insert(shape.end(), sample.begin(), sample.end());
+    return shape;
+  }
+
+  void declare_parameters() {
+    for (const Node& node : s_.graph.nodes) {
+      const int states = s_.options.optimizer ? s_.options.optimizer->rule_for(node.name, node.type).state_count() : 0;
+      b_.declare(node, [&](const ParameterSpec&) { return states; });
+    }
+    if (s_.options.weights_of == nullptr) return;
+    auto& others = s_.options.weights_of->state_->booking.parameters();
+    auto other = others.begin();
+    for (Parameter& parameter : b_.parameters()) {
+      parameter.layout = other->layout;
+      parameter.weights = b_.fixed(s_.options.weights_of->state_->booking.address(other->weights));
+      ++other;
+    }
+  }
+
+  Value as_numbers(const Value& input) {
+    return b_.in_layout(input, tensor::Layout::row_major(tensor::Dtype::f32, input.layout.shape()), "input as numbers");
+  }
+
+  /// The network's output as plain rows.
+  Value as_rows(const Value& value) {
+    const Value plain = b_.in_layout(value, tensor::Layout::row_major(tensor::Dtype::f32, value.layout.shape()), "output in plain order");
+    return plain.reshaped({s_.options.batch_size, s_.graph.out_count()});
+  }
+
+  void add_training() {
+    b_.begin(Program::train);
+    Value value = as_numbers(input_);
+    std::vector<std::unique_ptr<LayerSteps>> layers;
+    for (const Group& group : groups_) {
+      layers.push_back(group.node->layer->lower(group));
+      value = layers.back()->forward(b_, value);
+    }
+    Value error = add_cost(as_rows(value)).reshaped(batch_shape(s_.graph.out_shape()));
+    for (std::size_t i = groups_.size(); i-- > 0;) {
+      const bool wants_diff_src = s_.options.input_gradient || learns_before(i);
+      if (!wants_diff_src && !learns(groups_[i])) break;
+      error = layers[i]->backward(b_, error, wants_diff_src);
+      add_updates(groups_[i]);
+      if (!wants_diff_src) break;
+    }
+    if (s_.options.input_gradient) {
+      s_.input_gradient = b_.in_layout(error, tensor::Layout::row_major(tensor::Dtype::f32, batch_shape(s_.graph.sample_shape)),
+                                       "input gradient in plain order");
+      b_.keep_to_end(s_.input_gradient);
+    }
+    add_clipped_updates();
+  }
+
+  void add_inference() {
+    b_.begin(Program::infer);
+    Value value = as_numbers(input_);
+    for (const Group& group : groups_) value = group.node->layer->lower(group)->forward(b_, value);
+    output_ = as_rows(value);
+    if (output_.buffer == input_.buffer) {  // a network of identities
+      const Value copy = b_.value(output_.layout);
+      b_.reorder(output_, copy, "output");
+      output_ = copy;
+    }
+    b_.keep_to_end(output_);
+  }
+
+  Value add_cost(const Value& y) {
+    const auto rows = y.layout.shape()[0], columns = y.layout.shape()[1];
+    target_ = b_.lasting(Booking::Lasting::other, y.layout.size_bytes());
+    cost_ = b_.lasting(Booking::Lasting::other, sizeof(double));
+    const Value dy = b_.value(y.layout);
+    b_.add("cost", {y.buffer, target_, dy.buffer, cost_},
+           [rows, columns, cost = s_.options.cost](std::byte* const* memory, const StepContext&) {
+             const auto count = static_cast<std::size_t>(rows * columns);
+             const std::span<const float> y(floats(memory[0]), count), t(floats(memory[1]), count);
+             *reinterpret_cast<double*>(memory[3]) = cost->value(y, t, rows, columns);
+             cost->gradient(y, t, {floats(memory[2]), count}, rows, columns);
+           });
+    return dy;
+  }
+
+  static bool learns(const Group& group) {
+    const auto has = [](const Node& node) {
+      return std::any_of(node.parameters.begin(), node.parameters.end(), [](const ParameterSpec& p) { return p.trained; });
+    };
+    return has(*group.node) || std::any_of(group.absorbed.begin(), group.absorbed.end(), [&](const Node* n) { return has(*n); });
+  }
+  bool learns_before(std::size_t group) const {
+    return std::any_of(groups_.begin(), groups_.begin() + static_cast<std::ptrdiff_t>(group), learns);
+  }
+
+  /// The parameters of a group that learn, with the rules they follow.
+  template <class Visit>
+  void for_each_learned(const Group& group, Visit&& visit) {
+    if (!s_.options.optimizer) return;
+    for (Parameter& parameter : b_.parameters()) {
+      const bool mine = parameter.node == group.node ||
+                        std::find(group.absorbed.begin(), group.absorbed.end(), parameter.node) != group.absorbed.end();
+      if (mine && parameter.gradient >= 0)
+        visit(parameter, s_.options.optimizer->rule_for(parameter.node->name, parameter.node->type));
+    }
+  }
+
+  /// Right after the gradient, while it is warm; except where the rule first needs the norm of all gradients.
+  void add_updates(const Group& group) {
+    for_each_learned(group, [&](Parameter& parameter, const Optimizer& rule) {
+      if (!rule.gradient_clip_norm()) add_update(parameter, rule, -1);
+    });
+  }
+
+  void add_clipped_updates() {
+    std::map<const Optimizer*, std::vector<Parameter*>> clipped;
+    std::vector<const Optimizer*> order;  // of first appearance, because addresses differ between runs
+    for (const Group& group : groups_)
+      for_each_learned(group, [&](Parameter& parameter, const Optimizer& rule) {
+        if (!rule.gradient_clip_norm()) return;
+        auto& list = clipped[&rule];
+        if (list.empty()) order.push_back(&rule);
+        list.push_back(&parameter);
+      });
+    for (const Optimizer* rule : order) {
+      const int scale = add_norm(clipped[rule], *rule->gradient_clip_norm());
+      for (Parameter* parameter : clipped[rule]) add_update(*parameter, *rule, scale);
+    }
+  }
+
+  /// Writes c / max(norm of all gradients / batch size, c) as one double.
+  int add_norm(const std::vector<Parameter*>& parameters, double limit) {
+    const int scale = b_.lasting(Booking::Lasting::other, sizeof(double));
+    std::vector<int> buffers{scale};
+    std::vector<std::int64_t> counts;
+    for (const Parameter* parameter : parameters) {
+      buffers.push_back(parameter->gradient);
+      counts.push_back(static_cast<std::int64_t>(parameter->layout.size_bytes() / sizeof(float)));
+    }
+    b_.add("norm of the gradients", std::move(buffers),
+           [counts, limit](std::byte* const* memory, const StepContext& context) {
+             double sum = 0;
+             for (std::size_t i = 0; i < counts.size(); ++i) sum += sum_of_squares(floats(memory[i + 1]), counts[i]);
+             const double norm = std::sqrt(sum) / static_cast<double>(context.scalars.batch_size);
+             *reinterpret_cast<double*>(memory[0]) = limit / std::max(norm, limit);
+           });
+    return scale;
+  }
+
+  void add_update(const Parameter& parameter, const Optimizer& rule, int scale) {
+    std::vector<int> buffers{parameter.weights, parameter.gradient};
+    buffers.insert(buffers.end(), parameter.states.begin(), parameter.states.end());
+    if (scale >= 0) buffers.push_back(scale);
+    const auto count = static_cast<std::int64_t>(parameter.layout.size_bytes() / sizeof(float));
+    const std::size_t states = parameter.states.size();
+    b_.add(parameter.node->name + " update", std::move(buffers),
+           [&rule, count, states, clips = scale >= 0](std::byte* const* memory, const StepContext& context) {
+             StepScalars scalars = context.scalars;
+             if (clips) scalars.norm_scale = *reinterpret_cast<const double*>(memory[2 + states]);
+             for_elements(count, [&](std::int64_t begin, std::int64_t end) {
+               const auto length = static_cast<std::size_t>(end - begin);
+               std::array<float*, 8> at{};
+               for (std::size_t i = 0; i < states; ++i) at[i] = floats(memory[2 + i]) + begin;
+               rule.update({floats(memory[0]) + begin, length}, {floats(memory[1]) + begin, length}, {at.data(), states}, scalars);
+             });
+           });
+  }
+
+  void find_input_uses() {
+    for (const Program program : {Program::train, Program::infer}) {
+      const auto& steps = b_.steps(program);
+      for (std::size_t step = 0; step < steps.size(); ++step)
+        for (std::size_t argument = 0; argument < steps[step].buffers.size(); ++argument)
+          if (steps[step].buffers[argument] == input_.buffer) s_.input_uses.push_back({program, step, argument});
+    }
+  }
+
+  Plan::State& s_;
+  Booking& b_;
+  std::vector<Group> groups_;
+  Value input_, output_;
+  int target_ = -1, cost_ = -1;
+};
+
+namespace {
+
+void initialize(Plan& plan) {
+  constexpr std::uint64_t kPurpose = 0x696e6974;  // keeps these random numbers apart from those of other uses
+  std::vector<NamedTensor> tensors = plan.export_parameters();
+  std::size_t i = 0;
+  for (const Node& node : plan.graph().nodes)
+    for (std::size_t p = 0; p < node.parameters.size(); ++p, ++i) {
+      const ParameterSpec& spec = node.parameters[p];
+      base::Random random(plan.options().seed, base::stream_of(kPurpose, static_cast<std::uint64_t>(node.index), p));
+      if (spec.init)
+        spec.init->fill(tensors[i].values, spec.rows, spec.columns, random);
+      else
+        std::fill(tensors[i].values.begin(), tensors[i].values.end(), spec.constant);
+    }
+  plan.import_parameters(tensors);
+}
+
+void check(const Graph& graph, const PlanOptions& options) {
+  const auto refuse = [](std::string message) { throw base::Error(base::Code::invalid_argument, std::move(message)); };
+  if (options.batch_size < 1) refuse(fmt::format("the batch size must be positive, got {}", options.batch_size));
+  if (options.input_dtype == tensor::Dtype::i32) refuse("a network takes inputs of f32 or u8, not i32");
+  if (!options.target_shape.empty() && tensor::element_count(options.target_shape) != graph.out_count())
+    refuse(fmt::format("the network gives {} numbers, but targets are {}", graph.out_count(), tensor::text(options.target_shape)));
+  if (options.optimizer && !options.cost) refuse("training needs a cost");
+}
+
+}  // namespace
+
+std::unique_ptr<Plan> compile(const Graph& graph, const PlanOptions& options) {
+  check(graph, options);
+  const int threads = threads_for_graph(graph, options);
+  const ThreadScope scope(threads);
+  auto state = std::make_unique<Plan::State>(graph, options, threads);
+  PlanMaker(*state).make();
+  std::unique_ptr<Plan> plan(new Plan(std::move(state)));
+  if (options.weights_of == nullptr) initialize(*plan);
+  return plan;
+}
+
+}  // namespace neon
