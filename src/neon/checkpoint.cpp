@@ -1,0 +1,94 @@
+#include "neon/checkpoint.h"
+
+#include <cstdlib>
+
+#include "neon/safetensors.h"
+
+namespace neon {
+namespace {
+
+constexpr std::string_view kFormat = "ncloud checkpoint 1";
+constexpr std::string_view kParameters = "parameters/";
+constexpr std::string_view kOptimizerStates = "optimizer_states/";
+
+/// The sum of costs goes as a hexadecimal floating-point text: decimal readers may miss its last bit, and JSON has no word
+/// for the NaN of a training that diverged.
+base::json::value text_of(const TrainingPosition& position) {
+  base::json::value value = base::encode(position);
+  value.as_object()["epoch_cost_sum"] = fmt::format("{:a}", position.epoch_cost_sum);
+  return value;
+}
+
+TrainingPosition position_of(base::json::value value) {
+  base::json::value& sum_text = value.as_object()["epoch_cost_sum"];
+  const auto text = base::decode<std::string>(sum_text, "/epoch_cost_sum");
+  char* end = nullptr;
+  const double sum = std::strtod(text.c_str(), &end);
+  if (text.empty() || *end != '\0') base::fail_expected("a number", sum_text, "/epoch_cost_sum");
+  sum_text = 0.0;
+  auto position = base::decode<TrainingPosition>(value);
+  position.epoch_cost_sum = sum;
+  return position;
+}
+
+void add_views(std::vector<TensorView>& views, std::string_view prefix, const std::vector<NamedTensor>& tensors) {
+  for (const NamedTensor& tensor : tensors)
+    views.push_back({fmt::format("{}{}", prefix, tensor.name), tensor.shape, tensor.values});
+}
+
+/// The JSON of one piece of metadata.
+base::json::value piece(const Metadata& metadata, std::string_view name) {
+  for (const auto& [key, value] : metadata)
+    if (key == name) return base::parse_json(value, name);
+  throw base::Error(base::Code::data_loss, fmt::format("its '{}' is missing", name));
+}
+
+Checkpoint checkpoint_of(TensorFile file) {
+  const Metadata& metadata = file.metadata;
+  if (metadata.empty() || metadata.front() != std::pair{std::string("format"), std::string(kFormat)})
+    throw base::Error(base::Code::data_loss,
+                      fmt::format("expected the format '{}', got '{}'", kFormat, metadata.empty() ? "" : metadata.front().second));
+  Checkpoint checkpoint;
+  checkpoint.spec = ModelSpec::from_json(piece(metadata, "spec"));
+  checkpoint.sample_shape = base::decode<tensor::Shape>(piece(metadata, "sample_shape"));
+  checkpoint.preprocessing = base::decode<base::json::object>(piece(metadata, "preprocessing"));
+  checkpoint.labels = base::decode<std::vector<std::string>>(piece(metadata, "labels"));
+  const base::json::value position = piece(metadata, "position");
+  checkpoint.position = position_of(base::decode<base::json::object>(position));
+  checkpoint.provenance = base::decode<base::json::object>(piece(metadata, "provenance"));
+  for (NamedTensor& tensor : file.tensors) {
+    const bool is_parameter = tensor.name.starts_with(kParameters);
+    if (!is_parameter && !tensor.name.starts_with(kOptimizerStates))
+      throw base::Error(base::Code::data_loss, fmt::format("tensor '{}' is neither parameter nor state", tensor.name));
+    tensor.name.erase(0, (is_parameter ? kParameters : kOptimizerStates).size());
+    (is_parameter ? checkpoint.parameters : checkpoint.optimizer_states).push_back(std::move(tensor));
+  }
+  return checkpoint;
+}
+
+}  // namespace
+
+void write_checkpoint(const Checkpoint& checkpoint, const std::filesystem::path& path) {
+  const Metadata metadata{{"format", std::string(kFormat)},
+                          {"spec", base::to_text(checkpoint.spec.to_json())},
+                          {"sample_shape", base::to_text(base::encode(checkpoint.sample_shape))},
+                          {"preprocessing", base::to_text(checkpoint.preprocessing)},
+                          {"labels", base::to_text(base::encode(checkpoint.labels))},
+                          {"position", base::to_text(text_of(checkpoint.position))},
+                          {"provenance", base::to_text(checkpoint.provenance)}};
+  std::vector<TensorView> views;
+  add_views(views, kParameters, checkpoint.parameters);
+  add_views(views, kOptimizerStates, checkpoint.optimizer_states);
+  write_safetensors(metadata, views, path);
+}
+
+Checkpoint read_checkpoint(const std::filesystem::path& path) {
+  TensorFile file = read_safetensors(path);
+  try {
+    return checkpoint_of(std::move(file));
+  } catch (const base::Error& cause) {
+    throw base::Error(base::Code::data_loss, fmt::format("'{}' is damaged: {}", path.string(), cause.message));
+  }
+}
+
+}  // namespace neon

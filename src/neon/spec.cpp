@@ -1,0 +1,72 @@
+#include "neon/spec.h"
+
+#include "neon/cost.h"
+#include "neon/metric.h"
+#include "neon/optimizer.h"
+
+namespace neon {
+namespace {
+
+/// The document as it is written; the layers are checked one by one when the graph is built.
+struct Document {
+  std::vector<Part> layers;
+  Part cost, optimizer;
+  Part metric{"Misclassification"};
+  std::int64_t epochs = 1;
+  std::int64_t batch_size = 128;
+  std::optional<std::uint64_t> seed;
+  base::json::object dataset;
+
+  static constexpr auto fields() {
+    using D = Document;
+    return std::tuple(base::field("layers", &D::layers, "the layers in order").required(),
+                      base::field("cost", &D::cost, "what training makes small").required(),
+                      base::field("optimizer", &D::optimizer, "the update rule").required(),
+                      base::field("metric", &D::metric, "the figure of an evaluation"),
+                      base::field("epochs", &D::epochs, "passes over the data").range(1, 1'000'000),
+                      base::field("batch_size", &D::batch_size, "exemplars per step").range(1, 1 << 20),
+                      base::field("seed", &D::seed, "of every random number; drawn at the start when absent"),
+                      base::field("dataset", &D::dataset, "where exemplars come from and how they are prepared"));
+  }
+};
+
+}  // namespace
+
+base::json::value ModelSpec::to_json() const {
+  return base::encode(Document{layers, cost, optimizer, metric, epochs, batch_size, seed, dataset});
+}
+
+ModelSpec ModelSpec::from_json(const base::json::value& value) {
+  auto document = base::decode<Document>(value);
+  if (document.layers.empty())
+    throw base::Error(base::Code::invalid_argument, "layers is empty; a model needs at least one", "/layers");
+  if (document.metric.where.empty()) document.metric.where = "/metric";
+  Shelf<Cost>::instance().make(document.cost);
+  Shelf<Optimizer>::instance().make(document.optimizer);
+  Shelf<Metric>::instance().make(document.metric);
+  ModelSpec spec;
+  spec.layers = std::move(document.layers);
+  spec.cost = std::move(document.cost);
+  spec.optimizer = std::move(document.optimizer);
+  spec.metric = std::move(document.metric);
+  spec.epochs = document.epochs;
+  spec.batch_size = document.batch_size;
+  spec.seed = document.seed;
+  spec.dataset = std::move(document.dataset);
+  return spec;
+}
+
+base::Error located(const base::Error& error, const ModelSpec& spec) {
+  base::Error result = error;
+  if (spec.file.empty()) return result;
+  for (std::string_view prefix = error.where; !prefix.empty(); prefix = prefix.substr(0, prefix.rfind('/'))) {
+    const auto found = spec.lines.find(std::string(prefix));
+    if (found == spec.lines.end()) continue;
+    result.message += fmt::format(" ({}:{})", spec.file, found->second);
+    return result;
+  }
+  result.message += fmt::format(" ({})", spec.file);
+  return result;
+}
+
+}  // namespace neon
