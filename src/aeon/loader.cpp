@@ -124,6 +124,14 @@ class Loader::Pipeline {
     if (extraction_.columns.size() > source_->types().size())
       throw Error(Code::invalid_argument, fmt::format("etl has {} entries, but the records have {} columns", extraction_.columns.size(), source_->types().size()),
                   "/etl");
+    for (std::size_t column = 0; column < extraction_.columns.size(); ++column) {
+      try {
+        extraction_.columns[column]->check_column(source_->types()[column]);
+      } catch (Error& error) {
+        error.where = base::pointer_to("/etl", column);
+        throw;
+      }
+    }
     const Extractor& input = *extraction_.columns[extraction_.input];
     info_.sample_shape = input.shape();
     info_.sample_dtype = input.dtype();

@@ -9,6 +9,7 @@
 #include "aeon/png/write_for_test.h"
 #include "aeon/preprocessor.h"
 #include "base/error.h"
+#include "base/files.h"
 
 namespace aeon {
 namespace {
@@ -232,6 +233,31 @@ TEST(Loader, ErrorsOfCachedRecordsKeepTheirName) {
   loader.seek(0, 1);
   loader.seek(0, 0);
   EXPECT_THAT(error_of_next(loader), HasSubstr("r0: the image is 6 wide and 5 high"));
+}
+
+TEST(Loader, FilesThatAreMissingOrDamagedAreNamedWithTheirLine) {
+  const base::TemporaryFolder folder;
+  const auto source = images(3);
+  base::write_file_atomically(folder.path() / "0.png", source->images[0]);
+  std::string damaged = source->images[1];
+  damaged[damaged.find("IDAT") + 9] ^= 1;
+  base::write_file_atomically(folder.path() / "1.png", damaged);
+  const auto manifest = records::parse_manifest("@FILE\tSTRING\n0.png\t0\n1.png\t1\n2.png\t2\n", folder.path() / "train.tsv");
+  Loader loader(config_of(), records::open_manifest(manifest, {}), {.mode = Mode::evaluate, .batch_size = 1});
+  EXPECT_NE(loader.next(), nullptr);
+  EXPECT_THAT(error_of_next(loader), HasSubstr("1.png (train.tsv:3): not a valid PNG: IDAT: "));
+  loader.seek(0, 2);
+  EXPECT_THAT(error_of_next(loader), HasSubstr("2.png: no such file (train.tsv:4)"));
+}
+
+TEST(Loader, ALabelColumnOfNumbersNeedsBinary) {
+  try {
+    Loader loader(config_of(), records::open_manifest(records::parse_manifest("@FILE\tASCII_INT\n0.png\t0\n", "t.tsv"), {}), {});
+    FAIL();
+  } catch (const Error& error) {
+    EXPECT_EQ(error.where, "/etl/1");
+    EXPECT_THAT(error.message, HasSubstr("add binary: true"));
+  }
 }
 
 TEST(Loader, RefusesWhatDoesNotFit) {

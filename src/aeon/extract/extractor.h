@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "aeon/config.h"
+#include "records/manifest.h"
 #include "tensor/tensor.h"
 
 namespace aeon {
@@ -45,6 +46,9 @@ class Extractor {
   virtual Role role() const = 0;
   virtual tensor::Shape shape() const = 0;  ///< of one sample; empty for a single number
   virtual tensor::Dtype dtype() const = 0;
+
+  /// Whether a column of this type can be read at all. Errors: invalid_argument saying what to change.
+  virtual void check_column(records::ElementType /*type*/) const {}
 
   /// Errors: invalid_argument saying what is wrong with the bytes.
   virtual void decode(std::string_view bytes, Decoded& decoded) const = 0;

@@ -136,13 +136,16 @@ class Image final : public Extractor {
     const std::ptrdiff_t step = mirrored ? -channels : channels;
     const std::ptrdiff_t dst_step = config_.channel_major ? 1 : channels;
     const std::size_t plane = static_cast<std::size_t>(config_.width) * static_cast<std::size_t>(config_.height);
+    // Rows without gaps are one long row: short ones cost twice as much a pixel.
+    const bool dense = !mirrored && pixels.stride == static_cast<std::size_t>(config_.width) * static_cast<std::size_t>(channels);
+    const std::int32_t rows = dense ? 1 : config_.height, row_pixels = dense ? config_.width * config_.height : config_.width;
     for (std::int32_t c = 0; c < channels; ++c) {
       const std::int32_t from_channel = config_.bgr_to_rgb ? channels - 1 - c : c;
       Number* to = config_.channel_major ? dst + static_cast<std::size_t>(c) * plane : dst + c;
-      for (std::int32_t y = 0; y < config_.height; ++y) {
+      for (std::int32_t y = 0; y < rows; ++y) {
         const std::uint8_t* from = pixels.data + static_cast<std::size_t>(y) * pixels.stride + from_channel;
         if (mirrored) from += static_cast<std::ptrdiff_t>(config_.width - 1) * channels;
-        for (std::int32_t x = 0; x < config_.width; ++x, from += step, to += dst_step) *to = convert(c, *from);
+        for (std::int32_t x = 0; x < row_pixels; ++x, from += step, to += dst_step) *to = convert(c, *from);
       }
     }
   }

@@ -39,6 +39,12 @@ class Label final : public Extractor {
   tensor::Shape shape() const override { return {}; }
   tensor::Dtype dtype() const override { return tensor::Dtype::i32; }
 
+  void check_column(records::ElementType type) const override {
+    if (!config_.binary && (type == records::ElementType::ASCII_INT || type == records::ElementType::ASCII_FLOAT))
+      throw Error(Code::invalid_argument, fmt::format("a label of an {} column has 4 bytes, not text; {}", base::word(type),
+                                                      type == records::ElementType::ASCII_INT ? "add binary: true" : "make the column ASCII_INT or STRING"));
+  }
+
   void decode(std::string_view bytes, Decoded& decoded) const override {
     std::int32_t label = 0;
     if (config_.binary) {
