@@ -1,0 +1,77 @@
+#include "neon/predictor.h"
+
+#include <algorithm>
+#include <numeric>
+
+#include "base/error.h"
+
+namespace neon {
+
+Predictor::Predictor(const Checkpoint& checkpoint, const PredictorOptions& options)
+    : options_(options),
+      graph_(build_graph(checkpoint.spec, checkpoint.sample_shape)),
+      labels_(checkpoint.labels),
+      sample_bytes_(static_cast<std::size_t>(tensor::element_count(checkpoint.sample_shape) * tensor::size_of(options.input_dtype))),
+      padded_(sample_bytes_ * static_cast<std::size_t>(std::max(options.max_batch, 1))) {
+  if (options.max_batch < 1) throw base::Error(base::Code::invalid_argument, fmt::format("max_batch must be positive, got {}", options.max_batch));
+  for (std::int64_t rows = 1; rows < options.max_batch; rows *= 2) plans_.push_back({rows, nullptr});
+  plans_.push_back({options.max_batch, nullptr});
+  plan_for(plans_.front()).import_parameters(checkpoint.parameters);
+}
+
+Plan& Predictor::plan_for(Sized& sized) {
+  if (sized.plan) return *sized.plan;
+  PlanOptions options;
+  options.batch_size = sized.rows;
+  options.threads = options_.threads;
+  options.input_dtype = options_.input_dtype;
+  if (&sized != &plans_.front()) options.weights_of = plans_.front().plan.get();
+  sized.plan = compile(graph_, options);
+  return *sized.plan;
+}
+
+std::span<const float> Predictor::run(Sized& sized, const void* samples) {
+  tensor::Tensor input{options_.input_dtype, {sized.rows}, const_cast<void*>(samples)};
+  input.shape.insert(input.shape.end(), graph_.sample_shape.begin(), graph_.sample_shape.end());
+  return plan_for(sized).infer(input);
+}
+
+void Predictor::warm_up() {
+  for (Sized& sized : plans_) run(sized, padded_.data());
+}
+
+std::span<const float> Predictor::predict(const void* samples, std::int64_t rows) {
+  if (rows < 1 || rows > options_.max_batch)
+    throw base::Error(base::Code::invalid_argument, fmt::format("between 1 and {} samples can be predicted at once, got {}", options_.max_batch, rows));
+  Sized& sized = *std::find_if(plans_.begin(), plans_.end(), [&](const Sized& s) { return s.rows >= rows; });
+  if (sized.rows != rows) {
+    std::memcpy(padded_.data(), samples, sample_bytes_ * static_cast<std::size_t>(rows));
+    samples = padded_.data();
+  }
+  return run(sized, samples).first(static_cast<std::size_t>(rows * out_count()));
+}
+
+void Predictor::check_k(std::int64_t k) const {
+  if (k < 1 || k > out_count())
+    throw base::Error(base::Code::invalid_argument,
+                      fmt::format("k must be between 1 and {}, the number of the model's outputs; got {}", out_count(), k));
+}
+
+std::vector<ClassProbability> Predictor::top_k(std::span<const float> row, std::int64_t k) const {
+  check_k(k);
+  std::vector<std::int64_t> order(row.size());
+  std::iota(order.begin(), order.end(), std::int64_t{0});
+  const auto at = [&](std::int64_t i) { return row[static_cast<std::size_t>(i)]; };
+  std::partial_sort(order.begin(), order.begin() + k, order.end(), [&](std::int64_t a, std::int64_t b) {
+    return at(a) != at(b) ? at(a) > at(b) : a < b;
+  });
+  std::vector<ClassProbability> best;
+  for (std::int64_t i = 0; i < k; ++i) {
+    const std::int64_t index = order[static_cast<std::size_t>(i)];
+    const bool named = static_cast<std::size_t>(index) < labels_.size();
+    best.push_back({at(index), index, named ? labels_[static_cast<std::size_t>(index)] : std::string()});
+  }
+  return best;
+}
+
+}  // namespace neon

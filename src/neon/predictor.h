@@ -1,0 +1,66 @@
+#pragma once
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "neon/checkpoint.h"
+#include "neon/plan.h"
+#include "tensor/arena.h"
+
+namespace neon {
+
+struct ClassProbability {
+  double probability = 0;
+  std::int64_t index = 0;
+  std::string label;  ///< empty when the classes have no names
+};
+
+struct PredictorOptions {
+  int max_batch = 32;  ///< rows of one predict at most
+  int threads = 0;     ///< at most so many; 0: as many as there are processors
+  tensor::Dtype input_dtype = tensor::Dtype::f32;
+};
+
+/// A trained network ready to answer. It has a plan for each of 1, 2, 4, ... rows up to max_batch, all with the same
+/// weights, made when first needed. Threads: one caller at a time. Outputs hold until the next call.
+class Predictor {
+ public:
+  /// Errors: those of build_graph and compile, for a checkpoint whose parts do not fit together.
+  explicit Predictor(const Checkpoint& checkpoint, const PredictorOptions& options = {});
+
+  /// Makes all plans and runs each once, so that the first request is as quick as the later ones.
+  void warm_up();
+
+  /// `rows` samples one after the other, prepared as in training → (rows, out_count). `samples` is aligned to 64 bytes.
+  /// Errors: invalid_argument unless 1 <= rows <= max_batch.
+  std::span<const float> predict(const void* samples, std::int64_t rows);
+
+  /// The k largest of one row, largest first; of equal ones the lower index first. Errors: as check_k.
+  std::vector<ClassProbability> top_k(std::span<const float> row, std::int64_t k) const;
+
+  /// Errors: invalid_argument naming the range unless 1 <= k <= out_count.
+  void check_k(std::int64_t k) const;
+
+  const Graph& graph() const { return graph_; }
+  std::int64_t out_count() const { return graph_.out_count(); }
+  const std::vector<std::string>& labels() const { return labels_; }
+
+ private:
+  struct Sized {
+    std::int64_t rows;
+    std::unique_ptr<Plan> plan;
+  };
+  Plan& plan_for(Sized& sized);
+  std::span<const float> run(Sized& sized, const void* samples);
+
+  PredictorOptions options_;
+  Graph graph_;
+  std::vector<std::string> labels_;
+  std::size_t sample_bytes_;
+  tensor::Arena padded_;       ///< max_batch samples, for fewer rows than a plan has
+  std::vector<Sized> plans_;   ///< ascending; the first holds the weights of all
+};
+
+}  // namespace neon

@@ -1,0 +1,101 @@
+#pragma once
+#include <array>
+#include <atomic>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "neon/checkpoint.h"
+#include "neon/metric.h"
+#include "neon/plan.h"
+#include "tensor/batch.h"
+
+namespace neon {
+
+struct StepEvent {
+  std::int64_t epoch = 0;    ///< from 0
+  std::int64_t epochs = 0;
+  std::int64_t batch = 0;    ///< done in this epoch, this one included
+  std::int64_t batches = 0;  ///< in an epoch
+  std::int64_t step = 0;     ///< done since the beginning of training
+  double cost = 0;           ///< mean of the last up to 10 batches of this run
+  double images_per_s = 0;
+};
+
+struct EpochEvent {
+  std::int64_t epoch = 0;  ///< from 0; the one that has ended
+  std::int64_t epochs = 0;
+  std::int64_t step = 0;
+  double cost = 0;                                      ///< mean over the epoch's batches
+  std::optional<double> eval_cost;                      ///< over the evaluation records, when there was an evaluation
+  std::vector<std::pair<std::string, double>> metrics;  ///< likewise
+  double seconds = 0;                                   ///< of training in this run's part of the epoch
+  double images_per_s = 0;
+};
+
+class Trainer;
+
+/// Who wants to know how a training goes. Called between steps by the thread that trains; a step waits for it.
+class TrainingEvents {
+ public:
+  virtual ~TrainingEvents() = default;
+  virtual void on_step(const StepEvent&) {}
+  virtual void on_epoch(const EpochEvent&) {}
+  /// Time for a checkpoint: every checkpoint_every epochs, at the end, and when stopped.
+  virtual void on_checkpoint(const Trainer&) {}
+};
+
+struct TrainerOptions {
+  std::int64_t epochs = 1;
+  std::int64_t checkpoint_every = 1;  ///< epochs; 0: only at the end and when stopped
+  std::int64_t evaluate_every = 1;    ///< epochs; 0: never
+};
+
+/// Mean cost and metrics over the records of a source, by the prediction pass.
+struct Evaluation {
+  double cost = 0;
+  std::vector<std::pair<std::string, double>> metrics;
+};
+Evaluation evaluate(Plan& plan, tensor::BatchSource& source, const Metric* metric);
+
+/// Trains a plan on a source. Everything that the next step depends on is in the plan's tensors and the position, so a
+/// training that stops anywhere and goes on from a checkpoint ends with the same bits as one that never stopped.
+class Trainer {
+ public:
+  /// `eval` and `metric` may be absent. All must live as long as the trainer.
+  /// Errors: invalid_argument when a source's shapes or batch size are not the plan's.
+  Trainer(Plan& plan, tensor::BatchSource& train, tensor::BatchSource* eval, const Metric* metric, const TrainerOptions& options);
+
+  /// Takes over weights, optimizer states and position. Errors: invalid_argument when they belong to another network or seed.
+  void resume(const Checkpoint& checkpoint);
+
+  enum class Outcome { completed, stopped };
+
+  /// Trains from the present position to the end of the epochs, or until `stop` becomes true, which is looked at between steps.
+  /// Errors: invalid_argument when the cost is no longer a number; those of the sources and of `events`.
+  Outcome run(TrainingEvents& events, const std::atomic<bool>& stop);
+
+  const TrainingPosition& position() const { return position_; }
+
+  /// Tensors and position of now; spec, preprocessing, labels and provenance are the caller's to add.
+  Checkpoint checkpoint() const;
+
+ private:
+  bool run_epoch(TrainingEvents& events, const std::atomic<bool>& stop);
+  void step(const tensor::Batch& batch);
+  void end_epoch(TrainingEvents& events, double seconds, std::int64_t images);
+  double recent_cost() const;
+
+  Plan& plan_;
+  tensor::BatchSource& train_;
+  tensor::BatchSource* eval_;
+  const Metric* metric_;
+  TrainerOptions options_;
+  TrainingPosition position_;
+  std::array<double, 10> recent_{};
+  std::int64_t recent_count_ = 0;
+};
+
+}  // namespace neon
