@@ -154,6 +154,26 @@ TEST(Colour, WithoutSaturationAllChannelsAreTheLight) {
   EXPECT_THAT(pixel, ::testing::Each(static_cast<std::uint8_t>(93)));  // 0.082 200 + 0.6094 100 + 0.3086 50 = 92.77
 }
 
+std::vector<std::uint8_t> turned(int hue, std::vector<std::uint8_t> bgr) {
+  const Drawn drawn = draw(fmt::format(R"({{"hue": [{0}, {0}]}})", hue), {1, 1, 3}, 1, 1);
+  for (std::size_t i = 0; i < drawn.recipe.step_count; ++i) drawn.recipe.steps[i].by->apply(drawn.recipe.steps[i].values, bgr, 3);
+  return bgr;
+}
+
+TEST(Colour, HueTurnsRoundTheCircle) {
+  using Bgr = std::vector<std::uint8_t>;
+  EXPECT_EQ(turned(60, {255, 0, 0}), (Bgr{0, 0, 255}));     // blue + 120 degrees = red
+  EXPECT_EQ(turned(60, {0, 0, 255}), (Bgr{0, 255, 0}));     // red, green
+  EXPECT_EQ(turned(-60, {0, 0, 255}), (Bgr{255, 0, 0}));    // red backwards is blue
+  EXPECT_EQ(turned(90, {0, 255, 0}), (Bgr{255, 0, 255}));   // the opposite of green
+  EXPECT_EQ(turned(30, {0, 0, 255}), (Bgr{0, 255, 255}));   // red, yellow
+  EXPECT_EQ(turned(45, {77, 77, 77}), (Bgr{77, 77, 77}));
+  for (const Bgr& pixel : {Bgr{10, 200, 90}, Bgr{250, 120, 30}, Bgr{60, 61, 62}}) {
+    const Bgr back = turned(180, pixel);
+    for (std::size_t c = 0; c < 3; ++c) EXPECT_NEAR(back[c], pixel[c], 3);
+  }
+}
+
 TEST(Colour, LightingAddsOneColourToAllPixels) {
   const Drawn drawn = draw(R"({"lighting": [0, 0.1]})", {1, 2, 3}, 2, 1, 4);
   ASSERT_EQ(drawn.recipe.step_count, 1u);
@@ -183,6 +203,7 @@ TEST(Augmentations, RefuseWhatIsWrongAndSayWhere) {
   EXPECT_THAT(error_of(R"({"mean": [0.5], "stddev": [1, 1, 1]})"), HasSubstr("/augmentation/0/mean: mean needs one number per channel: expected 3, got 1"));
   EXPECT_THAT(error_of(R"({"mean": [0, 0, 0]})"), HasSubstr("stddev needs one number per channel: expected 3, got 0"));
   EXPECT_THAT(error_of(R"({"mean": [0], "stddev": [1]})", {8, 8, 1, false}), HasSubstr("need output_type: float"));
+  EXPECT_THAT(error_of(R"({"hue": [-18, 18]})", {8, 8, 1}), HasSubstr("hue needs channels: 3"));
   EXPECT_THAT(error_of(R"({"saturation": [0.5, 1]})", {8, 8, 1}), HasSubstr("saturation needs channels: 3"));
 }
 
