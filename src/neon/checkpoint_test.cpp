@@ -4,6 +4,7 @@
 
 #include <cerrno>
 #include <cmath>
+#include <fstream>
 
 #include "base/files.h"
 #include "base/sha256.h"
@@ -44,7 +45,7 @@ class CheckpointFile : public testing::Test {
   base::TemporaryFolder folder_;
   std::filesystem::path path_ = folder_.path() / "model.ckpt";
 
-  void put(std::string_view bytes) { base::write_file_atomically(path_, bytes); }
+  void put(std::string_view bytes) { std::ofstream(path_, std::ios::binary | std::ios::trunc) << bytes; }
   std::string written(const Checkpoint& checkpoint) {
     write_checkpoint(checkpoint, path_);
     return base::read_file(path_);
