@@ -172,6 +172,9 @@ json::value join_request(const OperationInfo& operation, const std::map<std::str
     if (described == nullptr) throw Error(Code::internal, fmt::format("{} does not describe its path's '{}'", operation.name, name));
     request[name] = from_text(name, *described, text);
   }
+  const bool json_body = operation.method != Method::get && operation.method != Method::del && operation.request_kind == BodyKind::json;
+  if (json_body && !query.empty())
+    throw Error(Code::invalid_argument, fmt::format("{} takes no query; give '{}' in the JSON body", operation.name, query.front().first));
   for (const auto& [name, text] : query) {
     if (path.contains(name))
       throw Error(Code::invalid_argument, fmt::format("'{}' is given in the path; leave it out of the query", name), base::pointer_to("", name));

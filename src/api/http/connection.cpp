@@ -1,0 +1,330 @@
+#include "api/http/connection.h"
+
+#include <boost/asio/post.hpp>
+
+#include "api/problem.h"
+#include "base/clock.h"
+#include "base/log.h"
+
+namespace api {
+namespace {
+
+constexpr std::size_t kInputBytes = std::size_t{64} << 10;
+// Bodies up to this size are read before the token is checked, which saves a turn on the worker threads.
+constexpr std::size_t kUncheckedBodyBytes = std::size_t{64} << 10;
+constexpr std::size_t kEventsAtOnce = 256;
+// What a refused client may still send before the connection is cut, so that it gets to read the answer.
+constexpr std::size_t kLingerBytes = std::size_t{4} << 20;
+constexpr std::int64_t kLingerUs = 2'000'000;
+
+std::int64_t us(int ms) { return std::int64_t{1000} * ms; }
+
+iovec piece(std::string& text) { return {text.data(), text.size()}; }
+
+}  // namespace
+
+Connection::Connection(IoThread& io, Service& service, Workers& workers, const ServerOptions& options, int socket)
+    : io_(io), service_(service), workers_(workers), options_(options), stream_(io.context, socket) {
+  io_.connections.insert(this);
+}
+
+Connection::~Connection() {
+  release_body();
+  io_.connections.erase(this);
+}
+
+void Connection::stop() {
+  if (idle_ || streaming_) stream_.cancel();
+}
+
+Task<void> Connection::serve() {
+  const auto self = shared_from_this();
+  Next next = Next::keep;
+  while (next == Next::keep && !io_.stopping) {
+    next = co_await exchange();
+    release_body();
+  }
+  if (next == Next::linger) co_await linger();
+  stream_.close();
+}
+
+/// Reads some bytes. False at the end, for a broken connection, at the deadline and when the server stops between requests.
+Task<bool> Connection::fill() {
+  if (begin_ == end_) {
+    begin_ = end_ = 0;
+    input_.reset();  // thousands of idle clients must not hold memory
+  }
+  while (true) {
+    const Stream::Wait wait = co_await stream_.readable();
+    if (wait == Stream::Wait::cancelled && !(idle_ && io_.stopping)) continue;
+    if (wait != Stream::Wait::ready) co_return false;
+    if (!input_) input_ = std::make_unique_for_overwrite<char[]>(kInputBytes);
+    if (end_ == kInputBytes) {
+      std::memmove(input_.get(), input_.get() + begin_, end_ - begin_);
+      end_ -= begin_;
+      begin_ = 0;
+    }
+    const long got = stream_.receive_now(std::span(input_.get() + end_, kInputBytes - end_));
+    if (got < 0) continue;
+    end_ += static_cast<std::size_t>(got);
+    co_return got > 0;
+  }
+}
+
+void Connection::take(std::size_t bytes) { begin_ += bytes; }
+
+/// False when there is no further request. Errors: StatusError; 408 for heads that take too long.
+Task<bool> Connection::read_head() {
+  parser_.emplace();
+  idle_ = begin_ == end_;
+  if (idle_) {
+    stream_.set_deadline(base::steady_now_us() + us(options_.idle_timeout_ms));
+    if (!co_await fill()) co_return false;
+    idle_ = false;
+  }
+  started_us_ = base::steady_now_us();
+  const std::int64_t deadline = started_us_ + us(options_.header_timeout_ms);
+  while (true) {
+    const std::string_view bytes(input_.get() + begin_, end_ - begin_);
+    take(parser_->feed(bytes));
+    if (parser_->head_done()) co_return true;
+    stream_.set_deadline(deadline);
+    if (!co_await fill()) {
+      if (base::steady_now_us() < deadline) co_return false;
+      throw StatusError(408, base::Code::invalid_argument, "the request's head took too long");
+    }
+  }
+}
+
+/// False when the client is gone. Errors: StatusError.
+Task<bool> Connection::read_body() {
+  while (!parser_->done()) {
+    if (begin_ < end_) {
+      const std::string_view bytes(input_.get() + begin_, end_ - begin_);
+      const std::size_t used = parser_->feed(bytes);
+      take(used);
+      reserve_body(parser_->body().capacity());
+      if (used > 0) continue;
+    }
+    const std::int64_t deadline = base::steady_now_us() + us(options_.body_timeout_ms);
+    stream_.set_deadline(deadline);
+    if (!co_await fill()) {
+      if (base::steady_now_us() < deadline) co_return false;
+      throw StatusError(408, base::Code::invalid_argument, "the request's body took too long");
+    }
+  }
+  co_return true;
+}
+
+void Connection::reserve_body(std::size_t bytes) {
+  const auto more = static_cast<std::int64_t>(bytes) - body_reserved_;
+  if (more <= 0) return;
+  if (!service_.reserve(more)) throw base::Error(base::Code::unavailable, "too many large requests at the moment; try again");
+  body_reserved_ += more;
+}
+
+void Connection::release_body() {
+  service_.release(body_reserved_);
+  body_reserved_ = 0;
+}
+
+Task<void> Connection::on_worker(const std::function<void()>& work) {
+  const std::function<void(std::function<void()>)> start = [this, &work](std::function<void()> done) {
+    auto run = [&work, done = std::move(done)] {
+      work();
+      done();
+    };
+    workers_.add(std::move(run));
+  };
+  co_await continue_after(io_.context, start);
+}
+
+/// One request and its answer.
+Task<Connection::Next> Connection::exchange() {
+  std::optional<HttpAnswer> refusal;
+  bool head_is_valid = false;
+  to_ = {};
+  try {
+    if (!co_await read_head()) co_return Next::close;
+    head_is_valid = true;
+    const RequestHead& head = parser_->head();
+    to_.request_id = service_.request_id(head);
+    std::string request_id = to_.request_id;
+    to_ = service_.destination(head);
+    to_.request_id = std::move(request_id);
+
+    parser_->limit_body(to_.body_limit_bytes);
+    const std::size_t announced = head.content_length.value_or(0);
+    std::optional<Identity> identity;
+    if (head.chunked || announced > kUncheckedBodyBytes) {
+      std::exception_ptr failure;
+      const std::function<void()> check = [&] {
+        try {
+          identity = service_.admit(to_);
+        } catch (...) {
+          failure = std::current_exception();
+        }
+      };
+      co_await on_worker(check);
+      if (failure) std::rethrow_exception(failure);
+    }
+    if (!parser_->done()) {
+      reserve_body(announced);
+      if (head.expects_continue && begin_ == end_) {
+        std::string text = "HTTP/1.1 100 Continue\r\n\r\n";
+        iovec pieces[] = {piece(text)};
+        if (!co_await stream_.send(pieces, us(options_.write_timeout_ms))) co_return Next::close;
+      }
+      if (!co_await read_body()) co_return Next::close;
+    }
+
+    const bool keep_alive = head.keep_alive && !io_.stopping;
+    if (to_.ready) {
+      HttpAnswer ready = std::move(*to_.ready);
+      co_return co_await respond(std::move(ready), keep_alive);
+    }
+
+    // The worker that has the answer also sends it: one thread less to wake before the client sees it.
+    HttpAnswer answer;
+    std::string head_text;
+    iovec pieces[2];
+    std::span<iovec> left;
+    bool sent = true;
+    const std::function<void()> work = [&] {
+      answer = service_.answer(head, to_, identity ? &*identity : nullptr, parser_->body());
+      if (answer.events) return;
+      head_text = answer_head(answer, answer.content.size(), keep_alive);
+      pieces[0] = piece(head_text);
+      pieces[1] = piece(answer.content);
+      left = std::span(pieces, head.method == "HEAD" ? 1 : 2);
+      sent = stream_.send_now(left);
+    };
+    co_await on_worker(work);
+    log(answer.status);
+    release_body();
+    if (answer.events) {
+      if (head.method == "HEAD") co_return Next::close;
+      co_await stream_events(answer);
+      co_return Next::linger;
+    }
+    if (sent && !left.empty()) sent = co_await stream_.send(left, us(options_.write_timeout_ms));
+    co_return sent && keep_alive ? Next::keep : sent ? Next::linger : Next::close;
+  } catch (const std::exception& error) {
+    refusal = service_.problem(error, to_.request_id);
+  }
+  log(refusal->status);
+  // A request that is refused before its body was read leaves the connection at an unknown place, unless it has no body.
+  const bool whole = head_is_valid && parser_->done() && parser_->head().keep_alive && !io_.stopping;
+  HttpAnswer answer = std::move(*refusal);
+  co_return co_await respond(std::move(answer), whole);
+}
+
+Task<Connection::Next> Connection::respond(HttpAnswer answer, bool keep_alive) {
+  std::string head_text = answer_head(answer, answer.content.size(), keep_alive);
+  iovec pieces[] = {piece(head_text), piece(answer.content)};
+  std::span<iovec> all(pieces);
+  if (parser_->head_done() && parser_->head().method == "HEAD") all = all.first(1);
+  const bool sent = co_await stream_.send(all, us(options_.write_timeout_ms));
+  co_return !sent ? Next::close : keep_alive ? Next::keep : Next::linger;
+}
+
+/// Sends what a feed gives until it ends, the client leaves, its token is revoked or the server stops. One batch at a time
+/// is in memory, so that a client that does not read costs nothing.
+Task<void> Connection::stream_events(HttpAnswer& answer) {
+  streaming_ = true;
+  struct Listening {
+    EventFeed& feed;
+    ~Listening() { feed.on_change(nullptr); }
+  } const listening{*answer.events};
+  answer.events->on_change([weak = weak_from_this(), this] {
+    // `this` lives while the feed calls: Listening takes the function back before the connection ends.
+    if (wake_posted_.exchange(true)) return;
+    boost::asio::post(io_.context, [weak] {
+      if (const auto self = weak.lock()) {
+        self->wake_posted_ = false;
+        self->woken_ = true;
+        self->stream_.cancel();
+      }
+    });
+  });
+
+  std::string text = answer_head(answer, std::nullopt, false);
+  std::int64_t after = answer.events_after;
+  std::int64_t next_heartbeat = base::steady_now_us() + us(options_.heartbeat_ms);
+  std::vector<EventFeed::Event> events;
+  bool ended = false;
+  bool failed = false;
+  const std::function<void()> read = [&] {
+    try {
+      ended = answer.events->ended();  // first, so that an event just before the end is not missed
+      events = answer.events->read(after, kEventsAtOnce);
+    } catch (const std::exception& error) {
+      base::log_error("request {}: a stream of events broke: {}", to_.request_id, error.what());
+      failed = true;
+    }
+  };
+  bool admitted = true;
+  const std::function<void()> check = [&] {
+    try {
+      service_.admit(to_);
+    } catch (const std::exception&) {
+      admitted = false;
+    }
+  };
+
+  while (!io_.stopping) {
+    woken_ = false;
+    co_await on_worker(read);
+    if (failed) co_return;
+    for (const EventFeed::Event& event : events) {
+      fmt::format_to(std::back_inserter(text), "id: {}\ndata: {}\n\n", event.id, event.data);
+      after = event.id;
+    }
+    const bool at_end = ended && events.empty();
+    if (at_end) text += "event: end\ndata: {}\n\n";
+    if (base::steady_now_us() >= next_heartbeat) {
+      co_await on_worker(check);
+      if (!admitted) co_return;
+      text += ": still here\n\n";
+      next_heartbeat = base::steady_now_us() + us(options_.heartbeat_ms);
+    }
+    if (!text.empty()) {
+      iovec pieces[] = {piece(text)};
+      if (!co_await stream_.send(pieces, us(options_.write_timeout_ms))) co_return;
+      text.clear();
+    }
+    if (at_end) co_return;
+    if (!events.empty() || woken_) continue;
+    stream_.set_deadline(next_heartbeat);
+    const Stream::Wait wait = co_await stream_.readable();
+    if (wait == Stream::Wait::failed) co_return;
+    if (wait == Stream::Wait::ready) {  // the client left, or sends what nobody asked for
+      char dropped[1024];
+      if (stream_.receive_now(dropped) == 0) co_return;
+    }
+  }
+}
+
+/// Lets a client that is still sending read the answer before the connection ends.
+Task<void> Connection::linger() {
+  stream_.end_sending();
+  begin_ = end_ = 0;
+  idle_ = true;  // ends at once when the server stops
+  const std::int64_t deadline = base::steady_now_us() + kLingerUs;
+  for (std::size_t dropped = 0; dropped < kLingerBytes && !io_.stopping;) {
+    stream_.set_deadline(deadline);
+    if (!co_await fill()) co_return;
+    dropped += end_;
+    begin_ = end_ = 0;
+  }
+}
+
+void Connection::log(int status) {
+  if (!base::logs(base::LogLevel::debug)) return;
+  const bool known = parser_->head_done();
+  base::log_debug("{} {} {} {} us ({})", known ? parser_->head().method : "?",
+                  known ? std::string_view(parser_->head().target) : std::string_view("?"), status,
+                  base::steady_now_us() - started_us_, to_.request_id);
+}
+
+}  // namespace api

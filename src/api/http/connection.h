@@ -1,0 +1,67 @@
+#pragma once
+#include <boost/asio/steady_timer.hpp>
+#include <memory>
+#include <set>
+
+#include "api/http/service.h"
+#include "api/http/stream.h"
+#include "api/http/workers.h"
+
+namespace api {
+
+class Connection;
+
+/// One I/O thread's world: its connections live and die on its thread.
+struct IoThread {
+  std::set<Connection*> connections;
+  bool stopping = false;
+  boost::asio::io_context context{1};  // after the above: connections that are left end with it, and use them
+  boost::asio::steady_timer tick{context};
+};
+
+/// One client: its requests are answered one after the other, in the order they came.
+class Connection : public std::enable_shared_from_this<Connection> {
+ public:
+  Connection(IoThread& io, Service& service, Workers& workers, const ServerOptions& options, int socket);
+  ~Connection();
+
+  Task<void> serve();
+
+  void sweep(std::int64_t now_us) { stream_.sweep(now_us); }
+  void stop();  ///< ends it when it is idle or streams events; a request in work is answered first
+
+ private:
+  enum class Next { keep, linger, close };
+
+  Task<bool> fill();
+  Task<bool> read_head();
+  Task<bool> read_body();
+  Task<Next> exchange();
+  Task<Next> respond(HttpAnswer answer, bool keep_alive);
+  Task<void> stream_events(HttpAnswer& answer);
+  Task<void> on_worker(const std::function<void()>& work);
+  Task<void> linger();
+  void take(std::size_t bytes);
+  void reserve_body(std::size_t bytes);
+  void release_body();
+  void log(int status);
+
+  IoThread& io_;
+  Service& service_;
+  Workers& workers_;
+  const ServerOptions& options_;
+  Stream stream_;
+
+  std::unique_ptr<char[]> input_;  // kInputBytes; only while there is something to read
+  std::size_t begin_ = 0, end_ = 0;
+  std::optional<RequestParser> parser_;
+  Destination to_;
+  std::int64_t body_reserved_ = 0;
+  std::int64_t started_us_ = 0;
+  bool idle_ = true;  // between two requests
+  bool streaming_ = false;
+  bool woken_ = false;
+  std::atomic<bool> wake_posted_ = false;
+};
+
+}  // namespace api

@@ -1,0 +1,337 @@
+#include "api/http/server.h"
+
+#include "api/http/fake_server_test.h"
+#include "base/clock.h"
+
+namespace api {
+namespace {
+
+constexpr std::string_view kAdmin = "Authorization: Bearer admin\r\n";
+
+std::string once(const FakeServer& server, std::string_view line, std::string_view headers = "", std::string_view body = "") {
+  return RawClient(server).request(line, headers, body).answer(!line.starts_with("HEAD"));
+}
+
+TEST(Server, answers_a_request) {
+  FakeServer server;
+  const std::string answer = once(server, "GET /api/v2/info");
+  EXPECT_EQ(status_of(answer), 200);
+  EXPECT_NE(answer.find(R"({"name":"ncloud","version":"test","api":"v2"})"), std::string::npos) << answer;
+  EXPECT_NE(answer.find("x-request-id: "), std::string::npos);
+  EXPECT_EQ(once(server, "GET /healthz").substr(0, 15), "HTTP/1.1 200 OK");
+  EXPECT_EQ(status_of(once(server, "GET /api/v2/openapi.json")), 200);
+}
+
+TEST(Server, refuses_every_operation_without_a_token) {
+  FakeServer server;
+  RawClient client(server);
+  for (const OperationInfo* operation : operations()) {
+    if (operation->permission == Permission::anyone) continue;
+    std::string path(operation->path);
+    for (auto open = path.find('{'); open != std::string::npos; open = path.find('{'))
+      path.replace(open, path.find('}') - open + 1, "1");
+    const std::string line = fmt::format("{} {}", base::word(operation->method), path);
+    const std::string answer = client.request(line).answer();
+    EXPECT_EQ(status_of(answer), 401) << line << "\n" << answer;
+    EXPECT_NE(answer.find("www-authenticate: Bearer"), std::string::npos);
+    EXPECT_EQ(status_of(client.request(line, "Authorization: Bearer wrong\r\n").answer()), 401) << line;
+    EXPECT_EQ(status_of(client.request(line, "Authorization: Basic admin\r\n").answer()), 401) << line;
+    if (operation->permission == Permission::admin) {
+      EXPECT_EQ(status_of(client.request(line, "Authorization: Bearer user\r\n").answer()), 403) << line;
+    }
+  }
+}
+
+TEST(Server, knows_its_paths_and_methods) {
+  FakeServer server;
+  EXPECT_EQ(status_of(once(server, "GET /nothing")), 404);
+  EXPECT_EQ(status_of(once(server, "GET /api/v2/models/", kAdmin)), 404);
+  const std::string wrong = once(server, "DELETE /api/v2/info");
+  EXPECT_EQ(status_of(wrong), 405);
+  EXPECT_NE(wrong.find("allow: GET, HEAD, OPTIONS"), std::string::npos) << wrong;
+  EXPECT_EQ(status_of(once(server, "BREW /api/v2/info")), 405);
+  const std::string options = once(server, "OPTIONS /api/v2/models/3");
+  EXPECT_EQ(status_of(options), 204);
+  EXPECT_NE(options.find("allow: GET, HEAD, PATCH, DELETE"), std::string::npos) << options;
+  EXPECT_EQ(status_of(once(server, "POST /healthz")), 405);
+}
+
+TEST(Server, head_has_the_headers_alone) {
+  FakeServer server;
+  RawClient client(server);
+  const std::string answer = client.request("HEAD /api/v2/info").answer(false);
+  EXPECT_NE(answer.find("content-length: 45"), std::string::npos) << answer;
+  EXPECT_TRUE(answer.ends_with("\r\n\r\n"));
+  EXPECT_EQ(status_of(client.request("GET /api/v2/info").answer()), 200);
+}
+
+TEST(Server, answers_pipelined_requests_in_order) {
+  FakeServer server;
+  RawClient client(server);
+  std::string all;
+  for (int i = 1; i <= 20; ++i) all += fmt::format("GET /api/v2/models/{} HTTP/1.1\r\nHost: localhost\r\n{}\r\n", i, kAdmin);
+  client.send(all);
+  for (int i = 1; i <= 20; ++i) EXPECT_NE(client.answer().find(fmt::format("{{\"id\":{},", i)), std::string::npos) << i;
+}
+
+TEST(Server, takes_a_request_byte_by_byte) {
+  FakeServer server;
+  RawClient client(server);
+  const std::string text = fmt::format("POST /api/v2/models/3/predict?k=2 HTTP/1.1\r\nHost: localhost\r\n{}Transfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n2;x=y\r\nde\r\n0\r\nT: x\r\n\r\n", kAdmin);
+  for (const char c : text) client.send(std::string_view(&c, 1));
+  const std::string answer = client.answer();
+  EXPECT_EQ(status_of(answer), 200) << answer;
+  EXPECT_NE(answer.find(R"("index":2,"label":"abcde")"), std::string::npos) << answer;
+}
+
+TEST(Server, continues_when_asked_to) {
+  FakeServer server;
+  RawClient client(server);
+  client.request("POST /api/v2/models/3/predict", fmt::format("{}Expect: 100-continue\r\nContent-Length: 3\r\n", kAdmin));
+  ASSERT_TRUE(client.read_until("HTTP/1.1 100 Continue\r\n\r\n"));
+  client.answer(false);
+  EXPECT_EQ(status_of(client.send("abc").answer()), 200);
+  // A refusal comes instead of the invitation.
+  EXPECT_EQ(status_of(once(server, "POST /api/v2/models/3/predict", "Expect: 100-continue\r\nContent-Length: 3\r\n")), 401);
+  EXPECT_EQ(status_of(once(server, "GET /api/v2/info", "Expect: magic\r\n")), 417);
+}
+
+TEST(Server, limits_bodies_before_and_while_they_come) {
+  FakeServer server;
+  EXPECT_EQ(status_of(once(server, "POST /api/v2/tenants", fmt::format("{}Content-Length: 1048577\r\n", kAdmin))), 413);
+  const std::string chunk = fmt::format("10000\r\n{}\r\n", std::string(0x10000, 'x'));
+  RawClient client(server);
+  client.request("POST /api/v2/tenants", fmt::format("{}Transfer-Encoding: chunked\r\n", kAdmin));
+  for (int i = 0; i < 40; ++i) client.send(chunk);
+  EXPECT_EQ(status_of(client.answer()), 413);
+  EXPECT_EQ(status_of(once(server, "POST /api/v2/tenants", fmt::format("{}Transfer-Encoding: chunked\r\n", kAdmin), "FFFFFFFFFFFFFFF\r\nx")), 413);
+}
+
+TEST(Server, takes_a_large_upload) {
+  FakeServer server;
+  Client client = server.client();
+  const std::string body(20'000'000, 'z');
+  const Shard shard = client.call(put_shard, {.dataset = "d", .first_record = 7, .sha256 = "s"}, body);
+  EXPECT_EQ(shard.size_bytes, 20'000'000);
+  EXPECT_EQ(shard.first_record, 7);
+}
+
+TEST(Server, bounds_the_memory_of_all_bodies) {
+  FakeServer server({.body_memory_bytes = 1000});
+  const std::string answer = once(server, "POST /api/v2/models/3/predict", fmt::format("{}Content-Length: 5000\r\n", kAdmin), std::string(5000, 'x'));
+  EXPECT_EQ(status_of(answer), 503);
+  EXPECT_NE(answer.find("retry-after: 1"), std::string::npos);
+  for (int i = 0; i < 5; ++i)  // what was taken is given back
+    EXPECT_EQ(status_of(once(server, "POST /api/v2/models/3/predict", fmt::format("{}Content-Length: 500\r\n", kAdmin), std::string(500, 'x'))), 200);
+}
+
+TEST(Server, limits_heads) {
+  FakeServer server;
+  EXPECT_EQ(status_of(once(server, fmt::format("GET /{}", std::string(9000, 'a')))), 414);
+  std::string many;
+  for (int i = 0; i < 150; ++i) many += fmt::format("X-{}: y\r\n", i);
+  EXPECT_EQ(status_of(once(server, "GET /api/v2/info", many)), 431);
+  EXPECT_EQ(status_of(once(server, "GET /api/v2/info", fmt::format("X: {}\r\n", std::string(40000, 'y')))), 431);
+}
+
+TEST(Server, refuses_what_two_servers_could_read_in_two_ways) {
+  FakeServer server;
+  const std::vector<std::string> requests = {
+      "POST /api/v2/tenants HTTP/1.1\r\nHost: localhost\r\nContent-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+      "POST /api/v2/tenants HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\nContent-Length: 3\r\n\r\n0\r\n\r\n",
+      "POST /api/v2/tenants HTTP/1.1\r\nHost: localhost\r\nContent-Length: 3\r\nContent-Length: 4\r\n\r\nabcd",
+      "POST /api/v2/tenants HTTP/1.1\r\nHost: localhost\r\nContent-Length: +3\r\n\r\nabc",
+      "POST /api/v2/tenants HTTP/1.1\r\nHost: localhost\r\nContent-Length: -3\r\n\r\nabc",
+      "POST /api/v2/tenants HTTP/1.1\r\nHost: localhost\r\nContent-Length: 99999999999999999999999\r\n\r\nabc",
+      "POST /api/v2/tenants HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: gzip\r\n\r\n",
+      "POST /api/v2/tenants HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: gzip, chunked\r\n\r\n0\r\n\r\n",
+      "GET /api/v2/info HTTP/1.1\nHost: localhost\n\n",
+      "GET /api/v2/info HTTP/1.1\r\nHost: localhost\r\nX: a\nY: b\r\n\r\n",
+      "GET /api/v2/info HTTP/1.1\r\nHost: localhost\r\nX: a\rY: b\r\n\r\n",
+      "GET /api/v2/info HTTP/1.1\r\nHost: localhost\r\nX : a\r\n\r\n",
+      std::string("GET /api/v2/info HTTP/1.1\r\nHost: localhost\r\nX: a\0b\r\n\r\n", 55),
+      "GET /api/v2/info HTTP/2.0\r\nHost: localhost\r\n\r\n",
+      "GET /api/v2/info\r\n\r\n",
+      "\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03 tls hello\r\n\r\n",
+      "GET /api/v2/info HTTP/1.1\r\n\r\n",
+      "GET /api/v2/info HTTP/1.1\r\nHost: localhost\r\nHost: localhost\r\n\r\n",
+      "GET /api/v2/info HTTP/1.1\r\nHost: a b\r\n\r\n",
+      "GET http://localhost/api/v2/info HTTP/1.1\r\nHost: localhost\r\n\r\n",
+      "GET /api/v2/tenants/%00 HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer admin\r\n\r\n",
+      "GET /api/v2/tenants/%zz HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer admin\r\n\r\n",
+      "GET /api/v2/tenants/%ff HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer admin\r\n\r\n",
+  };
+  for (const std::string& request : requests) {
+    RawClient client(server);
+    client.send(request);
+    ::shutdown(client.socket(), SHUT_WR);
+    const int status = status_of(client.rest());
+    EXPECT_TRUE(status == 0 || (status >= 400 && status < 600 && status != 500)) << request << status;
+  }
+  EXPECT_EQ(status_of(once(server, "GET /api/v2/info")), 200);
+}
+
+TEST(Server, survives_floods_of_tiny_chunks_and_extensions) {
+  FakeServer server;
+  RawClient tiny(server);
+  tiny.request("POST /api/v2/models/3/predict", fmt::format("{}Transfer-Encoding: chunked\r\n", kAdmin));
+  std::string flood;
+  for (int i = 0; i < 20000; ++i) flood += "1\r\nx\r\n";
+  EXPECT_EQ(status_of(tiny.send(flood).send("0\r\n\r\n").answer()), 200);
+
+  RawClient extensions(server);
+  extensions.request("POST /api/v2/models/3/predict", fmt::format("{}Transfer-Encoding: chunked\r\n", kAdmin));
+  std::string extended;
+  for (int i = 0; i < 2000; ++i) extended += fmt::format("1;{}\r\nx\r\n", std::string(100, 'e'));
+  EXPECT_EQ(status_of(extensions.send(extended).answer()), 400);
+
+  RawClient endless(server);
+  endless.request("POST /api/v2/models/3/predict", fmt::format("{}Transfer-Encoding: chunked\r\n", kAdmin));
+  EXPECT_EQ(status_of(endless.send("1;" + std::string(200000, 'e')).answer()), 400);
+}
+
+TEST(Server, refuses_foreign_hosts_and_origins) {
+  FakeServer server({.allowed_hosts = {"cloud.example"}});
+  const auto with_host = [&](std::string_view host, std::string_view more = "") {
+    return status_of(RawClient(server).send(fmt::format("GET /api/v2/info HTTP/1.1\r\nHost: {}\r\n{}\r\n", host, more)).answer());
+  };
+  EXPECT_EQ(with_host("localhost"), 200);
+  EXPECT_EQ(with_host("LOCALHOST:1234"), 200);
+  EXPECT_EQ(with_host("127.0.0.1:8642"), 200);
+  EXPECT_EQ(with_host("[::1]:8642"), 200);
+  EXPECT_EQ(with_host("cloud.example"), 200);
+  EXPECT_EQ(with_host("evil.example"), 421);
+  EXPECT_EQ(with_host("127.0.0.1.evil.example"), 421);
+  EXPECT_EQ(with_host("192.168.1.1"), 421);
+  EXPECT_EQ(with_host("localhost:80", "Origin: http://localhost:80\r\n"), 200);
+  EXPECT_EQ(with_host("localhost:80", "Origin: http://evil.example\r\n"), 403);
+  EXPECT_EQ(with_host("localhost:80", "Origin: null\r\n"), 403);
+  EXPECT_EQ(with_host("localhost:80", "Sec-Fetch-Site: cross-site\r\n"), 403);
+}
+
+TEST(Server, does_not_wait_for_slow_clients) {
+  FakeServer server({.header_timeout_ms = 60, .body_timeout_ms = 60, .idle_timeout_ms = 60});
+  RawClient silent(server);
+  EXPECT_TRUE(silent.closed());
+  RawClient slow_head(server);
+  EXPECT_EQ(status_of(slow_head.send("GET /api/v2/info HT").rest()), 408);
+  RawClient slow_body(server);
+  slow_body.request("POST /api/v2/models/3/predict", fmt::format("{}Content-Length: 10\r\n", kAdmin), "abc");
+  EXPECT_EQ(status_of(slow_body.rest()), 408);
+}
+
+TEST(Server, refuses_connections_over_the_limit) {
+  FakeServer server({.max_connections = 2});
+  RawClient first(server), second(server);
+  EXPECT_EQ(status_of(first.request("GET /api/v2/info").answer()), 200);
+  EXPECT_EQ(status_of(second.request("GET /api/v2/info").answer()), 200);
+  EXPECT_EQ(status_of(RawClient(server).rest()), 503);
+}
+
+TEST(Server, gives_etags_and_honours_them) {
+  FakeServer server;
+  RawClient client(server);
+  const std::string answer = client.request("GET /api/v2/models/3", kAdmin).answer();
+  const auto at = answer.find("etag: ");
+  ASSERT_NE(at, std::string::npos);
+  const std::string etag = answer.substr(at + 6, answer.find("\r\n", at) - at - 6);
+  EXPECT_EQ(status_of(client.request("GET /api/v2/models/3", fmt::format("{}If-None-Match: {}\r\n", kAdmin, etag)).answer()), 304);
+  const std::string json = "Content-Type: application/json\r\nContent-Length: 12\r\n";
+  EXPECT_EQ(status_of(client.request("PATCH /api/v2/models/3", fmt::format("{}{}If-Match: {}\r\n", kAdmin, json, etag), R"({"name":"n"})").answer()), 200);
+  EXPECT_EQ(status_of(client.request("PATCH /api/v2/models/3", fmt::format("{}{}If-Match: \"x\"\r\n", kAdmin, json), R"({"name":"n"})").answer()), 412);
+}
+
+TEST(Server, creates_once_for_one_key) {
+  FakeServer server;
+  RawClient client(server);
+  const auto create = [&](std::string_view key, std::string_view body) {
+    return client.request("POST /api/v2/tenants", fmt::format("{}Content-Type: application/json\r\nContent-Length: {}\r\nIdempotency-Key: {}\r\n", kAdmin, body.size(), key), body).answer();
+  };
+  const std::string first = create("k1", R"({"name":"a"})");
+  EXPECT_EQ(status_of(first), 201);
+  const std::string again = create("k1", R"({"name": "a"})");
+  EXPECT_EQ(again.substr(again.find("\r\n\r\n")), first.substr(first.find("\r\n\r\n")));
+  EXPECT_EQ(server.created, 1);
+  EXPECT_EQ(status_of(create("k1", R"({"name":"b"})")), 422);
+  EXPECT_EQ(status_of(create("k2", R"({"name":"b"})")), 201);
+  EXPECT_EQ(server.created, 2);
+}
+
+TEST(Server, says_what_is_wrong_with_a_body) {
+  FakeServer server;
+  RawClient client(server);
+  const auto post = [&](std::string_view type, std::string_view body) {
+    return client.request("POST /api/v2/tenants", fmt::format("{}Content-Type: {}\r\nContent-Length: {}\r\n", kAdmin, type, body.size()), body).answer();
+  };
+  EXPECT_EQ(status_of(post("text/plain", "{}")), 415);
+  const std::string unknown = post("application/json", R"({"nam":"x"})");
+  EXPECT_EQ(status_of(unknown), 400);
+  EXPECT_NE(unknown.find("did you mean 'name'"), std::string::npos) << unknown;
+  EXPECT_NE(unknown.find(R"("where":"/nam")"), std::string::npos) << unknown;
+  EXPECT_EQ(status_of(post("application/json", "{")), 400);
+  EXPECT_EQ(status_of(post("application/json", "[1]")), 400);
+  EXPECT_EQ(status_of(post("application/json", std::string(100000, '['))), 400);
+  EXPECT_EQ(status_of(client.request("GET /api/v2/models/500", kAdmin).answer()), 500);
+}
+
+TEST(Server, sends_large_answers_to_slow_readers) {
+  FakeServer server;
+  Client client = server.client();
+  EXPECT_EQ(client.call(get_checkpoint, {.model = 1}).content.size(), 3'000'000u);
+}
+
+TEST(Server, works_on_other_requests_while_one_waits) {
+  FakeServer server;
+  server.busy = true;
+  RawClient waiting(server);
+  waiting.request("POST /api/v2/models/3/predict", fmt::format("{}Content-Length: 1\r\n", kAdmin), "x");
+  EXPECT_EQ(status_of(once(server, "GET /api/v2/info")), 200);
+  server.busy = false;
+  EXPECT_EQ(status_of(waiting.answer()), 200);
+}
+
+TEST(Server, with_several_io_threads) {
+  FakeServer server({.io_threads = 3});
+  std::vector<std::thread> threads;
+  std::atomic<int> right = 0;
+  for (int t = 0; t < 8; ++t)
+    threads.emplace_back([&, t] {
+      Client client = server.client();
+      for (int i = 0; i < 50; ++i) right += client.call(get_model, {.model = t * 1000 + i}).id == t * 1000 + i;
+    });
+  for (std::thread& thread : threads) thread.join();
+  EXPECT_EQ(right, 8 * 50);
+}
+
+TEST(Server, refuses_a_taken_port) {
+  FakeServer server;
+  ServerOptions options;
+  options.port = server.server->port();
+  try {
+    Server second(server.router, {}, options);
+    FAIL() << "two servers at one port";
+  } catch (const base::Error& error) {
+    EXPECT_EQ(error.code, base::Code::unavailable);
+    EXPECT_NE(error.message.find("another ncloudd"), std::string::npos);
+  }
+  options.host = "192.0.2.1";
+  options.port = 0;
+  EXPECT_THROW(Server(server.router, {}, options), base::Error);
+}
+
+// Run with --gtest_also_run_disabled_tests to see the cost of a request.
+TEST(Server, DISABLED_cost_of_a_trivial_get) {
+  FakeServer server;
+  RawClient client(server);
+  std::vector<std::int64_t> times;
+  for (int i = 0; i < 20000; ++i) {
+    const std::int64_t start = base::steady_now_us();
+    client.request("GET /api/v2/me", kAdmin).answer();
+    times.push_back(base::steady_now_us() - start);
+  }
+  std::sort(times.begin(), times.end());
+  fmt::print("GET /api/v2/me: p50 {} us, p99 {} us\n", times[times.size() / 2], times[times.size() * 99 / 100]);
+}
+
+}  // namespace
+}  // namespace api

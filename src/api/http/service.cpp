@@ -1,0 +1,323 @@
+#include "api/http/service.h"
+
+#include <unistd.h>
+
+#include "api/http/url.h"
+#include "api/problem.h"
+#include "base/log.h"
+#include "base/sha256.h"
+
+namespace api {
+namespace {
+
+namespace json = base::json;
+using base::Code;
+using base::Error;
+
+bool is_sane_word(std::string_view text, std::size_t limit) {
+  return !text.empty() && text.size() <= limit && std::all_of(text.begin(), text.end(), [](char c) { return c > ' ' && c < 0x7f; });
+}
+
+/// The token of "Authorization: Bearer x"; empty when there is none.
+std::string_view bearer_token(const RequestHead& head) {
+  std::string_view value = head.header("authorization");
+  constexpr std::string_view kScheme = "bearer ";
+  if (value.size() <= kScheme.size() || head.count("authorization") != 1) return {};
+  for (std::size_t i = 0; i < kScheme.size(); ++i)
+    if (std::tolower(static_cast<unsigned char>(value[i])) != kScheme[i]) return {};
+  value.remove_prefix(kScheme.size());
+  while (!value.empty() && value.front() == ' ') value.remove_prefix(1);
+  return value;
+}
+
+std::optional<Method> method_named(std::string_view name) {
+  if (name == "HEAD") return Method::get;
+  for (const auto& [method, word] : enumerators(Method{}))
+    if (name == word) return method;
+  return std::nullopt;
+}
+
+std::string allow_header(const std::vector<Method>& methods) {
+  std::string out;
+  for (const Method method : methods) {
+    out += fmt::format("{}{}", out.empty() ? "" : ", ", base::word(method));
+    if (method == Method::get) out += ", HEAD";
+  }
+  return out + ", OPTIONS";
+}
+
+std::string bound_host(std::string_view host) { return host_name(host.find(':') == std::string_view::npos ? std::string(host) : fmt::format("[{}]", host)); }
+
+std::string machine_name() {
+  char buffer[256] = {};
+  if (::gethostname(buffer, sizeof buffer - 1) != 0) return {};
+  return host_name(buffer);
+}
+
+/// Whether a list of ETags, as of If-None-Match, names this one. Weak ones count, as RFC 9110 13.1.2 says.
+bool names_etag(std::string_view list, std::string_view etag) {
+  return list == "*" || (!list.empty() && list.find(etag) != std::string_view::npos);
+}
+
+json::value body_of(const RequestHead& head, const OperationInfo& operation, std::string_view body) {
+  if (body.find_first_not_of(" \t\r\n") == std::string_view::npos) return nullptr;
+  const bool takes_body = operation.method != Method::get && operation.method != Method::del;
+  if (!takes_body)
+    throw Error(Code::invalid_argument, fmt::format("{} {} takes no body; its parameters travel in the query", head.method, operation.path));
+  const std::string_view type = head.header("content-type");
+  if (!type.starts_with("application/json"))
+    throw StatusError(415, Code::invalid_argument,
+                      fmt::format("expected a body of Content-Type application/json, got '{}'", base::printable(type)));
+  return base::parse_json(body, "the request's body");
+}
+
+}  // namespace
+
+Service::Service(const Router& router, Authenticate authenticate, const ServerOptions& options)
+    : router_(router),
+      authenticate_(std::move(authenticate)),
+      body_memory_bytes_(options.body_memory_bytes),
+      own_store_(memory_idempotency_store()),
+      store_(own_store_.get()),
+      request_prefix_(base::hex(base::random_bytes(4))) {
+  const std::string bound = bound_host(options.host);
+  hosts_.insert(bound);
+  for (const std::string& host : options.allowed_hosts) hosts_.insert(bound_host(host));
+  if (!is_loopback_name(bound)) {
+    hosts_.insert(machine_name());
+    any_host_ = options.allowed_hosts.empty();
+  }
+}
+
+void Service::plain_route(std::string path, std::function<PlainAnswer()> answer) { plain_routes_[std::move(path)] = std::move(answer); }
+
+std::string Service::request_id(const RequestHead& head) {
+  const std::string_view given = head.header("x-request-id");
+  if (is_sane_word(given, 64)) return std::string(given);
+  return fmt::format("{}-{}", request_prefix_, ++request_count_);
+}
+
+bool Service::reserve(std::int64_t bytes) {
+  if (reserved_.fetch_add(bytes) + bytes <= body_memory_bytes_) return true;
+  reserved_ -= bytes;
+  return false;
+}
+
+// A page of another site may make a browser connect to this server under a name that resolves to the loopback address
+// (DNS rebinding); such requests carry that name.
+void Service::check_host(const RequestHead& head) const {
+  if (head.count("host") != 1) throw StatusError(400, Code::invalid_argument, "a request needs exactly one Host header");
+  const std::string name = host_name(head.header("host"));
+  if (name.empty()) throw StatusError(400, Code::invalid_argument, "the Host header names no host");
+  if (is_loopback_name(name) || hosts_.contains(name) || any_host_) return;
+  const bool loopback_only = hosts_.empty() || is_loopback_name(*hosts_.begin());
+  if (!loopback_only && is_ip_address(name)) return;
+  throw StatusError(421, Code::permission_denied,
+                    fmt::format("this server is not '{}'; start it with that name among its allowed hosts if it should be", base::printable(name)));
+}
+
+void Service::check_origin(const RequestHead& head) const {
+  const std::string_view origin = head.header("origin");
+  const bool cross_site = head.header("sec-fetch-site") == "cross-site";
+  if (origin.empty() && !cross_site) return;
+  const auto scheme_end = origin.find("://");
+  if (!cross_site && scheme_end != std::string_view::npos && origin.substr(scheme_end + 3) == head.header("host")) return;
+  throw StatusError(403, Code::permission_denied, "requests from pages of another origin are refused");
+}
+
+Destination Service::destination(const RequestHead& head) const {
+  Destination to;
+  check_host(head);
+  check_origin(head);
+  std::string_view target = head.target;
+  if (head.method == "OPTIONS" && target == "*") {
+    to.ready = HttpAnswer{.status = 204};
+    return to;
+  }
+  if (target.empty() || target.front() != '/')
+    throw StatusError(400, Code::invalid_argument, "the request's address does not start with '/'");
+  target = target.substr(0, target.find('#'));
+  const auto question = target.find('?');
+  const std::string_view path = target.substr(0, question);
+  if (question != std::string_view::npos) to.query = parse_query(target.substr(question + 1));
+
+  if (const auto plain = plain_routes_.find(path); plain != plain_routes_.end()) {
+    if (head.method != "GET" && head.method != "HEAD")
+      throw StatusError(405, Code::invalid_argument, fmt::format("{} takes GET only", path), {{"allow", "GET, HEAD"}});
+    to.plain = &plain->second;
+    return to;
+  }
+
+  const std::optional<Method> method = method_named(head.method);
+  std::vector<Method> allowed;
+  to.operation = match(method.value_or(Method::get), path, to.path_parameters, allowed);
+  if (allowed.empty()) throw StatusError(404, Code::not_found, fmt::format("there is nothing at {}; the contract is at /api/v2/openapi.json", base::printable(path)));
+  if (head.method == "OPTIONS") {
+    to.operation = nullptr;
+    to.ready = HttpAnswer{.status = 204};
+    to.ready->headers.emplace_back("allow", allow_header(allowed));
+    return to;
+  }
+  if (!method || to.operation == nullptr)
+    throw StatusError(405, Code::invalid_argument,
+                      fmt::format("{} takes {}, not {}", base::printable(path), allow_header(allowed), base::printable(head.method)),
+                      {{"allow", allow_header(allowed)}});
+  for (auto& [name, value] : to.path_parameters) value = decode_percent(value, false);
+  to.token = bearer_token(head);
+  if (to.operation->permission != Permission::anyone && to.token.empty())
+    throw Error(Code::unauthenticated, "this needs a token: send it as 'Authorization: Bearer TOKEN', or run 'ncloud configure'");
+  to.body_limit_bytes = to.operation->body_limit_bytes;
+  return to;
+}
+
+Identity Service::admit(const Destination& to) const {
+  if (to.operation == nullptr || (to.operation->permission == Permission::anyone && to.token.empty())) return {};
+  if (to.operation->permission == Permission::anyone) {
+    try {
+      return authenticate_(to.token);
+    } catch (const Error&) {
+      return {};  // what anyone may see, the holder of an old token may see, too
+    }
+  }
+  Identity identity = authenticate_(to.token);
+  if (to.operation->permission == Permission::admin && !identity.admin)
+    throw Error(Code::permission_denied, fmt::format("{} may be done by administrators only; you are {}", to.operation->name, identity.user));
+  return identity;
+}
+
+HttpAnswer Service::problem(const Error& error, std::string_view request_id) const {
+  HttpAnswer answer;
+  const auto* with_status = dynamic_cast<const StatusError*>(&error);
+  answer.status = with_status != nullptr ? with_status->status : base::kind_of(error.code).http_status;
+  if (with_status != nullptr) answer.headers = with_status->headers;
+  if (answer.status == 401) answer.headers.emplace_back("www-authenticate", "Bearer");
+  if (answer.status == 503) answer.headers.emplace_back("retry-after", "1");
+  answer.headers.emplace_back("content-type", std::string(kProblemType));
+  answer.headers.emplace_back("x-request-id", std::string(request_id));
+  answer.content = base::to_text(problem_of(error, request_id, answer.status));
+  if (error.code == Code::internal || error.code == Code::data_loss || error.code == Code::disk_full) base::log_error("request {}: {}", request_id, error.message);
+  return answer;
+}
+
+HttpAnswer Service::problem(const std::exception& error, std::string_view request_id) const {
+  if (const auto* own = dynamic_cast<const Error*>(&error)) return problem(*own, request_id);
+  return problem(Error(Code::internal, fmt::format("a fault of the server: {}", error.what())), request_id);
+}
+
+HttpAnswer Service::answer(const RequestHead& head, Destination& to, const Identity* admitted, std::string_view body) {
+  try {
+    return run(head, to, admitted, body);
+  } catch (const std::exception& error) {
+    return problem(error, to.request_id);
+  } catch (...) {
+    return problem(Error(Code::internal, "a fault of the server"), to.request_id);
+  }
+}
+
+HttpAnswer Service::run(const RequestHead& head, Destination& to, const Identity* admitted, std::string_view body) {
+  HttpAnswer answer;
+  answer.headers.emplace_back("x-request-id", to.request_id);
+  if (to.plain != nullptr) {
+    PlainAnswer plain = (*to.plain)();
+    answer.status = plain.status;
+    answer.headers.emplace_back("content-type", std::move(plain.content_type));
+    answer.content = std::move(plain.content);
+    return answer;
+  }
+
+  const OperationInfo& operation = *to.operation;
+  Call call;
+  call.identity = admitted != nullptr ? *admitted : admit(to);
+  call.request_id = to.request_id;
+  if (operation.method == Method::patch) call.if_match = head.header("if-match");
+  json::value json_body;
+  if (operation.request_kind == BodyKind::bytes) {
+    call.body = body;
+    call.body_type = head.header("content-type");
+  } else {
+    json_body = body_of(head, operation, body);
+  }
+  json::value request = join_request(operation, to.path_parameters, to.query, json_body);
+  if (operation.response_kind == BodyKind::events && head.count("last-event-id") > 0) {
+    const std::vector<std::pair<std::string, std::string>> after{{"after", std::string(head.header("last-event-id"))}};
+    const json::value from_header = join_request(operation, {}, after, nullptr);
+    request.as_object()["after"] = from_header.at("after");
+  }
+
+  Answer result = operation.creates ? run_once(to, call, request, head.header("idempotency-key")) : router_.call(operation, call, request);
+  answer.headers.emplace_back("cache-control", "no-cache, private");
+  if (operation.response_kind == BodyKind::events) {
+    answer.headers.emplace_back("content-type", "text/event-stream");
+    answer.events = std::move(result.events);
+    answer.events_after = result.events_after;
+    return answer;
+  }
+  if (result.bytes) {
+    answer.headers.emplace_back("content-type", std::move(result.bytes->content_type));
+    answer.content = std::move(result.bytes->content);
+    return answer;
+  }
+  if (result.json.is_object() && result.json.get_object().empty()) {
+    answer.status = 204;
+    return answer;
+  }
+  answer.status = operation.creates ? 201 : 200;
+  answer.content = base::to_text(result.json);
+  if (operation.method == Method::get || operation.method == Method::patch) {
+    std::string etag = etag_of(result.json);
+    if (operation.method == Method::get && names_etag(head.header("if-none-match"), etag)) {
+      answer.status = 304;
+      answer.content.clear();
+    }
+    answer.headers.emplace_back("etag", std::move(etag));
+  }
+  if (answer.status != 304) answer.headers.emplace_back("content-type", "application/json");
+  return answer;
+}
+
+Answer Service::run_once(const Destination& to, const Call& call, const json::value& request, std::string_view key) {
+  const OperationInfo& operation = *to.operation;
+  if (key.empty()) return router_.call(operation, call, request);
+  if (!is_sane_word(key, 255))
+    throw Error(Code::invalid_argument, "Idempotency-Key must be 1 to 255 printable ASCII characters without spaces");
+  const std::string fingerprint = base::sha256(fmt::format("{}\n{}", operation.name, base::to_text(request)));
+  const std::string claim = fmt::format("{}/{}/{}", call.identity.user_id, call.identity.tenant_id, key);
+  {
+    const std::lock_guard lock(running_mutex_);
+    if (!running_keys_.insert(claim).second)
+      throw StatusError(409, Code::conflict, "the first request with this Idempotency-Key is still being worked on; try again", {{"retry-after", "1"}});
+  }
+  struct Claim {
+    Service& service;
+    const std::string& name;
+    ~Claim() {
+      const std::lock_guard lock(service.running_mutex_);
+      service.running_keys_.erase(name);
+    }
+  } const held{*this, claim};
+
+  if (const auto kept = store_->lookup(call.identity, key)) {
+    if (kept->fingerprint != fingerprint)
+      throw StatusError(422, Code::invalid_argument, "this Idempotency-Key was used for another request; take a new key");
+    return Answer{.json = kept->answer};
+  }
+  Answer answer = router_.call(operation, call, request);
+  store_->remember(call.identity, key, {fingerprint, answer.json});
+  return answer;
+}
+
+std::string answer_head(const HttpAnswer& answer, std::optional<std::size_t> content_bytes, bool keep_alive) {
+  std::string out;
+  out.reserve(384);
+  fmt::format_to(std::back_inserter(out), "HTTP/1.1 {} {}\r\n", answer.status, reason_phrase(answer.status));
+  for (const auto& [name, value] : answer.headers) {
+    out.append(name).append(": ");
+    for (const char c : value) out += c == '\r' || c == '\n' || c == '\0' ? ' ' : c;  // no answer can be split
+    out += "\r\n";
+  }
+  if (content_bytes && answer.status != 204 && answer.status != 304) fmt::format_to(std::back_inserter(out), "content-length: {}\r\n", *content_bytes);
+  out += keep_alive ? "x-content-type-options: nosniff\r\n\r\n" : "x-content-type-options: nosniff\r\nconnection: close\r\n\r\n";
+  return out;
+}
+
+}  // namespace api

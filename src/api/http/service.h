@@ -1,0 +1,88 @@
+#pragma once
+#include <atomic>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <set>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "api/http/request_parser.h"
+#include "api/http/server.h"
+
+namespace api {
+
+/// An answer before it is put on the wire.
+struct HttpAnswer {
+  int status = 200;
+  std::vector<std::pair<std::string, std::string>> headers;
+  std::string content;
+  std::unique_ptr<EventFeed> events;  ///< when set, a stream follows instead of content
+  std::int64_t events_after = 0;
+};
+
+/// What is known of a request after its head: where it goes.
+struct Destination {
+  const OperationInfo* operation = nullptr;
+  std::map<std::string, std::string> path_parameters;
+  std::vector<std::pair<std::string, std::string>> query;
+  const std::function<PlainAnswer()>* plain = nullptr;
+  std::optional<HttpAnswer> ready;  ///< the answer to OPTIONS
+  std::string request_id;
+  std::string token;
+  std::size_t body_limit_bytes = 0;
+};
+
+/// From a request to its answer, without any wire: hosts, origins, routes, tokens, permissions, idempotency, errors.
+/// Threads: any, after the routes are added.
+class Service {
+ public:
+  Service(const Router& router, Authenticate authenticate, const ServerOptions& options);
+
+  void plain_route(std::string path, std::function<PlainAnswer()> answer);
+  void keep_answers_in(IdempotencyStore& store) { store_ = &store; }
+
+  std::string request_id(const RequestHead& head);
+
+  /// Never waits. Errors: StatusError 400, 401 (no token), 403, 404, 405, 413, 421.
+  Destination destination(const RequestHead& head) const;
+
+  /// Who calls. May wait. Errors: unauthenticated, permission_denied.
+  Identity admit(const Destination& to) const;
+
+  /// Runs the handler. May wait. Never throws: errors are answers.
+  HttpAnswer answer(const RequestHead& head, Destination& to, const Identity* admitted, std::string_view body);
+
+  HttpAnswer problem(const base::Error& error, std::string_view request_id) const;
+  HttpAnswer problem(const std::exception& error, std::string_view request_id) const;
+
+  /// Bookkeeping of the memory that bodies take; false when there is no room for `bytes` more.
+  bool reserve(std::int64_t bytes);
+  void release(std::int64_t bytes) { reserved_ -= bytes; }
+
+ private:
+  void check_host(const RequestHead& head) const;
+  void check_origin(const RequestHead& head) const;
+  HttpAnswer run(const RequestHead& head, Destination& to, const Identity* admitted, std::string_view body);
+  Answer run_once(const Destination& to, const Call& call, const base::json::value& request, std::string_view key);
+
+  const Router& router_;
+  Authenticate authenticate_;
+  std::set<std::string, std::less<>> hosts_;
+  bool any_host_ = false;
+  std::int64_t body_memory_bytes_;
+  std::atomic<std::int64_t> reserved_ = 0;
+  std::map<std::string, std::function<PlainAnswer()>, std::less<>> plain_routes_;
+  std::unique_ptr<IdempotencyStore> own_store_;
+  IdempotencyStore* store_;
+  std::mutex running_mutex_;
+  std::set<std::string> running_keys_;
+  std::string request_prefix_;
+  std::atomic<std::uint64_t> request_count_ = 0;
+};
+
+/// The head of an answer as it goes over the wire. `content_bytes` absent: the answer ends with the connection.
+std::string answer_head(const HttpAnswer& answer, std::optional<std::size_t> content_bytes, bool keep_alive);
+
+}  // namespace api
