@@ -46,10 +46,14 @@ function(rooms_below result)
   set(${result} ${found} PARENT_SCOPE)
 endfunction()
 
-# program(<name> ROOMS <rooms>... SOURCES <files>...): an executable of these rooms and all rooms below them.
+# program(<name> ROOMS <rooms>... SOURCES <files>...): an executable of these rooms and all rooms below them. PROGRAM names
+# the file where a room has the target's name already.
 function(program name)
-  cmake_parse_arguments(ARG "" "" "ROOMS;SOURCES;LINKS" ${ARGN})
+  cmake_parse_arguments(ARG "" "PROGRAM" "ROOMS;SOURCES;LINKS" ${ARGN})
   add_executable(${name} ${ARG_SOURCES})
+  if(ARG_PROGRAM)
+    set_target_properties(${name} PROPERTIES OUTPUT_NAME ${ARG_PROGRAM})
+  endif()
   rooms_below(rooms ${ARG_ROOMS})
   target_link_libraries(${name} PRIVATE ${rooms} ${ARG_LINKS})
   target_precompile_headers(${name} REUSE_FROM base)

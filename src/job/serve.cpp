@@ -1,0 +1,109 @@
+#include "job/serve.h"
+
+#include <fmt/format.h>
+#include <poll.h>
+
+#include "aeon/preprocessor.h"
+#include "base/error.h"
+#include "job/frames.h"
+#include "neon/predictor.h"
+#include "tensor/arena.h"
+
+namespace job {
+namespace {
+
+struct Waiting {
+  std::uint64_t id;
+  std::uint32_t k;
+};
+
+std::string predictions_json(const std::vector<neon::ClassProbability>& rows) {
+  base::json::array predictions;
+  for (const neon::ClassProbability& row : rows)
+    predictions.push_back({{"probability", row.probability}, {"index", row.index}, {"label", row.label}});
+  return base::to_text(base::json::object{{"predictions", predictions}});
+}
+
+std::string error_json(const base::Error& error) {
+  return base::to_text(base::json::object{{"error", {{"code", base::kind_of(error.code).name}, {"message", error.message}}}});
+}
+
+/// Prepares, predicts and answers what waits on one socket.
+class Server {
+ public:
+  Server(const ServeJob& job, int socket)
+      : checkpoint_(neon::read_checkpoint(job.checkpoint)),
+        preprocessor_(loader_config_of(checkpoint_.preprocessing)),
+        predictor_(checkpoint_, {.max_batch = job.max_batch, .threads = job.threads}),
+        max_batch_(static_cast<std::size_t>(job.max_batch)),
+        socket_(socket),
+        inputs_(max_batch_ * preprocessor_.sample_bytes()) {}
+
+  void warm_up() { predictor_.warm_up(); }
+
+  void run() {
+    while (reader_.fill(socket_)) {
+      while (take_in_what_waits()) answer_all();
+    }
+  }
+
+ private:
+  /// Prepares up to max_batch requests that have arrived whole; false when there is none.
+  bool take_in_what_waits() {
+    waiting_.clear();
+    bool any = false;
+    while (waiting_.size() < max_batch_) {
+      const auto payload = reader_.next();
+      if (!payload) {
+        // Whatever arrived meanwhile is computed together with what is here.
+        pollfd more{.fd = socket_, .events = POLLIN, .revents = 0};
+        if (any && ::poll(&more, 1, 0) == 1 && (more.revents & POLLIN) != 0 && reader_.fill(socket_)) continue;
+        break;
+      }
+      any = true;
+      take_in(parse_request(*payload));
+    }
+    return any;
+  }
+
+  void take_in(const Request& request) {
+    try {
+      predictor_.check_k(request.k);
+      preprocessor_.write(request.input, inputs_.data() + waiting_.size() * preprocessor_.sample_bytes());
+      waiting_.push_back({request.id, request.k});
+    } catch (const base::Error& error) {
+      send_all(socket_, answer_frame(request.id, error_json(error)));
+    }
+  }
+
+  void answer_all() {
+    if (waiting_.empty()) return;
+    const auto rows = static_cast<std::int64_t>(waiting_.size());
+    const std::span<const float> outputs = predictor_.predict(inputs_.data(), rows);
+    const std::size_t columns = outputs.size() / waiting_.size();
+    std::string answers;
+    for (std::size_t i = 0; i < waiting_.size(); ++i)
+      answers += answer_frame(waiting_[i].id, predictions_json(predictor_.top_k(outputs.subspan(i * columns, columns), waiting_[i].k)));
+    send_all(socket_, answers);
+  }
+
+  neon::Checkpoint checkpoint_;
+  aeon::Preprocessor preprocessor_;
+  neon::Predictor predictor_;
+  std::size_t max_batch_;
+  int socket_;
+  tensor::Arena inputs_;
+  FrameReader reader_;
+  std::vector<Waiting> waiting_;
+};
+
+}  // namespace
+
+void serve(const ServeJob& job, int socket, const Emit& emit) {
+  Server server(job, socket);
+  server.warm_up();
+  emit({.kind = EventKind::ready});
+  server.run();
+}
+
+}  // namespace job

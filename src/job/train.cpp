@@ -1,0 +1,114 @@
+#include "job/train.h"
+
+#include "aeon/loader.h"
+#include "base/clock.h"
+#include "base/error.h"
+#include "base/version.h"
+#include "job/check.h"
+#include "neon/metric.h"
+#include "neon/plan.h"
+#include "neon/trainer.h"
+
+namespace job {
+namespace {
+
+constexpr std::int64_t kStepEventEveryUs = 100'000;
+
+/// Passes the trainer's events on, and adds what only the job knows to its checkpoints.
+class Reporter : public neon::TrainingEvents {
+ public:
+  Reporter(const Training& training, const CheckedModel& checked, std::vector<std::string> labels, std::int64_t batch_size, const Emit& emit)
+      : training_(training), checked_(checked), labels_(std::move(labels)), batch_size_(batch_size), emit_(emit) {}
+
+  void on_step(const neon::StepEvent& step) override {
+    const std::int64_t now = base::steady_now_us();
+    const bool last_of_epoch = step.batch == step.batches;
+    if (!first_ && !last_of_epoch && now - last_step_us_ < kStepEventEveryUs) return;
+    first_ = false;
+    last_step_us_ = now;
+    const std::int64_t batches_left = (step.epochs - step.epoch) * step.batches - step.batch;
+    Event event{.kind = EventKind::step, .epoch = step.epoch, .epochs = step.epochs, .batch = step.batch, .batches = step.batches, .step = step.step, .cost = step.cost, .images_per_s = step.images_per_s};
+    if (step.images_per_s > 0) event.eta_s = static_cast<double>(batches_left * batch_size_) / step.images_per_s;
+    emit_(event);
+  }
+
+  void on_epoch(const neon::EpochEvent& epoch) override {
+    Event event{.kind = EventKind::epoch, .epoch = epoch.epoch, .epochs = epoch.epochs, .step = epoch.step, .cost = epoch.cost, .eval_cost = epoch.eval_cost, .seconds = epoch.seconds, .images_per_s = epoch.images_per_s};
+    if (epoch.eval_cost) {
+      base::json::object metrics;
+      for (const auto& [name, value] : epoch.metrics) metrics[name] = value;
+      event.metrics = std::move(metrics);
+    }
+    emit_(event);
+  }
+
+  void on_checkpoint(const neon::Trainer& trainer) override {
+    if (!training_.save) return;
+    neon::Checkpoint checkpoint = trainer.checkpoint();
+    checkpoint.spec = checked_.spec;
+    checkpoint.preprocessing = preprocessing_of(checked_.section);
+    checkpoint.labels = labels_;
+    checkpoint.provenance["program"] = std::string("neon ") + base::kVersion;
+    training_.save(checkpoint);
+  }
+
+ private:
+  const Training& training_;
+  const CheckedModel& checked_;
+  std::vector<std::string> labels_;
+  std::int64_t batch_size_;
+  const Emit& emit_;
+  bool first_ = true;
+  std::int64_t last_step_us_ = 0;
+};
+
+std::unique_ptr<aeon::Loader> loader(const Training& training, const CheckedModel& checked, aeon::Mode mode) {
+  const auto& records = mode == aeon::Mode::train ? training.data.train : training.data.eval;
+  if (!records) return nullptr;
+  aeon::LoaderOptions options;
+  options.mode = mode;
+  options.batch_size = checked.spec.batch_size;
+  options.seed = training.seed;
+  options.threads = training.threads;
+  options.labels = training.data.labels;
+  return std::make_unique<aeon::Loader>(checked.section.loader, records, options);
+}
+
+Outcome train_checked(const Training& training, const CheckedModel& checked, const Emit& emit, const std::atomic<bool>& stop) {
+  const auto train_source = loader(training, checked, aeon::Mode::train);
+  const auto eval_source = loader(training, checked, aeon::Mode::evaluate);
+
+  neon::PlanOptions plan_options;
+  plan_options.batch_size = checked.spec.batch_size;
+  plan_options.threads = training.threads;
+  plan_options.input_dtype = train_source->info().sample_dtype;
+  plan_options.target_shape = train_source->info().target_shape;
+  plan_options.seed = training.seed;
+  plan_options.cost = neon::Shelf<neon::Cost>::instance().make(checked.spec.cost);
+  plan_options.optimizer = neon::Shelf<neon::Optimizer>::instance().make(checked.spec.optimizer);
+  const std::unique_ptr<neon::Plan> plan = neon::compile(checked.graph, plan_options);
+  const std::unique_ptr<neon::Metric> metric = neon::Shelf<neon::Metric>::instance().make(checked.spec.metric);
+
+  neon::TrainerOptions options;
+  options.epochs = checked.spec.epochs;
+  options.checkpoint_every = training.checkpoint_every;
+  options.evaluate_every = training.evaluate_every;
+  neon::Trainer trainer(*plan, *train_source, eval_source.get(), metric.get(), options);
+  if (training.resume_from) trainer.resume(*training.resume_from);
+  Reporter reporter(training, checked, train_source->info().labels, checked.spec.batch_size, emit);
+  emit({.kind = EventKind::ready});
+  return trainer.run(reporter, stop) == neon::Trainer::Outcome::completed ? Outcome::completed : Outcome::stopped;
+}
+
+}  // namespace
+
+Outcome train(const Training& training, const Emit& emit, const std::atomic<bool>& stop) {
+  const CheckedModel checked = check_model(training.spec, training.data.train->types().size(), training.data.labels.size());
+  try {
+    return train_checked(training, checked, emit, stop);
+  } catch (const base::Error& error) {
+    throw neon::located(error, checked.spec);
+  }
+}
+
+}  // namespace job
