@@ -1,0 +1,87 @@
+#include "cloud/daemon.h"
+
+#include <fcntl.h>
+#include <sched.h>
+#include <sys/file.h>
+#include <sys/sysinfo.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <fstream>
+
+#include "base/error.h"
+#include "base/log.h"
+
+namespace cloud {
+
+DataFolder::DataFolder(std::filesystem::path path) : path_(std::move(path)) {
+  std::error_code error;
+  std::filesystem::create_directories(path_, error);
+  if (error) throw base::system_error(fmt::format("cannot create the data folder '{}'", path_.string()), error.value());
+  std::filesystem::permissions(path_, std::filesystem::perms::owner_all, error);
+  const auto file = path_ / "lock";
+  lock_ = base::Fd(::open(file.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600));
+  if (!lock_) throw base::system_error(fmt::format("cannot open '{}'", file.string()), errno);
+  // The kernel gives the lock back however the process ends, so the file itself may stay.
+  if (::flock(lock_.get(), LOCK_EX | LOCK_NB) != 0) {
+    std::string pid = base::read_file(file, 64);
+    while (!pid.empty() && pid.back() == '\n') pid.pop_back();
+    throw base::Error(base::Code::conflict, fmt::format("another ncloudd (process {}) works in '{}'; stop it, or choose another folder with --data-dir",
+                                                        pid, path_.string()));
+  }
+  const std::string pid = std::to_string(::getpid()) + "\n";
+  if (::ftruncate(lock_.get(), 0) != 0 || ::pwrite(lock_.get(), pid.data(), pid.size(), 0) < 0)
+    throw base::system_error(fmt::format("cannot write '{}'", file.string()), errno);
+}
+
+Machine this_machine() {
+  cpu_set_t set;
+  CPU_ZERO(&set);
+  const int cpus = ::sched_getaffinity(0, sizeof set, &set) == 0 ? CPU_COUNT(&set) : 1;
+  struct sysinfo info {};
+  ::sysinfo(&info);
+  return {cpus, static_cast<std::int64_t>(info.totalram) * info.mem_unit};
+}
+
+Daemon::Daemon(const std::filesystem::path& data_folder, std::unique_ptr<Worker> worker, Machine machine, CheckModel check)
+    : store_(data_folder / "ncloud.db"),
+      objects_(store_, data_folder / "objects"),
+      identities_(store_),
+      first_token_(identities_.first_start()),
+      logs_(data_folder / "events"),
+      worker_(std::move(worker)),
+      supervisor_(store_, objects_, logs_, *worker_),
+      machine_(machine) {
+  const std::int64_t freed = objects_.sweep();
+  if (freed > 0) base::log_info("removed {} bytes that an interrupted write had left", freed);
+  const Parts parts{store_, identities_, objects_, supervisor_, machine, std::move(check)};
+  handle_server(router_);
+  handle_tenants(router_, parts);
+  handle_users(router_, parts);
+  handle_datasets(router_, parts);
+  handle_models(router_, parts);
+  supervisor_.recover();
+}
+
+std::string Daemon::metrics() {
+  std::string text = "# HELP ncloud_models Models by state.\n# TYPE ncloud_models gauge\n";
+  store_.read([&](Database& db) {
+    for (const auto& [state, word] : enumerators(ModelState{}))
+      text += fmt::format("ncloud_models{{state=\"{}\"}} {}\n", word, db.number("select count(*) from models where state = ?", state));
+    text += "# HELP ncloud_datasets Datasets.\n# TYPE ncloud_datasets gauge\n";
+    text += fmt::format("ncloud_datasets {}\n", db.number("select count(*) from datasets"));
+    text += "# HELP ncloud_objects_bytes Bytes in the object store.\n# TYPE ncloud_objects_bytes gauge\n";
+    text += fmt::format("ncloud_objects_bytes {}\n", db.number("select coalesce(sum(size_bytes), 0) from objects"));
+    text += "# HELP ncloud_cpus_allotted CPUs given to tenants.\n# TYPE ncloud_cpus_allotted gauge\n";
+    text += fmt::format("ncloud_cpus_allotted {}\n", db.number("select coalesce(sum(cpus), 0) from tenants"));
+  });
+  text += fmt::format("# HELP ncloud_cpus CPUs of the machine.\n# TYPE ncloud_cpus gauge\nncloud_cpus {}\n", machine_.cpus);
+  std::ifstream statm("/proc/self/statm");
+  std::int64_t pages = 0, resident = 0;
+  statm >> pages >> resident;
+  text += "# HELP process_resident_memory_bytes Resident memory size in bytes.\n# TYPE process_resident_memory_bytes gauge\n";
+  text += fmt::format("process_resident_memory_bytes {}\n", resident * ::sysconf(_SC_PAGESIZE));
+  return text;
+}
+
+}  // namespace cloud

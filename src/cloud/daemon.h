@@ -1,0 +1,62 @@
+#pragma once
+#include <filesystem>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "api/router.h"
+#include "cloud/event_log.h"
+#include "cloud/handlers/handlers.h"
+#include "cloud/identity.h"
+#include "cloud/objects.h"
+#include "cloud/store.h"
+#include "cloud/supervisor.h"
+#include "cloud/worker.h"
+
+namespace cloud {
+
+/// A data folder that is locked for this process. Errors: conflict naming the process that has it.
+class DataFolder {
+ public:
+  explicit DataFolder(std::filesystem::path path);
+  const std::filesystem::path& path() const { return path_; }
+
+ private:
+  std::filesystem::path path_;
+  base::Fd lock_;
+};
+
+/// What this machine has.
+Machine this_machine();
+
+/// The whole server without its wire: what it stores, its jobs, and the router that does what people ask. Members are in the
+/// order in which they are made; each uses those above it.
+class Daemon {
+ public:
+  Daemon(const std::filesystem::path& data_folder, std::unique_ptr<Worker> worker, Machine machine, CheckModel check);
+
+  /// Jobs get `grace_ms` to write checkpoints; the next start goes on with them.
+  void close(int grace_ms) { supervisor_.close(grace_ms); }
+
+  const api::Router& router() const { return router_; }
+  const Identities& identities() const { return identities_; }
+
+  /// The administrator's secret, once: on the first start with this folder.
+  const std::optional<std::string>& first_token() const { return first_token_; }
+
+  /// Figures in Prometheus' text format.
+  std::string metrics();
+
+ private:
+  Store store_;
+  Objects objects_;
+  Identities identities_;
+  std::optional<std::string> first_token_;
+  EventLogs logs_;
+  std::unique_ptr<Worker> worker_;
+  Supervisor supervisor_;
+  Machine machine_;
+  api::Router router_;
+};
+
+}  // namespace cloud

@@ -1,0 +1,21 @@
+#pragma once
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "api/resources/datasets.h"
+#include "cloud/store.h"
+
+namespace cloud {
+
+// All inside a transaction.
+
+/// Id of the tenant's dataset of that id or name. Errors: not_found, also for one of another tenant.
+std::int64_t dataset_id_of(Database& db, std::int64_t tenant_id, std::string_view reference);
+
+api::Dataset dataset_with(Database& db, std::int64_t id);
+
+/// Objects that hold the records, in record order.
+std::vector<std::string> shards_of(Database& db, std::int64_t dataset_id);
+
+}  // namespace cloud

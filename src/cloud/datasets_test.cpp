@@ -1,0 +1,116 @@
+#include <cerrno>
+
+#include "cloud/fake_cloud_test.h"
+
+namespace cloud {
+namespace {
+
+class Datasets : public FakeCloud {
+ protected:
+  std::string user;
+  void SetUp() override {
+    FakeCloud::SetUp();
+    user = make_tenant("vision");
+  }
+};
+
+TEST_F(Datasets, shards_arrive_in_any_order_and_complete_it) {
+  const auto created = call(user, api::create_dataset, announcement("fashion", 10));
+  EXPECT_EQ(created.state, api::DatasetState::uploading);
+  put(user, "fashion", 6, shard(4));
+  EXPECT_REFUSED(call(user, api::complete_dataset, {.dataset = "fashion"}), conflict, "6 of 10 records of dataset 'fashion' are missing");
+  EXPECT_EQ(put(user, "fashion", 0, shard(6)).record_count, 6);
+  EXPECT_EQ(call(user, api::get_dataset, {.dataset = "fashion"}).records_received, 10);
+  const auto ready = call(user, api::complete_dataset, {.dataset = "fashion"});
+  EXPECT_EQ(ready.state, api::DatasetState::ready);
+  EXPECT_EQ(ready.labels, (std::vector<std::string>{"bag", "boot"}));
+  const auto shards = call(user, api::list_shards, {.dataset = "fashion"});
+  ASSERT_EQ(shards.items.size(), 2u);
+  EXPECT_EQ(shards.items[0].first_record, 0);
+  EXPECT_EQ(shards.items[1].first_record, 6);
+}
+
+TEST_F(Datasets, an_interrupted_upload_goes_on_where_it_was) {
+  const auto first = call(user, api::create_dataset, announcement("fashion", 10));
+  put(user, "fashion", 0, shard(4));
+  daemon.reset();
+  start();
+  const auto again = call(user, api::create_dataset, announcement("fashion", 10));
+  EXPECT_EQ(again.id, first.id);
+  EXPECT_EQ(again.records_received, 4);
+  put(user, "fashion", 0, shard(4));  // the same shard again changes nothing
+  put(user, "fashion", 4, shard(6));
+  EXPECT_EQ(call(user, api::complete_dataset, {.dataset = "fashion"}).records_received, 10);
+  put(user, "fashion", 4, shard(6));
+  EXPECT_REFUSED(put(user, "fashion", 4, shard(5)), conflict, "complete");
+  EXPECT_REFUSED(call(user, api::create_dataset, announcement("fashion", 10)), conflict, "already");
+}
+
+TEST_F(Datasets, another_manifest_under_a_taken_name_is_refused) {
+  call(user, api::create_dataset, announcement("fashion", 10));
+  auto other = announcement("fashion", 10);
+  other.manifest_sha256 = base::sha256("other");
+  EXPECT_REFUSED(call(user, api::create_dataset, other), conflict, "ncloud dataset rm fashion");
+}
+
+TEST_F(Datasets, bad_shards_are_refused_with_the_reason) {
+  call(user, api::create_dataset, announcement("fashion", 10));
+  const std::string good = shard(4);
+  EXPECT_REFUSED(call(user, api::put_shard, {.dataset = "fashion", .sha256 = base::sha256("other")}, good), invalid_argument, "send it again");
+  EXPECT_REFUSED(put(user, "fashion", 0, good.substr(0, good.size() - 3)), invalid_argument, "shard of records from 0 on");
+  EXPECT_REFUSED(put(user, "fashion", 0, ""), invalid_argument, "");
+  EXPECT_REFUSED(put(user, "fashion", 8, good), invalid_argument, "ends at record 10");
+  records::ShardWriter writer({records::ElementType::STRING});
+  const std::vector<std::string> one{"x"};
+  writer.add("r", one);
+  EXPECT_REFUSED(put(user, "fashion", 0, writer.finish()), invalid_argument, "has columns STRING, dataset 'fashion' has FILE, STRING");
+  put(user, "fashion", 2, good);
+  EXPECT_REFUSED(put(user, "fashion", 0, shard(3)), conflict, "records 0 to 2");
+  EXPECT_REFUSED(put(user, "fashion", 5, shard(2)), conflict, "another shard");
+  EXPECT_EQ(call(user, api::get_dataset, {.dataset = "fashion"}).records_received, 4);
+}
+
+TEST_F(Datasets, bad_announcements_are_refused) {
+  auto request = announcement("fashion", 10);
+  request.types = {"FILE", "PICTURE"};
+  EXPECT_REFUSED(call(user, api::create_dataset, request), invalid_argument, "PICTURE");
+  request = announcement("fashion", 10);
+  request.manifest_sha256 = "abc";
+  EXPECT_REFUSED(call(user, api::create_dataset, request), invalid_argument, "SHA-256");
+  request = announcement("fashion", 10);
+  request.labels = {"a", "a"};
+  EXPECT_REFUSED(call(user, api::create_dataset, request), invalid_argument, "same name");
+}
+
+TEST_F(Datasets, a_full_disk_loses_nothing) {
+  call(user, api::create_dataset, announcement("fashion", 4));
+  base::set_disk_fault([](std::string_view operation, const std::filesystem::path&) { return operation == "write" ? ENOSPC : 0; });
+  EXPECT_REFUSED(put(user, "fashion", 0, shard(4)), disk_full, "");
+  base::set_disk_fault(nullptr);
+  EXPECT_EQ(call(user, api::get_dataset, {.dataset = "fashion"}).records_received, 0);
+  put(user, "fashion", 0, shard(4));
+  call(user, api::complete_dataset, {.dataset = "fashion"});
+}
+
+TEST_F(Datasets, removal_frees_what_nobody_else_has) {
+  const std::string bytes = shard(4);
+  for (const std::string name : {"a", "b"}) {
+    call(user, api::create_dataset, announcement(name, 4));
+    put(user, name, 0, bytes);
+  }
+  EXPECT_EQ(call(user, api::delete_dataset, {.dataset = "a"}).freed_bytes, 0);
+  EXPECT_EQ(call(user, api::delete_dataset, {.dataset = "b"}).freed_bytes, static_cast<std::int64_t>(bytes.size()));
+  EXPECT_REFUSED(call(user, api::get_dataset, {.dataset = "a"}), not_found, "no dataset 'a'");
+}
+
+TEST_F(Datasets, a_dataset_in_use_stays) {
+  make_dataset(user);
+  const auto model = train(user);
+  EXPECT_REFUSED(call(user, api::delete_dataset, {.dataset = "fashion"}), conflict, "model 1 (running) uses dataset 'fashion'");
+  worker->last().end(job::Outcome::stopped);
+  call(user, api::delete_dataset, {.dataset = "fashion"});
+  EXPECT_REFUSED(call(user, api::resume_model, {.model = model.id}), conflict, "has been removed");
+}
+
+}  // namespace
+}  // namespace cloud

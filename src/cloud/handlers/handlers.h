@@ -1,0 +1,72 @@
+#pragma once
+#include "api/router.h"
+#include "cloud/identity.h"
+#include "cloud/objects.h"
+#include "cloud/store.h"
+
+namespace cloud {
+
+class Supervisor;
+
+/// What the machine has to hand out to tenants.
+struct Machine {
+  int cpus = 1;
+  std::int64_t memory_bytes = 0;
+};
+
+/// A submitted model file and what is known of its data.
+struct ModelToCheck {
+  std::string filename;
+  std::string yaml;
+  std::optional<std::int64_t> batch_size;
+  std::vector<std::string> types;      ///< of the datasets' columns
+  std::vector<std::string> labels;
+  std::int64_t train_records = 0;
+  std::filesystem::path first_shard;   ///< of the training data
+};
+
+struct CheckedModel {
+  std::int64_t epochs = 1;
+  std::uint64_t seed = 0;
+};
+
+/// Refuses, as invalid_argument, a model that could not train on this data. The program hands it in, because the engine is
+/// no part of the daemon's rooms.
+using CheckModel = std::function<CheckedModel(const ModelToCheck&)>;
+
+/// What handlers work on; all of it outlives the router.
+struct Parts {
+  Store& store;
+  Identities& identities;
+  Objects& objects;
+  Supervisor& supervisor;
+  Machine machine;
+  CheckModel check;
+};
+
+// Each gives the router what the operations of one resource do.
+void handle_server(api::Router& router);
+void handle_tenants(api::Router& router, Parts parts);
+void handle_users(api::Router& router, Parts parts);
+void handle_datasets(api::Router& router, Parts parts);
+void handle_models(api::Router& router, Parts parts);
+
+/// The page of `rows`, of which one more than asked for was read if there are more.
+template <class Item, class Token>
+api::Page<Item> page_of(std::vector<Item> rows, int page_size, Token token_of) {
+  api::Page<Item> page;
+  const auto size = static_cast<std::size_t>(page_size);
+  if (rows.size() > size) {
+    rows.resize(size);
+    page.next_page_token = std::to_string(token_of(rows.back()));
+  }
+  page.items = std::move(rows);
+  return page;
+}
+
+/// The number in a page token; `first` for the empty one. Errors: invalid_argument.
+std::int64_t number_in_page_token(std::string_view token, std::int64_t first);
+
+inline constexpr std::int64_t kNewest = std::numeric_limits<std::int64_t>::max();
+
+}  // namespace cloud

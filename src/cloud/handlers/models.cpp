@@ -1,0 +1,126 @@
+#include "api/resources/models.h"
+
+#include "base/clock.h"
+#include "base/error.h"
+#include "base/files.h"
+#include "base/log.h"
+#include "cloud/datasets.h"
+#include "cloud/handlers/handlers.h"
+#include "cloud/names.h"
+#include "cloud/supervisor.h"
+
+namespace cloud {
+namespace {
+
+using base::Code;
+using base::Error;
+
+// What a model is to be called when nobody said: its file's name without folder and ".yaml".
+std::string name_from(std::string_view filename) {
+  filename = filename.substr(filename.find_last_of('/') + 1);
+  const auto dot = filename.find_last_of('.');
+  return std::string(dot == 0 ? filename : filename.substr(0, dot));
+}
+
+api::Model train(const Parts& parts, const api::Call& call, const api::TrainModel& request) {
+  const std::int64_t tenant = call.identity.tenant_id;
+  const std::string name = request.name.empty() ? name_from(request.filename) : request.name;
+  check_title("model", name);
+  check_title("model file", request.filename);
+  const std::int64_t memory = base::parse_size(request.memory);
+  if (memory < (std::int64_t{16} << 20))
+    throw Error(Code::invalid_argument, fmt::format("memory must be at least 16 MiB, got '{}'", request.memory), "/memory");
+
+  ModelRow row{.tenant_id = tenant, .owner = call.identity.user, .name = name, .filename = request.filename, .yaml = request.yaml,
+               .batch_size = request.batch_size, .cpus = request.cpus, .memory_bytes = memory};
+  std::vector<DatasetOfModel> uses;
+  ModelToCheck check{.filename = request.filename, .yaml = request.yaml};
+  check.batch_size = request.batch_size;
+  parts.store.read([&](Database& db) {
+    std::size_t i = 0;
+    for (const api::DatasetUse& use : request.datasets) {
+      const std::string where = fmt::format("/datasets/{}", i++);
+      if (use.role != "train" && use.role != "eval")
+        throw Error(Code::invalid_argument, fmt::format("role must be train or eval, got '{}'", base::printable(use.role)), where + "/role");
+      const std::int64_t id = dataset_id_of(db, tenant, use.dataset);
+      const api::Dataset dataset = dataset_with(db, id);
+      if (dataset.state != api::DatasetState::ready)
+        throw Error(Code::conflict, fmt::format("dataset '{}' is not ready: {} of {} records have arrived; finish its upload first", dataset.name,
+                                                dataset.records_received, dataset.record_count), where);
+      if (check.types.empty()) check.types = dataset.types;
+      if (dataset.types != check.types)
+        throw Error(Code::invalid_argument, fmt::format("dataset '{}' has columns {}, but the first dataset has {}", dataset.name,
+                                                        fmt::join(dataset.types, ", "), fmt::join(check.types, ", ")), where);
+      if (use.role == "train") {
+        if (row.labels.empty()) row.labels = dataset.labels;
+        check.train_records += dataset.record_count;
+        if (check.first_shard.empty()) check.first_shard = parts.objects.path_of(shards_of(db, id).front());
+      }
+      uses.push_back({use.role, dataset.name, id});
+    }
+  });
+  if (check.train_records == 0)
+    throw Error(Code::invalid_argument, "a training needs at least one dataset with the role train; name it with --dataset", "/datasets");
+  check.labels = row.labels;
+  const CheckedModel checked = parts.check(check);
+  row.epochs = request.epochs.value_or(checked.epochs);
+  row.seed = request.seed.value_or(checked.seed);
+  return parts.supervisor.submit(std::move(row), uses);
+}
+
+api::Bytes checkpoint(const Parts& parts, const api::Call& call, const api::ModelRef& request) {
+  // Pinned, so that a newer checkpoint does not remove the file while it is read.
+  const auto [pin, path] = parts.store.read([&](Database& db) {
+    const ModelRow row = model_of(db, call.identity.tenant_id, request.model);
+    if (row.checkpoint_sha256.empty())
+      throw Error(Code::conflict, fmt::format("model {} has no checkpoint yet; the first one is written at the end of its first epoch", row.id));
+    return std::pair(std::make_unique<Objects::Pin>(parts.objects, row.checkpoint_sha256), parts.objects.path_of(row.checkpoint_sha256));
+  });
+  return {base::read_file(path, std::size_t{8} << 30)};
+}
+
+}  // namespace
+
+void handle_models(api::Router& router, Parts parts) {
+  router.handle(api::train_model, [parts](const api::Call& call, const api::TrainModel& request) { return train(parts, call, request); });
+  router.handle(api::list_models, [parts](const api::Call& call, const api::ListModels& request) {
+    const std::int64_t before = number_in_page_token(request.page_token, kNewest);
+    auto models = parts.supervisor.list(call.identity.tenant_id, request.state, before, request.page_size + 1);
+    return page_of(std::move(models), request.page_size, [](const api::Model& model) { return model.id; });
+  });
+  router.handle(api::get_model, [parts](const api::Call& call, const api::ModelRef& request) {
+    return parts.supervisor.show(call.identity.tenant_id, request.model);
+  });
+  router.handle(api::rename_model, [parts](const api::Call& call, const api::RenameModel& request) {
+    check_title("model", request.name);
+    return parts.supervisor.rename(call, request.model, request.name);
+  });
+  router.handle(api::delete_model, [parts](const api::Call& call, const api::ModelRef& request) {
+    return parts.supervisor.remove(call.identity.tenant_id, request.model);
+  });
+  router.handle(api::stop_model, [parts](const api::Call& call, const api::ModelRef& request) {
+    return parts.supervisor.stop(call.identity.tenant_id, request.model);
+  });
+  router.handle(api::resume_model, [parts](const api::Call& call, const api::ResumeModel& request) {
+    return parts.supervisor.resume(call.identity.tenant_id, request.model, request.epochs);
+  });
+  router.handle(api::follow_model, [parts](const api::Call& call, const api::FollowModel& request) {
+    return parts.supervisor.follow(call.identity.tenant_id, request.model, request.follow);
+  });
+  router.handle(api::get_checkpoint, [parts](const api::Call& call, const api::ModelRef& request) { return checkpoint(parts, call, request); });
+  router.handle(api::deploy_model, [parts](const api::Call& call, const api::DeployModel& request) {
+    const std::int64_t memory = base::parse_size(request.memory);
+    if (memory < (std::int64_t{16} << 20))
+      throw Error(Code::invalid_argument, fmt::format("memory must be at least 16 MiB, got '{}'", request.memory), "/memory");
+    return parts.supervisor.deploy(call.identity.tenant_id, request.model, request.cpus, memory);
+  });
+  router.handle(api::undeploy_model, [parts](const api::Call& call, const api::ModelRef& request) {
+    return parts.supervisor.undeploy(call.identity.tenant_id, request.model);
+  });
+  router.handle(api::predict, [parts](const api::Call& call, const api::Predict& request) {
+    if (call.body.empty()) throw Error(Code::invalid_argument, "the body is empty; send the bytes of the input, such as a PNG file");
+    return parts.supervisor.predict(call.identity.tenant_id, request.model, request.k, call.body);
+  });
+}
+
+}  // namespace cloud

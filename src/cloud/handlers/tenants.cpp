@@ -1,0 +1,116 @@
+#include "cloud/tenants.h"
+
+#include "base/clock.h"
+#include "base/error.h"
+#include "cloud/handlers/handlers.h"
+#include "cloud/names.h"
+#include "cloud/supervisor.h"
+
+namespace cloud {
+namespace {
+
+using base::Code;
+using base::Error;
+
+api::Tenant create(const Parts& parts, const api::CreateTenant& request) {
+  check_name("tenant", request.name);
+  return parts.store.write([&](Database& db) {
+    if (db.number("select count(*) from tenants where name = ?", request.name) > 0)
+      throw Error(Code::conflict, fmt::format("there is a tenant '{}' already", request.name), "/name");
+    return tenant_with(db, db.number("insert into tenants (name, created_us) values (?, ?) returning id", request.name, base::wall_now_us()));
+  });
+}
+
+void remove(const Parts& parts, const api::TenantRef& request) {
+  parts.store.write([&](Database& db) {
+    const std::int64_t id = tenant_id_of(db, request.tenant);
+    const std::int64_t users = db.number("select count(*) from memberships where tenant_id = ?", id);
+    const std::int64_t datasets = db.number("select count(*) from datasets where tenant_id = ?", id);
+    const std::int64_t models = db.number("select count(*) from models where tenant_id = ?", id);
+    if (users + datasets + models > 0)
+      throw Error(Code::conflict, fmt::format("tenant '{}' still has {} users, {} datasets and {} models; remove them first",
+                                              tenant_with(db, id).name, users, datasets, models));
+    db.run("delete from tokens where tenant_id = ?", id);
+    db.run("delete from tenants where id = ?", id);
+  });
+  parts.identities.reload();
+}
+
+api::Tenant allot(const Parts& parts, const api::Allotment& request) {
+  const std::int64_t memory = base::parse_size(request.memory);
+  if (memory < 0) throw Error(Code::invalid_argument, fmt::format("memory must not be negative, got '{}'", request.memory), "/memory");
+  // Nothing may start on the old allotment while the new one is checked.
+  const auto tenant = parts.supervisor.exclusively([&] { return parts.store.write([&](Database& db) {
+    const std::int64_t id = tenant_id_of(db, request.tenant);
+    const std::int64_t cpus_of_others = db.number("select coalesce(sum(cpus), 0) from tenants where id <> ?", id);
+    const std::int64_t memory_of_others = db.number("select coalesce(sum(memory_bytes), 0) from tenants where id <> ?", id);
+    if (request.cpus > parts.machine.cpus - cpus_of_others)
+      throw Error(Code::over_allotment, fmt::format("{} CPUs asked for, {} are left: the machine has {} and other tenants have {}", request.cpus,
+                                                    parts.machine.cpus - cpus_of_others, parts.machine.cpus, cpus_of_others), "/cpus");
+    if (memory > parts.machine.memory_bytes - memory_of_others)
+      throw Error(Code::over_allotment,
+                  fmt::format("{} of memory asked for, {} are left: the machine has {} and other tenants have {}",
+                              base::size_text(static_cast<double>(memory)),
+                              base::size_text(static_cast<double>(parts.machine.memory_bytes - memory_of_others)),
+                              base::size_text(static_cast<double>(parts.machine.memory_bytes)),
+                              base::size_text(static_cast<double>(memory_of_others))), "/memory");
+    const api::Resources now = resources_of(db, id);
+    if (request.cpus < now.cpus_used || memory < now.memory_used_bytes)
+      throw Error(Code::over_allotment,
+                  fmt::format("jobs of tenant '{}' hold {} CPUs and {} of memory now; stop some before allotting less", now.tenant, now.cpus_used,
+                              base::size_text(static_cast<double>(now.memory_used_bytes))));
+    db.run("update tenants set cpus = ?, memory_bytes = ? where id = ?", request.cpus, memory, id);
+    return tenant_with(db, id);
+  }); });
+  parts.supervisor.dispatch();  // what waited may start now
+  return tenant;
+}
+
+}  // namespace
+
+void handle_tenants(api::Router& router, Parts parts) {
+  router.handle(api::create_tenant, [parts](const api::Call& call, const api::CreateTenant& request) {
+    require_admin(call);
+    return create(parts, request);
+  });
+  router.handle(api::list_tenants, [parts](const api::Call& call, const api::PageRequest& request) {
+    require_admin(call);
+    const std::int64_t before = number_in_page_token(request.page_token, kNewest);
+    return parts.store.read([&](Database& db) {
+      const auto ids = db.all("select id from tenants where id < ? order by id desc limit ?", [](const Row& row) { return row.integer(0); }, before,
+                              request.page_size + 1);
+      std::vector<api::Tenant> tenants;
+      for (const std::int64_t id : ids) tenants.push_back(tenant_with(db, id));
+      return page_of(std::move(tenants), request.page_size, [](const api::Tenant& tenant) { return tenant.id; });
+    });
+  });
+  router.handle(api::get_tenant, [parts](const api::Call& call, const api::TenantRef& request) {
+    require_admin(call);
+    return parts.store.read([&](Database& db) { return tenant_with(db, tenant_id_of(db, request.tenant)); });
+  });
+  router.handle(api::delete_tenant, [parts](const api::Call& call, const api::TenantRef& request) {
+    require_admin(call);
+    remove(parts, request);
+    return api::Nothing{};
+  });
+  router.handle(api::allot_resources, [parts](const api::Call& call, const api::Allotment& request) {
+    require_admin(call);
+    return allot(parts, request);
+  });
+  router.handle(api::list_resources, [parts](const api::Call& call, const api::PageRequest& request) {
+    const std::int64_t before = number_in_page_token(request.page_token, kNewest);
+    return parts.store.read([&](Database& db) {
+      auto ids = db.all("select id from tenants where id < ? and (? = 1 or id = ?) order by id desc limit ?",
+                        [](const Row& row) { return row.integer(0); }, before, call.identity.admin, call.identity.tenant_id, request.page_size + 1);
+      api::Page<api::Resources> page;
+      if (ids.size() > static_cast<std::size_t>(request.page_size)) {
+        ids.pop_back();
+        page.next_page_token = std::to_string(ids.back());
+      }
+      for (const std::int64_t id : ids) page.items.push_back(resources_of(db, id));
+      return page;
+    });
+  });
+}
+
+}  // namespace cloud

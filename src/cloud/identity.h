@@ -1,0 +1,51 @@
+#pragma once
+#include <mutex>
+#include <optional>
+#include <shared_mutex>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+
+#include "api/router.h"
+#include "cloud/store.h"
+
+namespace cloud {
+
+/// A new secret: "nc_" and 32 random bytes in base64url.
+std::string new_secret();
+
+/// What the store keeps of a secret. A plain hash is enough, because the secret has 256 random bits.
+std::string hash_of_secret(std::string_view secret);
+
+/// Who is who. All tokens are held in memory, so that authentication touches no database; whoever changes users, tenants
+/// or tokens calls reload() before answering, so that a revocation is effective at once. Threads: any.
+class Identities {
+ public:
+  explicit Identities(Store& store);
+
+  /// On the very first start: the tenant "default", the user "admin" and a token, whose secret is returned and is nowhere
+  /// else. Nothing later.
+  std::optional<std::string> first_start();
+
+  /// The caller behind a secret; nothing when it is unknown, revoked or expired.
+  std::optional<api::Identity> authenticate(std::string_view secret) const;
+
+  void reload();
+
+ private:
+  struct Known {
+    std::string hash;
+    api::Identity identity;
+    std::optional<std::int64_t> expires_us;
+  };
+
+  Store& store_;
+  std::mutex reload_mutex_;
+  mutable std::shared_mutex mutex_;
+  std::unordered_map<std::string, Known> tokens_;  // by hash
+};
+
+/// Errors: permission_denied unless the caller is an administrator.
+void require_admin(const api::Call& call);
+
+}  // namespace cloud

@@ -1,0 +1,199 @@
+#include "cloud/models.h"
+
+#include "base/clock.h"
+#include "base/error.h"
+#include "base/json.h"
+
+namespace cloud {
+namespace {
+
+using base::Code;
+using base::Error;
+using enum api::ModelState;
+
+struct Transition {
+  ModelState from, to;
+};
+
+constexpr Transition kTransitions[] = {
+    {received, queued},       // accepted
+    {received, error},        //
+    {queued, running},        // its resources are there
+    {queued, stopped},        // stopped before it began
+    {queued, error},          // cannot be started
+    {running, completed},     //
+    {running, error},         //
+    {running, stopped},       //
+    {running, queued},        // the daemon ended; the next one goes on
+    {stopped, queued},        // resumed
+    {error, queued},          //
+    {completed, queued},      // for more epochs
+    {completed, deploying},   //
+    {stopped, deploying},     //
+    {imported, deploying},    //
+    {deploying, deployed},    // answers
+    {deploying, completed},   // given up before it answered, back to where it was
+    {deploying, stopped},     //
+    {deploying, imported},    //
+    {deployed, deploying},    // its process ended unasked and is started again
+    {deployed, undeploying},  //
+    {deploying, undeploying}, //
+    {undeploying, completed}, // back to where it was
+    {undeploying, stopped},   //
+    {undeploying, imported},  //
+};
+
+constexpr std::string_view kColumns =
+    "id, tenant_id, owner, name, state, reason, filename, yaml, labels, epochs, epochs_completed, batch_size, seed, cpus, memory_bytes, train_cost, "
+    "eval_cost, metrics, restarts, crashes_since_checkpoint, stop_requested, checkpoint_sha256, checkpoint_bytes, checkpoint_epochs, deploy_cpus, "
+    "deploy_memory_bytes, rest_state, holds, queued_us, created_us, started_us, ended_us";
+
+ModelRow row_of(const Row& row) {
+  return {.id = row.integer(0),
+          .tenant_id = row.integer(1),
+          .owner = row.text(2),
+          .name = row.text(3),
+          .state = base::decode<ModelState>(base::json::value(row.text(4))),
+          .reason = row.text(5),
+          .filename = row.text(6),
+          .yaml = row.text(7),
+          .labels = base::decode<std::vector<std::string>>(base::parse_json(row.text(8), "labels")),
+          .epochs = row.integer(9),
+          .epochs_completed = row.integer(10),
+          .batch_size = row.optional_integer(11),
+          .seed = static_cast<std::uint64_t>(row.integer(12)),
+          .cpus = static_cast<int>(row.integer(13)),
+          .memory_bytes = row.integer(14),
+          .train_cost = row.optional_real(15),
+          .eval_cost = row.optional_real(16),
+          .metrics = row.text(17),
+          .restarts = static_cast<int>(row.integer(18)),
+          .crashes_since_checkpoint = static_cast<int>(row.integer(19)),
+          .stop_requested = row.integer(20) != 0,
+          .checkpoint_sha256 = row.text(21),
+          .checkpoint_bytes = row.optional_integer(22),
+          .checkpoint_epochs = row.integer(23),
+          .deploy_cpus = static_cast<int>(row.integer(24)),
+          .deploy_memory_bytes = row.integer(25),
+          .rest_state = row.text(26),
+          .holds = row.integer(27) != 0,
+          .queued_us = row.integer(28),
+          .created_us = row.integer(29),
+          .started_us = row.optional_integer(30),
+          .ended_us = row.optional_integer(31)};
+}
+
+std::optional<std::string> rfc3339(std::optional<std::int64_t> us) { return us ? std::optional(base::rfc3339(*us)) : std::nullopt; }
+
+}  // namespace
+
+bool may_become(ModelState from, ModelState to) {
+  for (const Transition& transition : kTransitions)
+    if (transition.from == from && transition.to == to) return true;
+  return false;
+}
+
+std::optional<ModelRow> find_model(Database& db, std::int64_t id) {
+  static const std::string sql = fmt::format("select {} from models where id = ?", kColumns);
+  return db.first(sql, row_of, id);
+}
+
+ModelRow model_of(Database& db, std::int64_t tenant_id, std::int64_t id) {
+  auto row = find_model(db, id);
+  if (!row || row->tenant_id != tenant_id) throw Error(Code::not_found, fmt::format("no model {}; see: ncloud model ls", id));
+  return std::move(*row);
+}
+
+std::vector<ModelRow> models_in(Database& db, const std::vector<ModelState>& states) {
+  std::vector<ModelRow> rows;
+  static const std::string sql = fmt::format("select {} from models where state = ? order by id", kColumns);
+  for (const ModelState state : states)
+    for (ModelRow& row : db.all(sql, row_of, state)) rows.push_back(std::move(row));
+  return rows;
+}
+
+std::int64_t insert_model(Database& db, const ModelRow& row, const std::vector<DatasetOfModel>& datasets) {
+  const std::int64_t id = db.number(
+      "insert into models (tenant_id, owner, name, state, filename, yaml, labels, epochs, batch_size, seed, cpus, memory_bytes, queued_us, created_us) "
+      "values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) returning id",
+      row.tenant_id, row.owner, row.name, row.state, row.filename, row.yaml, base::to_text(base::encode(row.labels)), row.epochs, row.batch_size, row.seed,
+      row.cpus, row.memory_bytes, row.queued_us, row.created_us);
+  int position = 0;
+  for (const DatasetOfModel& dataset : datasets)
+    db.run("insert into model_datasets (model_id, position, role, name, dataset_id) values (?, ?, ?, ?, ?)", id, position++, dataset.role, dataset.name,
+           dataset.dataset_id);
+  return id;
+}
+
+std::vector<DatasetOfModel> datasets_of(Database& db, std::int64_t model_id) {
+  return db.all("select role, name, dataset_id from model_datasets where model_id = ? order by position",
+                [](const Row& row) { return DatasetOfModel{row.text(0), row.text(1), row.optional_integer(2)}; }, model_id);
+}
+
+void save(Database& db, const ModelRow& row) {
+  const auto checkpoint = row.checkpoint_sha256.empty() ? std::nullopt : std::optional(row.checkpoint_sha256);
+  db.run("update models set name = ?, reason = ?, epochs = ?, epochs_completed = ?, train_cost = ?, eval_cost = ?, metrics = ?, restarts = ?, "
+         "crashes_since_checkpoint = ?, stop_requested = ?, checkpoint_sha256 = ?, checkpoint_bytes = ?, checkpoint_epochs = ?, deploy_cpus = ?, "
+         "deploy_memory_bytes = ?, rest_state = ?, holds = ?, queued_us = ?, started_us = ?, ended_us = ? where id = ?",
+         row.name, row.reason, row.epochs, row.epochs_completed, row.train_cost, row.eval_cost, row.metrics, row.restarts, row.crashes_since_checkpoint,
+         row.stop_requested, checkpoint, row.checkpoint_bytes, row.checkpoint_epochs, row.deploy_cpus, row.deploy_memory_bytes, row.rest_state, row.holds,
+         row.queued_us, row.started_us, row.ended_us, row.id);
+}
+
+void become(Database& db, ModelRow& row, ModelState state, std::string reason) {
+  if (!may_become(row.state, state))
+    throw Error(Code::internal, fmt::format("model {} cannot go from {} to {}", row.id, base::word(row.state), base::word(state)));
+  const auto changed = db.run("update models set state = ? where id = ? and state = ?", state, row.id, row.state);
+  if (changed != 1) throw Error(Code::internal, fmt::format("model {} is not {} any more", row.id, base::word(row.state)));
+  row.state = state;
+  row.reason = std::move(reason);
+  save(db, row);
+}
+
+api::Model shown(Database& db, const ModelRow& row) {
+  api::Model model{.id = row.id,
+                   .name = row.name,
+                   .state = row.state,
+                   .reason = row.reason,
+                   .epochs_completed = row.epochs_completed,
+                   .epochs = row.epochs,
+                   .train_cost = row.train_cost,
+                   .eval_cost = row.eval_cost,
+                   .metrics = base::parse_json(row.metrics, "metrics").as_object(),
+                   .cpus = row.cpus,
+                   .memory_bytes = row.memory_bytes,
+                   .restarts = row.restarts,
+                   .checkpoint_bytes = row.checkpoint_bytes,
+                   .checkpoint_sha256 = row.checkpoint_sha256,
+                   .created_at = base::rfc3339(row.created_us),
+                   .started_at = rfc3339(row.started_us),
+                   .ended_at = rfc3339(row.ended_us),
+                   .owner = row.owner};
+  for (const DatasetOfModel& dataset : datasets_of(db, row.id)) model.datasets.push_back({dataset.role, dataset.name});
+  return model;
+}
+
+Snapshot snapshot_of(Database& db, std::int64_t tenant_id) {
+  Snapshot snapshot;
+  db.all("select id, cpus, memory_bytes from tenants where ? in (0, id)", [&](const Row& row) {
+    snapshot.tenants[row.integer(0)] = {static_cast<int>(row.integer(1)), row.integer(2)};
+    return 0;
+  }, tenant_id);
+  snapshot.claims = db.all(
+      "select id, tenant_id, state, cpus, memory_bytes, deploy_cpus, deploy_memory_bytes, holds, queued_us from models "
+      "where state in ('queued', 'running', 'deploying', 'deployed', 'undeploying') and ? in (0, tenant_id)",
+      [](const Row& row) {
+        const auto state = base::decode<ModelState>(base::json::value(row.text(2)));
+        const bool trains = state == queued || state == running;
+        return Claim{.model = row.integer(0),
+                     .tenant = row.integer(1),
+                     .cpus = static_cast<int>(row.integer(trains ? 3 : 5)),
+                     .memory_bytes = row.integer(trains ? 4 : 6),
+                     .since_us = row.integer(8),
+                     .holds = state == running || state == deployed || state == undeploying || (state == deploying && row.integer(7) != 0)};
+      },
+      tenant_id);
+  return snapshot;
+}
+
+}  // namespace cloud

@@ -1,0 +1,85 @@
+#pragma once
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "api/resources/models.h"
+#include "cloud/scheduler.h"
+#include "cloud/store.h"
+
+namespace cloud {
+
+using api::ModelState;
+
+/// Whether a model may go from one state to another: the one table of all transitions.
+bool may_become(ModelState from, ModelState to);
+
+/// Waits for training or is in it: more events will come.
+inline bool in_training(ModelState state) {
+  return state == ModelState::received || state == ModelState::queued || state == ModelState::running;
+}
+
+/// A row of the table of models.
+struct ModelRow {
+  std::int64_t id = 0;
+  std::int64_t tenant_id = 0;
+  std::string owner;
+  std::string name;
+  ModelState state = ModelState::received;
+  std::string reason;
+  std::string filename;
+  std::string yaml;
+  std::vector<std::string> labels;
+  std::int64_t epochs = 0;
+  std::int64_t epochs_completed = 0;
+  std::optional<std::int64_t> batch_size;
+  std::uint64_t seed = 0;
+  int cpus = 0;
+  std::int64_t memory_bytes = 0;
+  std::optional<double> train_cost, eval_cost;
+  std::string metrics = "{}";
+  int restarts = 0;
+  int crashes_since_checkpoint = 0;
+  bool stop_requested = false;
+  std::string checkpoint_sha256;  ///< empty before the first
+  std::optional<std::int64_t> checkpoint_bytes;
+  std::int64_t checkpoint_epochs = 0;
+  int deploy_cpus = 0;
+  std::int64_t deploy_memory_bytes = 0;
+  std::string rest_state;  ///< to return to when its deployment ends
+  bool holds = false;      ///< while deploying: has its resources
+  std::int64_t queued_us = 0;
+  std::int64_t created_us = 0;
+  std::optional<std::int64_t> started_us, ended_us;
+};
+
+/// What a model is trained or evaluated on.
+struct DatasetOfModel {
+  std::string role;
+  std::string name;
+  std::optional<std::int64_t> dataset_id;  ///< nothing once the dataset is removed
+};
+
+// All inside a transaction.
+
+/// Errors: not_found, also for a model of another tenant.
+ModelRow model_of(Database& db, std::int64_t tenant_id, std::int64_t id);
+std::optional<ModelRow> find_model(Database& db, std::int64_t id);
+std::vector<ModelRow> models_in(Database& db, const std::vector<ModelState>& states);
+
+std::int64_t insert_model(Database& db, const ModelRow& row, const std::vector<DatasetOfModel>& datasets);
+std::vector<DatasetOfModel> datasets_of(Database& db, std::int64_t model_id);
+
+/// Writes everything of the row except what it was created with. The way to change a state is become().
+void save(Database& db, const ModelRow& row);
+
+/// The one way to another state. Errors: internal for a transition that is not in the table.
+void become(Database& db, ModelRow& row, ModelState state, std::string reason = {});
+
+/// As the contract shows it, without its place in the queue.
+api::Model shown(Database& db, const ModelRow& row);
+
+/// What all models of a tenant hold and want (0: of all tenants).
+Snapshot snapshot_of(Database& db, std::int64_t tenant_id = 0);
+
+}  // namespace cloud

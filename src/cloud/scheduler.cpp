@@ -1,0 +1,102 @@
+#include "cloud/scheduler.h"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <algorithm>
+
+#include "base/clock.h"
+
+namespace cloud {
+namespace {
+
+std::string cpus_text(int cpus) { return fmt::format("{} CPU{}", cpus, cpus == 1 ? "" : "s"); }
+std::string memory_text(std::int64_t bytes) { return base::size_text(static_cast<double>(bytes)) + " of memory"; }
+
+std::string models_text(const std::vector<const Claim*>& holders) {
+  std::vector<std::int64_t> ids;
+  for (const Claim* claim : holders) ids.push_back(claim->model);
+  return fmt::format("model{} {} hold{}", ids.size() == 1 ? "" : "s", fmt::join(ids, ", "), ids.size() == 1 ? "s" : "");
+}
+
+// The queue of one tenant.
+class Queue {
+ public:
+  Queue(Share share, const std::vector<Claim>& claims, std::int64_t tenant) : share_(share), free_(share) {
+    for (const Claim& claim : claims) {
+      if (claim.tenant != tenant) continue;
+      (claim.holds ? holders_ : waiting_).push_back(&claim);
+      if (claim.holds) take(claim);
+    }
+    const auto earlier = [](const Claim* a, const Claim* b) { return std::pair(a->since_us, a->model) < std::pair(b->since_us, b->model); };
+    std::sort(waiting_.begin(), waiting_.end(), earlier);
+    std::sort(holders_.begin(), holders_.end(), [](const Claim* a, const Claim* b) { return a->model < b->model; });
+  }
+
+  void decide(std::vector<Decision>& decisions) {
+    const Claim* blocked_by = nullptr;
+    int position = 0;
+    for (const Claim* claim : waiting_) {
+      Decision decision{.model = claim->model};
+      if (blocked_by == nullptr && fits(*claim)) {
+        decision.start = true;
+        take(*claim);
+        holders_.push_back(claim);
+      } else {
+        decision.position = ++position;
+        decision.reason = blocked_by == nullptr ? why_it_waits(*claim) : fmt::format("waits behind model {}", blocked_by->model);
+        if (blocked_by == nullptr) decision.starts_in_s = estimate(*claim);
+        blocked_by = claim;
+      }
+      decisions.push_back(std::move(decision));
+    }
+  }
+
+ private:
+  bool fits(const Claim& claim) const { return claim.cpus <= free_.cpus && claim.memory_bytes <= free_.memory_bytes; }
+  void take(const Claim& claim) {
+    free_.cpus -= claim.cpus;
+    free_.memory_bytes -= claim.memory_bytes;
+  }
+
+  std::string why_it_waits(const Claim& claim) const {
+    if (claim.cpus > share_.cpus)
+      return fmt::format("needs {}, but the tenant is allotted {}: an administrator can allot more", cpus_text(claim.cpus), share_.cpus);
+    if (claim.memory_bytes > share_.memory_bytes)
+      return fmt::format("needs {}, but the tenant is allotted {}: an administrator can allot more", memory_text(claim.memory_bytes),
+                         base::size_text(static_cast<double>(share_.memory_bytes)));
+    if (claim.cpus > free_.cpus)
+      return fmt::format("waits for {}: {} {} of {}", cpus_text(claim.cpus - free_.cpus), models_text(holders_), share_.cpus - free_.cpus, share_.cpus);
+    return fmt::format("waits for {}: {} {} of {}", memory_text(claim.memory_bytes - free_.memory_bytes), models_text(holders_),
+                       base::size_text(static_cast<double>(share_.memory_bytes - free_.memory_bytes)),
+                       base::size_text(static_cast<double>(share_.memory_bytes)));
+  }
+
+  // Holders give back in the order of their ends, until the claim fits.
+  std::optional<double> estimate(const Claim& claim) const {
+    std::vector<const Claim*> ending;
+    for (const Claim* holder : holders_)
+      if (holder->ends_in_s) ending.push_back(holder);
+    std::sort(ending.begin(), ending.end(), [](const Claim* a, const Claim* b) { return *a->ends_in_s < *b->ends_in_s; });
+    Share free = free_;
+    for (const Claim* holder : ending) {
+      free.cpus += holder->cpus;
+      free.memory_bytes += holder->memory_bytes;
+      if (claim.cpus <= free.cpus && claim.memory_bytes <= free.memory_bytes) return std::max(0.0, *holder->ends_in_s);
+    }
+    return std::nullopt;
+  }
+
+  Share share_, free_;
+  std::vector<const Claim*> holders_, waiting_;
+};
+
+}  // namespace
+
+std::vector<Decision> schedule(const Snapshot& snapshot) {
+  std::vector<Decision> decisions;
+  for (const auto& [tenant, share] : snapshot.tenants) Queue(share, snapshot.claims, tenant).decide(decisions);
+  return decisions;
+}
+
+}  // namespace cloud

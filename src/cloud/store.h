@@ -1,0 +1,66 @@
+#pragma once
+#include <filesystem>
+#include <mutex>
+
+#include "cloud/migrations.h"
+#include "cloud/sqlite/database.h"
+
+namespace cloud {
+
+/// What the daemon must not forget: one database file. A write that returned survives a killed process and a power cut.
+/// Threads: any. There is one writer at a time; readers see the last committed state and wait for no writer.
+class Store {
+ public:
+  /// Opens or creates the file and brings its schema up to date. Errors: data_loss when the file's migrations are not the
+  /// ones of this program; conflict when a newer program has written it.
+  explicit Store(const std::filesystem::path& file, const std::vector<Migration>& steps = migrations());
+
+  /// Runs `work(database)` in one transaction; an exception undoes it all.
+  template <class Work>
+  auto write(Work work) {
+    const std::lock_guard lock(write_mutex_);
+    Transaction transaction(writer_, "begin immediate");
+    return finish(transaction, writer_, work);
+  }
+
+  /// Runs `work(database)` on one consistent state.
+  template <class Work>
+  auto read(Work work) {
+    const std::lock_guard lock(read_mutex_);
+    Transaction transaction(*reader_, "begin");
+    return finish(transaction, *reader_, work);
+  }
+
+ private:
+  class Transaction {
+   public:
+    Transaction(Database& database, std::string_view begin) : database_(database) { database_.run(begin); }
+    ~Transaction();
+    Transaction(const Transaction&) = delete;
+    void commit();
+
+   private:
+    Database& database_;
+    bool open_ = true;
+  };
+
+  template <class Work>
+  static auto finish(Transaction& transaction, Database& database, Work& work) {
+    if constexpr (std::is_void_v<std::invoke_result_t<Work, Database&>>) {
+      work(database);
+      transaction.commit();
+    } else {
+      auto result = work(database);
+      transaction.commit();
+      return result;
+    }
+  }
+
+  void migrate(const std::vector<Migration>& steps);
+
+  std::mutex write_mutex_, read_mutex_;
+  Database writer_;
+  std::optional<Database> reader_;
+};
+
+}  // namespace cloud

@@ -1,0 +1,172 @@
+#include "cloud/supervisor.h"
+
+#include "base/clock.h"
+#include "base/error.h"
+#include "base/log.h"
+#include "cloud/datasets.h"
+
+namespace cloud {
+
+using base::Code;
+using base::Error;
+using enum api::ModelState;
+
+Supervisor::Supervisor(Store& store, Objects& objects, EventLogs& logs, Worker& worker)
+    : store_(store), objects_(objects), logs_(logs), worker_(worker) {}
+
+Supervisor::~Supervisor() { close(0); }
+
+void Supervisor::recover() {
+  const std::lock_guard lock(control_);
+  const auto rows = store_.read([](Database& db) { return models_in(db, {received, queued, running, deploying, deployed, undeploying}); });
+  for (const ModelRow& found : rows) {
+    change(found.id, [&](Database& db, ModelRow& row) {
+      row.holds = false;
+      switch (row.state) {
+        case received: become(db, row, queued); break;
+        case running:
+          if (row.stop_requested) {
+            row.stop_requested = false;
+            row.ended_us = base::wall_now_us();
+            become(db, row, stopped, "stopped; the server ended while it stopped, so it goes on from its last checkpoint");
+          } else {
+            become(db, row, queued, "the server was restarted");
+          }
+          break;
+        case deployed: become(db, row, deploying, "the server was restarted"); break;
+        case undeploying: become(db, row, base::decode<ModelState>(base::json::value(row.rest_state))); break;
+        default: save(db, row);
+      }
+      if (row.epochs_completed > row.checkpoint_epochs && row.state == queued) {
+        row.epochs_completed = row.checkpoint_epochs;  // what was not kept is trained again
+        save(db, row);
+      }
+    });
+    const ModelRow now = *store_.read([&](Database& db) { return find_model(db, found.id); });
+    logs_.set_live(now.id, in_training(now.state));
+    if (now.state != found.state) note_state(now);
+  }
+  dispatch_held();
+}
+
+void Supervisor::close(int grace_ms) {
+  std::unique_lock lock(control_);
+  closing_ = true;
+  changed_.notify_all();
+  for (auto& [model, training] : trainings_) training.job->stop(grace_ms);
+  for (auto& [model, serving] : servings_) {
+    if (serving.deployment) serving.deployment->fail();
+    if (serving.job) serving.job->kill();
+  }
+  changed_.wait(lock, [&] { return trainings_.empty() && servings_.empty(); });
+  const std::lock_guard registry_lock(registry_mutex_);
+  registry_.clear();
+}
+
+void Supervisor::dispatch() {
+  const std::lock_guard lock(control_);
+  dispatch_held();
+}
+
+void Supervisor::dispatch_held() {
+  if (closing_) return;
+  const auto todo = store_.read([&](Database& db) { return decisions(db, 0); });
+  for (const Decision& decision : todo) {
+    if (!decision.start) continue;
+    const auto row = store_.read([&](Database& db) { return find_model(db, decision.model); });
+    try {
+      if (row->state == queued)
+        start_training(row->id);
+      else
+        start_serving(row->id);
+    } catch (const Error& error) {
+      base::log_error("model {} cannot be started: {}", row->id, error.message);
+      // Nothing was started, so the state says why; a person resumes or deploys it again.
+      if (row->state == queued) {
+        change(row->id, [&](Database& db, ModelRow& now) { become(db, now, ModelState::error, "cannot be started: " + error.message); });
+        logs_.set_live(row->id, false);
+      } else {
+        end_deployment(row->id, "cannot be deployed: " + error.message);
+      }
+    }
+  }
+}
+
+std::vector<Decision> Supervisor::decisions(Database& db, std::int64_t tenant) {
+  Snapshot snapshot = snapshot_of(db, tenant);
+  const std::int64_t now = base::steady_now_us();
+  for (Claim& claim : snapshot.claims) {
+    const auto found = trainings_.find(claim.model);
+    if (found != trainings_.end() && found->second.eta_s)
+      claim.ends_in_s = std::max(0.0, *found->second.eta_s - static_cast<double>(now - found->second.eta_at_us) * 1e-6);
+  }
+  return schedule(snapshot);
+}
+
+void Supervisor::fill_in_queue(Database& db, std::int64_t tenant, std::vector<api::Model>& models) {
+  std::optional<std::vector<Decision>> todo;
+  for (api::Model& model : models) {
+    if (model.state != queued && model.state != deploying) continue;
+    if (!todo) todo = decisions(db, tenant);
+    for (const Decision& decision : *todo) {
+      if (decision.model != model.id || decision.start) continue;
+      if (model.state == queued) model.queue_position = decision.position;
+      model.reason = decision.reason;
+      if (decision.starts_in_s) model.estimated_start = base::rfc3339(base::wall_now_us() + static_cast<std::int64_t>(*decision.starts_in_s * 1e6));
+    }
+  }
+}
+
+void Supervisor::change(std::int64_t model, const std::function<void(Database&, ModelRow&)>& work) {
+  store_.write([&](Database& db) {
+    auto row = find_model(db, model);
+    if (!row) throw Error(Code::internal, fmt::format("model {} is gone", model));
+    work(db, *row);
+  });
+}
+
+void Supervisor::note(std::int64_t model, api::TrainingEvent event) {
+  event.at = base::rfc3339(base::wall_now_us());
+  logs_.append(model, event);
+}
+
+void Supervisor::note_state(const ModelRow& row) {
+  api::TrainingEvent event{.kind = api::TrainingEventKind::state, .state = row.state};
+  event.epochs = row.epochs;
+  if (!row.reason.empty()) event.text = row.reason;
+  note(row.id, std::move(event));
+}
+
+api::Model Supervisor::show_held(std::int64_t tenant, std::int64_t model) {
+  return store_.read([&](Database& db) {
+    std::vector<api::Model> one{shown(db, model_of(db, tenant, model))};
+    fill_in_queue(db, tenant, one);
+    return one.front();
+  });
+}
+
+api::Model Supervisor::show(std::int64_t tenant, std::int64_t model) {
+  const std::lock_guard lock(control_);
+  return show_held(tenant, model);
+}
+
+std::vector<api::Model> Supervisor::list(std::int64_t tenant, const std::vector<ModelState>& states, std::int64_t before, int limit) {
+  const std::lock_guard lock(control_);
+  return store_.read([&](Database& db) {
+    std::string words;
+    for (const ModelState state : states) words += fmt::format(",{},", base::word(state));
+    const auto ids = db.all("select id from models where tenant_id = ? and id < ? and (? = '' or ? like '%,' || state || ',%') order by id desc limit ?",
+                            [](const Row& row) { return row.integer(0); }, tenant, before, words, words, limit);
+    std::vector<api::Model> models;
+    for (const std::int64_t id : ids) models.push_back(shown(db, *find_model(db, id)));
+    fill_in_queue(db, tenant, models);
+    return models;
+  });
+}
+
+std::unique_ptr<api::EventFeed> Supervisor::follow(std::int64_t tenant, std::int64_t model, bool follow) {
+  store_.read([&](Database& db) { model_of(db, tenant, model); });
+  return logs_.feed(model, follow);
+}
+
+}  // namespace cloud

@@ -1,0 +1,126 @@
+#pragma once
+#include <condition_variable>
+#include <functional>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <shared_mutex>
+
+#include "api/resources/models.h"
+#include "api/router.h"
+#include "cloud/deployment.h"
+#include "cloud/event_log.h"
+#include "cloud/models.h"
+#include "cloud/objects.h"
+#include "cloud/store.h"
+#include "cloud/worker.h"
+
+namespace cloud {
+
+/// Takes models through their lives: from a submit through the queue to a process and back, and into deployments. Every
+/// change of a state happens here, under one lock, as one transaction; what a process reports takes the same way as what a
+/// person asks for. Threads: any.
+class Supervisor {
+ public:
+  static constexpr int kMaxCrashes = 5;             ///< without a checkpoint between them
+  static constexpr int kStopGraceMs = 60000;
+  static constexpr std::int64_t kStepLogUs = 500000; ///< at least this long between two step events that are kept
+
+  Supervisor(Store& store, Objects& objects, EventLogs& logs, Worker& worker);
+  ~Supervisor();
+
+  /// Once, at the start: what was in flight when the last daemon ended goes on or is finished.
+  void recover();
+
+  /// Asks trainings to stop with a checkpoint and queues them for the next start; ends deployments, which the next start
+  /// brings back. What is not done after `grace_ms` is killed.
+  void close(int grace_ms);
+
+  /// Starts what can start. Call after anything that frees or adds resources.
+  void dispatch();
+
+  /// Runs `work` while no state changes.
+  template <class Work>
+  auto exclusively(Work work) {
+    const std::lock_guard lock(control_);
+    return work();
+  }
+
+  /// `row` holds what was asked for. Errors: over_allotment, conflict for a dataset that is not ready.
+  api::Model submit(ModelRow row, const std::vector<DatasetOfModel>& datasets);
+  api::Model stop(std::int64_t tenant, std::int64_t model);
+  api::Model resume(std::int64_t tenant, std::int64_t model, std::optional<std::int64_t> epochs);
+  api::Model rename(const api::Call& call, std::int64_t model, const std::string& name);
+  api::Deleted remove(std::int64_t tenant, std::int64_t model);
+  api::Model deploy(std::int64_t tenant, std::int64_t model, int cpus, std::int64_t memory_bytes);
+  api::Model undeploy(std::int64_t tenant, std::int64_t model);
+
+  /// With its place in the queue.
+  api::Model show(std::int64_t tenant, std::int64_t model);
+  std::vector<api::Model> list(std::int64_t tenant, const std::vector<ModelState>& states, std::int64_t before, int limit);
+
+  /// Touches no database when the model is deployed.
+  api::Prediction predict(std::int64_t tenant, std::int64_t model, int k, std::string_view input);
+
+  std::unique_ptr<api::EventFeed> follow(std::int64_t tenant, std::int64_t model, bool follow);
+
+ private:
+  // A process that trains.
+  struct Training {
+    std::unique_ptr<Job> job;
+    std::optional<job::Event> end;        // what it said last
+    std::optional<double> eta_s;
+    std::int64_t eta_at_us = 0;
+    std::int64_t step_logged_us = 0;
+  };
+  // A process that serves.
+  struct Serving {
+    std::shared_ptr<Job> job;
+    std::shared_ptr<Deployment> deployment;
+    int failures = 0;  // in a row
+    bool ending = false;
+  };
+
+  // All of these with control_ held.
+  void dispatch_held();
+  std::vector<Decision> decisions(Database& db, std::int64_t tenant);
+  void fill_in_queue(Database& db, std::int64_t tenant, std::vector<api::Model>& models);
+  api::Model show_held(std::int64_t tenant, std::int64_t model);
+  void change(std::int64_t model, const std::function<void(Database&, ModelRow&)>& work);
+  void note_state(const ModelRow& row);
+  void note(std::int64_t model, api::TrainingEvent event);
+
+  void start_training(std::int64_t model);
+  void launch_training(const ModelRow& row, Training& training);
+  TrainOrder train_order(const ModelRow& row);
+  void training_ended_held(std::int64_t model, const JobEnd& end);
+  void training_crashed(std::int64_t model, const JobEnd& end);
+
+  void start_serving(std::int64_t model);
+  void launch_serving(const ModelRow& row, Serving& serving);
+  void end_deployment(std::int64_t model, std::string reason);
+  void enlist(std::int64_t model, std::shared_ptr<Deployment> deployment);
+
+  // What processes report.
+  void training_said(std::int64_t model, const job::Event& event, const std::filesystem::path& folder);
+  void training_ended(std::int64_t model, const JobEnd& end);
+  void checkpoint_came(std::int64_t model, const job::Event& event, const std::filesystem::path& folder);
+  void serving_said(std::int64_t model, const job::Event& event);
+  void serving_ended(std::int64_t model, const JobEnd& end);
+
+  Store& store_;
+  Objects& objects_;
+  EventLogs& logs_;
+  Worker& worker_;
+
+  std::mutex control_;
+  std::condition_variable changed_;  // trainings_, servings_ or closing_
+  bool closing_ = false;
+  std::map<std::int64_t, Training> trainings_;
+  std::map<std::int64_t, Serving> servings_;
+
+  std::shared_mutex registry_mutex_;
+  std::map<std::int64_t, std::shared_ptr<Deployment>> registry_;  // what predict() finds
+};
+
+}  // namespace cloud

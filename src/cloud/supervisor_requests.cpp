@@ -1,0 +1,199 @@
+// What people ask of models.
+#include "base/clock.h"
+#include "base/error.h"
+#include "base/log.h"
+#include "cloud/datasets.h"
+#include "cloud/supervisor.h"
+#include "cloud/tenants.h"
+
+namespace cloud {
+namespace {
+
+using base::Code;
+using base::Error;
+using enum api::ModelState;
+
+// Refuses at once what can never run.
+void check_allotment(Database& db, std::int64_t tenant_id, int cpus, std::int64_t memory_bytes) {
+  const api::Tenant tenant = tenant_with(db, tenant_id);
+  if (tenant.cpus < 1 || tenant.memory_bytes == 0)
+    throw Error(Code::over_allotment, fmt::format("tenant '{0}' is allotted {1} CPUs and {2} of memory, so nothing can run; an administrator allots some: "
+                                                  "ncloud resource allot {0} --cpus N --memory SIZE", tenant.name, tenant.cpus,
+                                                  base::size_text(static_cast<double>(tenant.memory_bytes))));
+  if (cpus > tenant.cpus)
+    throw Error(Code::over_allotment, fmt::format("{} CPUs asked for, but tenant '{}' is allotted {}", cpus, tenant.name, tenant.cpus), "/cpus");
+  if (memory_bytes > tenant.memory_bytes)
+    throw Error(Code::over_allotment, fmt::format("{} of memory asked for, but tenant '{}' is allotted {}", base::size_text(static_cast<double>(memory_bytes)),
+                                                  tenant.name, base::size_text(static_cast<double>(tenant.memory_bytes))), "/memory");
+}
+
+[[noreturn]] void refuse(const ModelRow& row, std::string_view why) {
+  throw Error(Code::conflict, fmt::format("model {} is {}: {}", row.id, base::word(row.state), why));
+}
+
+}  // namespace
+
+api::Model Supervisor::submit(ModelRow row, const std::vector<DatasetOfModel>& datasets) {
+  const std::lock_guard lock(control_);
+  if (closing_) throw Error(Code::unavailable, "the server is ending; try again when it is back");
+  row.created_us = row.queued_us = base::wall_now_us();
+  row.state = queued;
+  row.id = store_.write([&](Database& db) {
+    if (row.cpus == 0) row.cpus = static_cast<int>(tenant_with(db, row.tenant_id).cpus);
+    check_allotment(db, row.tenant_id, row.cpus, row.memory_bytes);
+    for (const DatasetOfModel& use : datasets) {
+      dataset_id_of(db, row.tenant_id, std::to_string(*use.dataset_id));  // may have been removed since it was looked up
+    }
+    return insert_model(db, row, datasets);
+  });
+  logs_.set_live(row.id, true);
+  note_state(row);
+  dispatch_held();
+  return show_held(row.tenant_id, row.id);
+}
+
+api::Model Supervisor::stop(std::int64_t tenant, std::int64_t model) {
+  const std::lock_guard lock(control_);
+  const ModelRow found = store_.read([&](Database& db) { return model_of(db, tenant, model); });
+  if (found.state == queued) {
+    change(model, [](Database& db, ModelRow& row) {
+      row.ended_us = base::wall_now_us();
+      become(db, row, stopped, row.checkpoint_sha256.empty() ? "stopped before it began" : "stopped while it waited to go on");
+    });
+    note_state(*store_.read([&](Database& db) { return find_model(db, model); }));
+    logs_.set_live(model, false);
+    dispatch_held();
+  } else if (found.state == running) {
+    if (!found.stop_requested) {
+      change(model, [](Database& db, ModelRow& row) {
+        row.stop_requested = true;
+        row.reason = "stopping: it writes a checkpoint first";
+        save(db, row);
+      });
+      const auto training = trainings_.find(model);
+      if (training != trainings_.end()) training->second.job->stop(kStopGraceMs);
+    }
+  } else {
+    refuse(found, found.state == stopped ? "there is nothing to stop" : "only a queued or running training can be stopped");
+  }
+  return show_held(tenant, model);
+}
+
+api::Model Supervisor::resume(std::int64_t tenant, std::int64_t model, std::optional<std::int64_t> epochs) {
+  const std::lock_guard lock(control_);
+  store_.write([&](Database& db) {
+    ModelRow row = model_of(db, tenant, model);
+    if (row.state == queued || row.state == running) refuse(row, "it goes on already; follow it with: ncloud model logs " + std::to_string(model));
+    if (row.state == deploying || row.state == deployed || row.state == undeploying)
+      refuse(row, fmt::format("undeploy it first: ncloud model undeploy {}", model));
+    if (row.state != stopped && row.state != error && row.state != completed) refuse(row, "it cannot be resumed");
+    const std::int64_t wanted = epochs.value_or(row.epochs);
+    if (wanted <= row.epochs_completed)
+      throw Error(Code::conflict, fmt::format("model {0} has completed {1} epochs and {2} were asked for; ask for more: ncloud model resume {0} --epochs {3}",
+                                              model, row.epochs_completed, wanted, row.epochs_completed + 1));
+    check_allotment(db, tenant, row.cpus, row.memory_bytes);
+    for (const DatasetOfModel& use : datasets_of(db, model))
+      if (!use.dataset_id) throw Error(Code::conflict, fmt::format("dataset '{}', which model {} was trained with, has been removed", use.name, model));
+    row.epochs = wanted;
+    row.queued_us = base::wall_now_us();
+    row.stop_requested = false;
+    row.crashes_since_checkpoint = 0;
+    row.ended_us = std::nullopt;
+    become(db, row, queued);
+    logs_.set_live(model, true);
+    note_state(row);
+  });
+  dispatch_held();
+  return show_held(tenant, model);
+}
+
+api::Model Supervisor::rename(const api::Call& call, std::int64_t model, const std::string& name) {
+  const std::lock_guard lock(control_);
+  const std::int64_t tenant = call.identity.tenant_id;
+  api::check_if_match(call, base::encode(show_held(tenant, model)));
+  store_.write([&](Database& db) {
+    ModelRow row = model_of(db, tenant, model);
+    row.name = name;
+    save(db, row);
+  });
+  return show_held(tenant, model);
+}
+
+api::Deleted Supervisor::remove(std::int64_t tenant, std::int64_t model) {
+  const std::lock_guard lock(control_);
+  std::string checkpoint;
+  api::Deleted deleted = store_.write([&](Database& db) {
+    const ModelRow row = model_of(db, tenant, model);
+    if (row.state == running) refuse(row, fmt::format("stop it first: ncloud model stop {}", model));
+    if (row.state == deploying || row.state == deployed || row.state == undeploying)
+      refuse(row, fmt::format("undeploy it first: ncloud model undeploy {}", model));
+    checkpoint = row.checkpoint_sha256;
+    db.run("delete from model_datasets where model_id = ?", model);
+    db.run("delete from models where id = ?", model);
+    return api::Deleted{checkpoint.empty() ? 0 : objects_.release(db, checkpoint)};
+  });
+  if (!checkpoint.empty()) objects_.collect(checkpoint);
+  deleted.freed_bytes += logs_.remove(model);
+  dispatch_held();  // it may have been first in the queue
+  return deleted;
+}
+
+api::Model Supervisor::deploy(std::int64_t tenant, std::int64_t model, int cpus, std::int64_t memory_bytes) {
+  const std::lock_guard lock(control_);
+  if (closing_) throw Error(Code::unavailable, "the server is ending; try again when it is back");
+  store_.write([&](Database& db) {
+    ModelRow row = model_of(db, tenant, model);
+    if (row.state == deployed || row.state == deploying) refuse(row, "there is nothing to do");
+    if (row.state == undeploying) refuse(row, "wait until that is done");
+    if (in_training(row.state)) refuse(row, fmt::format("wait for its end, or stop it: ncloud model stop {}", model));
+    if (row.state == error) refuse(row, fmt::format("its training failed ({}); resume it: ncloud model resume {}", row.reason, model));
+    if (row.checkpoint_sha256.empty()) refuse(row, fmt::format("it has no checkpoint yet; train it: ncloud model resume {}", model));
+    check_allotment(db, tenant, cpus, memory_bytes);
+    row.rest_state = base::word(row.state);
+    row.deploy_cpus = cpus;
+    row.deploy_memory_bytes = memory_bytes;
+    row.holds = false;
+    row.queued_us = base::wall_now_us();
+    become(db, row, deploying);
+  });
+  dispatch_held();
+  return show_held(tenant, model);
+}
+
+api::Model Supervisor::undeploy(std::int64_t tenant, std::int64_t model) {
+  const std::lock_guard lock(control_);
+  const ModelRow found = store_.read([&](Database& db) { return model_of(db, tenant, model); });
+  if (found.state == undeploying) return show_held(tenant, model);
+  if (found.state != deployed && found.state != deploying) refuse(found, fmt::format("it is not deployed; deploy it with: ncloud model deploy {}", model));
+  const auto serving = servings_.find(model);
+  if (serving == servings_.end()) {
+    end_deployment(model, "");
+    return show_held(tenant, model);
+  }
+  change(model, [](Database& db, ModelRow& row) { become(db, row, undeploying); });
+  serving->second.ending = true;
+  changed_.notify_all();  // it may wait to be started again
+  if (serving->second.deployment) {
+    // The socket stays with the deployment until the last answer is out; then the process may go.
+    serving->second.deployment->drain([job = std::weak_ptr<Job>(serving->second.job)] {
+      if (const auto still_there = job.lock()) still_there->kill();
+    });
+  }
+  return show_held(tenant, model);
+}
+
+api::Prediction Supervisor::predict(std::int64_t tenant, std::int64_t model, int k, std::string_view input) {
+  std::shared_ptr<Deployment> deployment;
+  {
+    const std::shared_lock lock(registry_mutex_);
+    const auto found = registry_.find(model);
+    if (found != registry_.end() && found->second->tenant() == tenant) deployment = found->second;
+  }
+  if (deployment) return deployment->predict(k, input);
+  const ModelRow row = store_.read([&](Database& db) { return model_of(db, tenant, model); });
+  if (row.state == deploying || row.state == deployed)
+    throw Error(Code::unavailable, fmt::format("model {} is being deployed{}; try again in a moment", model, row.reason.empty() ? "" : " (" + row.reason + ")"));
+  throw Error(Code::conflict, fmt::format("model {0} is not deployed; deploy it with: ncloud model deploy {0}", model));
+}
+
+}  // namespace cloud

@@ -1,0 +1,371 @@
+#include "cloud/supervisor.h"
+
+#include "cloud/fake_cloud_test.h"
+#include "job/frames.h"
+
+namespace cloud {
+namespace {
+
+using enum api::ModelState;
+
+class Supervising : public FakeCloud {
+ protected:
+  std::string user;
+  void SetUp() override {
+    FakeCloud::SetUp();
+    user = make_tenant("vision");
+    make_dataset(user);
+  }
+
+  std::vector<api::TrainingEvent> events(std::int64_t model) {
+    std::vector<api::TrainingEvent> found;
+    for (const auto& event : follow(user, model, false)->read(0, 1000))
+      found.push_back(base::decode<api::TrainingEvent>(base::parse_json(event.data, "event")));
+    return found;
+  }
+  // A model that has completed its three epochs.
+  std::int64_t completed_model() {
+    const std::int64_t id = train(user, 1).id;
+    worker->last().say_epoch(2);
+    worker->last().write_checkpoint(2, 10, "weights");
+    worker->last().end(job::Outcome::completed);
+    return id;
+  }
+  // Answers one request on a serving job's socket.
+  static void answer_one(FakeJob& job, const std::string& json) {
+    job::FrameReader frames;
+    std::optional<std::string_view> payload;
+    while (!(payload = frames.next()) && frames.fill(job.socket.get())) {
+    }
+    ASSERT_TRUE(payload);
+    job::send_all(job.socket.get(), job::answer_frame(job::parse_request(*payload).id, json));
+  }
+};
+
+TEST(ModelStates, only_the_tables_transitions_are_allowed) {
+  EXPECT_TRUE(may_become(queued, running));
+  EXPECT_TRUE(may_become(running, completed));
+  EXPECT_TRUE(may_become(undeploying, stopped));
+  EXPECT_FALSE(may_become(completed, running));
+  EXPECT_FALSE(may_become(deployed, queued));
+  EXPECT_FALSE(may_become(running, deployed));
+  int allowed = 0;
+  for (const auto& [from, from_word] : enumerators(ModelState{}))
+    for (const auto& [to, to_word] : enumerators(ModelState{})) {
+      if (may_become(from, to)) ++allowed;
+      if (from == to) EXPECT_FALSE(may_become(from, to));
+    }
+  EXPECT_EQ(allowed, 25);
+}
+
+TEST_F(Supervising, a_training_from_submit_to_completion) {
+  const auto submitted = train(user);
+  EXPECT_EQ(submitted.state, running);
+  EXPECT_EQ(submitted.name, "m");
+  EXPECT_EQ(submitted.epochs, 3);
+  EXPECT_EQ(submitted.cpus, 2);
+  EXPECT_EQ(submitted.owner, "vision-user");
+  ASSERT_EQ(worker->started(), 1u);
+  FakeJob& job = worker->last();
+  EXPECT_EQ(job.train.job.seed, 7u);
+  EXPECT_EQ(job.train.job.threads, 2);
+  EXPECT_EQ(job.train.job.labels, (std::vector<std::string>{"bag", "boot"}));
+  ASSERT_EQ(job.train.train_shards.size(), 1u);
+  EXPECT_EQ(base::read_file(job.train.train_shards[0]), shard(4));
+  EXPECT_REFUSED(call(user, api::get_checkpoint, {.model = 1}), conflict, "no checkpoint yet");
+  job.say({.kind = job::EventKind::step, .epoch = 0, .batch = 1, .batches = 10, .cost = 2.5, .eta_s = 30.0});
+  job.say({.kind = job::EventKind::step, .epoch = 0, .batch = 2, .batches = 10, .cost = 2.4, .eta_s = 29.0});  // too soon to be kept
+  job.say_epoch(0, 1.5);
+  job.write_checkpoint(0, 10, "first");
+  EXPECT_EQ(show(user, 1).epochs_completed, 1);
+  EXPECT_EQ(show(user, 1).train_cost, 1.5);
+  EXPECT_EQ(call(user, api::get_checkpoint, {.model = 1}), "first");
+  job.say_epoch(1, 1.2);
+  job.say_epoch(2, 1.1);
+  job.write_checkpoint(2, 10, "last");
+  job.end(job::Outcome::completed);
+  const auto model = show(user, 1);
+  EXPECT_EQ(model.state, completed);
+  EXPECT_EQ(model.epochs_completed, 3);
+  EXPECT_EQ(model.checkpoint_sha256, base::sha256("last"));
+  EXPECT_EQ(model.checkpoint_bytes, 4);
+  EXPECT_TRUE(model.started_at && model.ended_at);
+  EXPECT_EQ(model.metrics.at("Accuracy"), 0.5);
+  EXPECT_EQ(call(user, api::get_checkpoint, {.model = 1}), "last");
+  std::string kinds;
+  for (const auto& event : events(1)) kinds += std::string(base::word(event.kind)) + (event.state ? ":" + std::string(base::word(*event.state)) : "") + " ";
+  EXPECT_EQ(kinds, "state:queued state:running step epoch checkpoint epoch epoch checkpoint state:completed ");
+}
+
+TEST_F(Supervising, impossible_requests_are_refused_at_submit) {
+  EXPECT_REFUSED(train(user, 3), over_allotment, "3 CPUs asked for, but tenant 'vision' is allotted 2");
+  EXPECT_REFUSED(train(user, 1, "3GiB"), over_allotment, "of memory asked for");
+  const std::string poor = make_tenant("poor", 0);
+  make_dataset(poor);
+  EXPECT_REFUSED(train(poor), over_allotment, "ncloud resource allot poor");
+  EXPECT_REFUSED(call(user, api::train_model, {.filename = "m.yaml", .yaml = "nonsense", .datasets = {{.dataset = "fashion"}}}), invalid_argument, "m.yaml:2");
+  EXPECT_REFUSED(call(user, api::train_model, {.filename = "m.yaml", .yaml = "x", .datasets = {}}), invalid_argument, "--dataset");
+  EXPECT_REFUSED(call(user, api::train_model, {.filename = "m.yaml", .yaml = "x", .datasets = {{.role = "test", .dataset = "fashion"}}}), invalid_argument, "role");
+  call(user, api::create_dataset, announcement("half", 10));
+  EXPECT_REFUSED(call(user, api::train_model, {.filename = "m.yaml", .yaml = "x", .datasets = {{.dataset = "half"}}}), conflict, "0 of 10 records");
+  EXPECT_EQ(call(user, api::list_models, {}).items.size(), 0u);
+}
+
+TEST_F(Supervising, the_queue_shows_position_reason_and_estimate) {
+  train(user, 2, "64MiB");
+  worker->last().say({.kind = job::EventKind::step, .eta_s = 60.0});
+  const auto second = train(user, 1, "64MiB"), third = train(user, 1, "64MiB");
+  EXPECT_EQ(second.state, queued);
+  EXPECT_EQ(second.queue_position, 1);
+  EXPECT_EQ(second.reason, "waits for 1 CPU: model 1 holds 2 of 2");
+  EXPECT_TRUE(second.estimated_start);
+  EXPECT_EQ(third.queue_position, 2);
+  EXPECT_EQ(call(user, api::list_resources, {}).items[0].cpus_used, 2);
+  EXPECT_EQ(call(user, api::list_resources, {}).items[0].jobs_queued, 2);
+  EXPECT_REFUSED(call(admin_token, api::allot_resources, {.tenant = "vision", .cpus = 1, .memory = "1GiB"}), over_allotment, "hold 2 CPUs");
+  worker->last().end(job::Outcome::completed);
+  EXPECT_EQ(show(user, 2).state, running);
+  EXPECT_EQ(show(user, 3).state, running);
+  EXPECT_EQ(call(user, api::list_models, {.state = {running}}).items.size(), 2u);
+  EXPECT_EQ(call(user, api::list_models, {.state = {running, completed}}).items.size(), 3u);
+}
+
+TEST_F(Supervising, stop_and_resume) {
+  train(user);
+  worker->last().say_epoch(0);
+  worker->last().write_checkpoint(0, 10, "one");
+  const auto stopping = call(user, api::stop_model, {.model = 1});
+  EXPECT_EQ(stopping.state, running);
+  EXPECT_NE(stopping.reason.find("stopping"), std::string::npos);
+  EXPECT_TRUE(worker->last().stop_asked);
+  worker->last().write_checkpoint(1, 4, "two");
+  worker->last().end(job::Outcome::stopped);
+  EXPECT_EQ(show(user, 1).state, stopped);
+  EXPECT_EQ(show(user, 1).epochs_completed, 1);
+  EXPECT_REFUSED(call(user, api::stop_model, {.model = 1}), conflict, "model 1 is stopped");
+  EXPECT_EQ(call(user, api::resume_model, {.model = 1}).state, running);
+  EXPECT_EQ(base::read_file(worker->last().train.resume_from), "two");
+  worker->last().say_epoch(1);
+  worker->last().say_epoch(2);
+  worker->last().write_checkpoint(2, 10, "three");
+  worker->last().end(job::Outcome::completed);
+  EXPECT_REFUSED(call(user, api::stop_model, {.model = 1}), conflict, "model 1 is completed");
+  EXPECT_REFUSED(call(user, api::resume_model, {.model = 1}), conflict, "ncloud model resume 1 --epochs 4");
+  EXPECT_EQ(call(user, api::resume_model, {.model = 1, .epochs = 5}).state, running);
+  EXPECT_EQ(worker->last().train.job.epochs, 5);
+}
+
+TEST_F(Supervising, a_queued_training_stops_at_once) {
+  train(user);
+  train(user);
+  EXPECT_EQ(call(user, api::stop_model, {.model = 2}).state, stopped);
+  EXPECT_EQ(worker->started(), 1u);
+}
+
+TEST_F(Supervising, a_failed_training_says_why_and_is_not_repeated) {
+  train(user);
+  worker->last().end(job::Outcome::error, "the cost became infinite in epoch 1, batch 7");
+  EXPECT_EQ(show(user, 1).state, error);
+  EXPECT_EQ(show(user, 1).reason, "the cost became infinite in epoch 1, batch 7");
+  EXPECT_EQ(worker->started(), 1u);
+  EXPECT_REFUSED(call(user, api::deploy_model, {.model = 1}), conflict, "its training failed");
+}
+
+TEST_F(Supervising, a_crash_goes_on_from_the_last_checkpoint) {
+  train(user);
+  worker->last().say_epoch(0);
+  worker->last().write_checkpoint(0, 10, "one");
+  worker->last().say_epoch(1);
+  worker->last().exit({.signal = 11, .last_words = "boom"});
+  const auto model = show(user, 1);
+  EXPECT_EQ(model.state, running);
+  EXPECT_EQ(model.restarts, 1);
+  EXPECT_EQ(model.epochs_completed, 1);
+  EXPECT_NE(model.reason.find("from the checkpoint of epoch 1"), std::string::npos) << model.reason;
+  EXPECT_NE(model.reason.find("boom"), std::string::npos);
+  ASSERT_EQ(worker->started(), 2u);
+  EXPECT_EQ(base::read_file(worker->last().train.resume_from), "one");
+}
+
+TEST_F(Supervising, crashes_without_progress_end_in_an_error) {
+  train(user);
+  for (int i = 0; i < Supervisor::kMaxCrashes; ++i) worker->last().exit({.signal = 11});
+  EXPECT_EQ(show(user, 1).state, running);
+  worker->last().write_checkpoint(0, 3, "progress");
+  for (int i = 0; i <= Supervisor::kMaxCrashes; ++i) {
+    EXPECT_EQ(show(user, 1).state, running);
+    worker->last().exit({.exit_code = 3});
+  }
+  EXPECT_EQ(show(user, 1).state, error);
+  EXPECT_EQ(show(user, 1).restarts, 2 * Supervisor::kMaxCrashes);
+  EXPECT_NE(show(user, 1).reason.find("exit code 3"), std::string::npos);
+}
+
+TEST_F(Supervising, too_little_memory_is_said_so) {
+  train(user);
+  worker->last().exit({.signal = 9, .out_of_memory = true});
+  EXPECT_EQ(show(user, 1).state, error);
+  EXPECT_NE(show(user, 1).reason.find("needs more than its"), std::string::npos);
+}
+
+TEST_F(Supervising, a_damaged_checkpoint_is_refused_and_the_last_one_stays) {
+  train(user);
+  worker->last().write_checkpoint(0, 10, "good");
+  std::ofstream(worker->last().folder.path() / "bad") << "x";
+  EXPECT_THROW(worker->last().say({.kind = job::EventKind::checkpoint, .file = "bad", .sha256 = base::sha256("y")}), base::Error);
+  EXPECT_THROW(worker->last().say({.kind = job::EventKind::checkpoint, .file = "../bad", .sha256 = base::sha256("x")}), base::Error);
+  EXPECT_EQ(call(user, api::get_checkpoint, {.model = 1}), "good");
+}
+
+TEST_F(Supervising, rename_checks_that_nothing_changed) {
+  const auto model = train(user);
+  const std::string etag = api::etag_of(base::encode(show(user, 1)));
+  EXPECT_EQ(call(user, api::rename_model, {.model = 1, .name = "new name"}, {}, etag).name, "new name");
+  EXPECT_REFUSED(call(user, api::rename_model, {.model = 1, .name = "other"}, {}, etag), precondition_failed, "changed");
+  EXPECT_REFUSED(call(user, api::rename_model, {.model = 1, .name = "a\nb"}), invalid_argument, "control characters");
+}
+
+TEST_F(Supervising, removal_needs_rest_and_frees_the_checkpoint) {
+  train(user);
+  EXPECT_REFUSED(call(user, api::delete_model, {.model = 1}), conflict, "ncloud model stop 1");
+  worker->last().write_checkpoint(0, 10, "weights");
+  worker->last().end(job::Outcome::stopped);
+  EXPECT_GE(call(user, api::delete_model, {.model = 1}).freed_bytes, 7);
+  EXPECT_REFUSED(show(user, 1), not_found, "no model 1");
+}
+
+TEST_F(Supervising, followers_are_woken_and_told_of_the_end) {
+  train(user);
+  const auto feed = follow(user, 1, true);
+  std::atomic<int> wakes = 0;
+  feed->on_change([&] { ++wakes; });
+  const auto before = feed->read(0, 100);
+  ASSERT_EQ(before.size(), 2u);
+  EXPECT_FALSE(feed->ended());
+  worker->last().say_epoch(0);
+  EXPECT_GE(wakes, 1);
+  const auto after = feed->read(before.back().id, 100);
+  ASSERT_EQ(after.size(), 1u);
+  EXPECT_EQ(feed->read(before.front().id, 1).size(), 1u);
+  EXPECT_EQ(feed->read(before.front().id, 1)[0].id, before[1].id);
+  worker->last().end(job::Outcome::completed);
+  EXPECT_TRUE(feed->ended());
+  EXPECT_EQ(feed->read(after.back().id, 100).size(), 1u);
+  feed->on_change(nullptr);
+}
+
+TEST_F(Supervising, deploy_predict_undeploy) {
+  const std::int64_t id = completed_model();
+  EXPECT_REFUSED(call(user, api::predict, {.model = id}, "png"), conflict, "model 1 is not deployed; deploy it with: ncloud model deploy 1");
+  EXPECT_REFUSED(call(user, api::undeploy_model, {.model = id}), conflict, "not deployed");
+  EXPECT_EQ(call(user, api::deploy_model, {.model = id}).state, deploying);
+  FakeJob& job = worker->last();
+  EXPECT_EQ(base::read_file(job.serve.checkpoint), "weights");
+  EXPECT_REFUSED(call(user, api::predict, {.model = id}, "png"), unavailable, "not ready yet");
+  job.say({.kind = job::EventKind::ready});
+  EXPECT_EQ(show(user, id).state, deployed);
+  EXPECT_REFUSED(call(user, api::delete_model, {.model = id}), conflict, "undeploy it first");
+  {
+    std::jthread server([&] { answer_one(job, R"({"predictions": [{"probability": 0.9, "index": 1, "label": "boot"}]})"); });
+    const auto answer = call(user, api::predict, {.model = id, .k = 1}, "png");
+    ASSERT_EQ(answer.predictions.size(), 1u);
+    EXPECT_EQ(answer.predictions[0].label, "boot");
+  }
+  {
+    std::jthread server([&] { answer_one(job, R"({"error": {"code": "invalid_argument", "message": "k must be at most 10, got 11"}})"); });
+    EXPECT_REFUSED(call(user, api::predict, {.model = id, .k = 11}, "png"), invalid_argument, "at most 10");
+  }
+  EXPECT_EQ(call(user, api::list_resources, {}).items[0].cpus_used, 1);
+  call(user, api::undeploy_model, {.model = id});
+  eventually([&] { return show(user, id).state == completed; });
+  EXPECT_EQ(call(user, api::list_resources, {}).items[0].cpus_used, 0);
+}
+
+TEST_F(Supervising, a_crashed_deployment_fails_its_requests_and_comes_back) {
+  const std::int64_t id = completed_model();
+  call(user, api::deploy_model, {.model = id});
+  FakeJob& first = worker->last();
+  first.say({.kind = job::EventKind::ready});
+  std::jthread crash([&] {
+    job::FrameReader frames;
+    frames.fill(first.socket.get());
+    first.exit({.signal = 11});  // also waits and starts it again
+  });
+  EXPECT_REFUSED(call(user, api::predict, {.model = id}, "png"), unavailable, "try again");
+  crash.join();
+  EXPECT_EQ(show(user, id).state, deploying);
+  EXPECT_NE(show(user, id).reason.find("signal 11"), std::string::npos);
+  worker->last().say({.kind = job::EventKind::ready});
+  EXPECT_EQ(show(user, id).state, deployed);
+}
+
+TEST_F(Supervising, deployments_wait_for_resources_like_trainings) {
+  const std::int64_t id = completed_model();
+  train(user, 2);
+  const auto waiting = call(user, api::deploy_model, {.model = id});
+  EXPECT_EQ(waiting.state, deploying);
+  EXPECT_EQ(waiting.reason, "waits for 1 CPU: model 2 holds 2 of 2");
+  EXPECT_EQ(call(user, api::undeploy_model, {.model = id}).state, completed);
+}
+
+// What every state becomes when the daemon is gone (its jobs end with it) and comes back.
+TEST_F(Supervising, a_restart_finds_every_state_true) {
+  const std::int64_t done = completed_model(), deployment = completed_model();
+  call(user, api::deploy_model, {.model = deployment, .memory = "64MiB"});
+  worker->last().say({.kind = job::EventKind::ready});
+  const std::int64_t run = train(user, 1, "64MiB").id;
+  worker->last().say_epoch(0);
+  worker->last().write_checkpoint(0, 10, "one");
+  worker->last().say_epoch(1);
+  const std::int64_t wait = train(user, 1, "64MiB").id;
+  EXPECT_EQ(show(user, wait).state, queued);
+
+  base::TemporaryFolder copy;  // what kill -9 would leave
+  std::filesystem::copy(folder.path(), copy.path(), std::filesystem::copy_options::recursive | std::filesystem::copy_options::overwrite_existing);
+  auto fake = std::make_unique<FakeWorker>();
+  FakeWorker& reborn = *fake;
+  worker->last().end(job::Outcome::stopped);
+  daemon.emplace(copy.path(), std::move(fake), Machine{4, std::int64_t{8} << 30}, [](const ModelToCheck&) { return CheckedModel{}; });
+
+  EXPECT_EQ(show(user, done).state, completed);
+  EXPECT_EQ(show(user, deployment).state, deploying);
+  EXPECT_EQ(show(user, run).state, running);
+  EXPECT_EQ(show(user, run).epochs_completed, 1);
+  EXPECT_EQ(show(user, wait).state, queued);
+  ASSERT_EQ(reborn.started(), 2u);
+  EXPECT_EQ(base::read_file(reborn.last().train.resume_from), "one");
+  EXPECT_EQ(call(user, api::get_checkpoint, {.model = run}), "one");
+}
+
+TEST_F(Supervising, a_graceful_end_keeps_the_step_it_stopped_at) {
+  train(user);
+  std::jthread stopper([&] {
+    eventually([&] { return worker->last().stop_asked.load(); });
+    worker->last().write_checkpoint(0, 5, "here");
+    worker->last().end(job::Outcome::stopped);
+  });
+  daemon->close(10000);
+  stopper.join();
+  daemon.reset();
+  start();
+  EXPECT_EQ(show(user, 1).state, running);
+  EXPECT_EQ(base::read_file(worker->last().train.resume_from), "here");
+}
+
+TEST_F(Supervising, a_stop_that_the_daemon_did_not_live_to_see_is_finished) {
+  train(user);
+  call(user, api::stop_model, {.model = 1});
+  daemon->close(0);
+  daemon.reset();
+  start();
+  EXPECT_EQ(show(user, 1).state, stopped);
+  EXPECT_EQ(worker->started(), 0u);
+}
+
+TEST_F(Supervising, one_folder_has_one_daemon) {
+  const DataFolder mine(folder.path() / "data");
+  EXPECT_REFUSED(DataFolder(folder.path() / "data"), conflict, std::to_string(::getpid()));
+}
+
+}  // namespace
+}  // namespace cloud

@@ -1,0 +1,221 @@
+// From the queue to a training process, and what that process reports.
+#include "base/clock.h"
+#include "base/error.h"
+#include "base/log.h"
+#include "cloud/datasets.h"
+#include "cloud/supervisor.h"
+
+namespace cloud {
+
+using base::Code;
+using base::Error;
+using enum api::ModelState;
+
+TrainOrder Supervisor::train_order(const ModelRow& row) {
+  TrainOrder order;
+  order.job = {.model_file = row.filename, .yaml = row.yaml, .epochs = row.epochs, .batch_size = row.batch_size, .seed = row.seed,
+               .threads = row.cpus, .labels = row.labels};
+  order.limits = {row.cpus, row.memory_bytes};
+  store_.read([&](Database& db) {
+    for (const DatasetOfModel& use : datasets_of(db, row.id)) {
+      if (!use.dataset_id) throw Error(Code::conflict, fmt::format("dataset '{}' has been removed", use.name));
+      auto& shards = use.role == "eval" ? order.eval_shards : order.train_shards;
+      for (const std::string& sha256 : shards_of(db, *use.dataset_id)) shards.push_back(objects_.path_of(sha256));
+    }
+  });
+  if (!row.checkpoint_sha256.empty()) order.resume_from = objects_.path_of(row.checkpoint_sha256);
+  return order;
+}
+
+void Supervisor::launch_training(const ModelRow& row, Training& training) {
+  const std::int64_t model = row.id;
+  training.end.reset();
+  training.step_logged_us = 0;
+  training.job = worker_.train(train_order(row), {.event = [this, model](const job::Event& event, const std::filesystem::path& folder) {
+                                                    training_said(model, event, folder);
+                                                  },
+                                                  .end = [this, model](const JobEnd& end) { training_ended(model, end); }});
+}
+
+void Supervisor::start_training(std::int64_t model) {
+  const ModelRow row = *store_.read([&](Database& db) { return find_model(db, model); });
+  Training& training = trainings_[model];
+  try {
+    // The process starts while the state is written; what it reports waits for the lock that is held here.
+    launch_training(row, training);
+  } catch (...) {
+    trainings_.erase(model);
+    throw;
+  }
+  try {
+    change(model, [](Database& db, ModelRow& now) {
+      now.stop_requested = false;
+      if (!now.started_us) now.started_us = base::wall_now_us();
+      become(db, now, running);
+    });
+  } catch (const Error&) {
+    training.job->kill();  // its end finds the model still queued
+    throw;
+  }
+  note_state(*store_.read([&](Database& db) { return find_model(db, model); }));
+}
+
+void Supervisor::training_said(std::int64_t model, const job::Event& event, const std::filesystem::path& folder) {
+  if (event.kind == job::EventKind::checkpoint) return checkpoint_came(model, event, folder);
+  const std::lock_guard lock(control_);
+  const auto found = trainings_.find(model);
+  if (found == trainings_.end()) return;
+  Training& training = found->second;
+  const std::int64_t now = base::steady_now_us();
+  if (event.eta_s) {
+    training.eta_s = event.eta_s;
+    training.eta_at_us = now;
+  }
+  api::TrainingEvent told{.epoch = event.epoch, .epochs = event.epochs, .batch = event.batch, .batches = event.batches, .cost = event.cost,
+                          .eval_cost = event.eval_cost, .images_per_s = event.images_per_s, .seconds = event.seconds, .eta_s = event.eta_s,
+                          .metrics = event.metrics, .text = event.text};
+  switch (event.kind) {
+    case job::EventKind::step:
+      if (training.step_logged_us != 0 && now - training.step_logged_us < kStepLogUs) return;
+      training.step_logged_us = now;
+      told.kind = api::TrainingEventKind::step;
+      note(model, std::move(told));
+      break;
+    case job::EventKind::epoch:
+      change(model, [&](Database& db, ModelRow& row) {
+        row.epochs_completed = event.epoch.value_or(row.epochs_completed) + 1;
+        row.train_cost = event.cost;
+        if (event.eval_cost) row.eval_cost = event.eval_cost;
+        if (event.metrics) row.metrics = base::to_text(*event.metrics);
+        save(db, row);
+      });
+      told.kind = api::TrainingEventKind::epoch;
+      note(model, std::move(told));
+      break;
+    case job::EventKind::log:
+      told.kind = api::TrainingEventKind::log;
+      note(model, std::move(told));
+      break;
+    case job::EventKind::end: training.end = event; break;
+    case job::EventKind::ready:
+    case job::EventKind::checkpoint: break;
+  }
+}
+
+void Supervisor::checkpoint_came(std::int64_t model, const job::Event& event, const std::filesystem::path& folder) {
+  const std::string file = event.file.value_or("");
+  if (file.empty() || file.find('/') != std::string::npos || file.front() == '.' || !event.sha256)
+    throw Error(Code::internal, fmt::format("the job names a checkpoint '{}', which cannot be", base::printable(file)));
+  const Objects::Pin pin = objects_.adopt(folder / file, *event.sha256);  // reads the whole file: not under the lock
+  const std::lock_guard lock(control_);
+  std::string before;
+  change(model, [&](Database& db, ModelRow& row) {
+    before = row.checkpoint_sha256;
+    objects_.refer(db, pin);
+    const std::int64_t epoch = event.epoch.value_or(0);
+    const bool whole = event.batch && event.batches && *event.batch == *event.batches;
+    row.checkpoint_epochs = std::max(whole ? epoch + 1 : epoch, row.epochs_completed);
+    row.checkpoint_sha256 = pin.sha256();
+    row.checkpoint_bytes = pin.size_bytes();
+    row.crashes_since_checkpoint = 0;
+    if (!row.stop_requested) row.reason.clear();
+    save(db, row);
+    if (!before.empty()) objects_.release(db, before);
+  });
+  if (!before.empty()) objects_.collect(before);
+  note(model, {.kind = api::TrainingEventKind::checkpoint, .epoch = event.epoch, .batch = event.batch, .batches = event.batches});
+}
+
+void Supervisor::training_ended(std::int64_t model, const JobEnd& end) {
+  const std::lock_guard lock(control_);
+  const auto found = trainings_.find(model);
+  if (found == trainings_.end()) return;
+  try {
+    training_ended_held(model, end);
+  } catch (const std::exception& error) {
+    // The database refuses (a full disk): the state stays, and the next start takes the training up again.
+    base::log_error("the end of model {}'s job cannot be written: {}", model, error.what());
+    trainings_.erase(model);
+  }
+  changed_.notify_all();
+  try {
+    dispatch_held();
+  } catch (const std::exception& error) {
+    base::log_error("cannot start what waits: {}", error.what());
+  }
+}
+
+void Supervisor::training_ended_held(std::int64_t model, const JobEnd& end) {
+  const std::optional<job::Event> said = trainings_[model].end;
+  const ModelRow before = *store_.read([&](Database& db) { return find_model(db, model); });
+  if (before.state != running) {  // its start could not be written
+    trainings_.erase(model);
+    return;
+  }
+  const bool finished = said && said->outcome;
+  if (!finished && !closing_ && !before.stop_requested) return training_crashed(model, end);
+  change(model, [&](Database& db, ModelRow& row) {
+    const std::int64_t now = base::wall_now_us();
+    if (finished && said->outcome == job::Outcome::error) {
+      row.ended_us = now;
+      row.stop_requested = false;
+      become(db, row, ModelState::error, said->text.value_or("the training failed"));
+    } else if (finished && said->outcome == job::Outcome::completed) {
+      row.ended_us = now;
+      row.stop_requested = false;
+      become(db, row, completed);
+    } else if (row.stop_requested || !closing_) {
+      row.ended_us = now;
+      row.stop_requested = false;
+      row.epochs_completed = finished ? row.epochs_completed : row.checkpoint_epochs;
+      become(db, row, stopped, finished ? "" : fmt::format("stopped, but the job ended before its last checkpoint was written ({})", end.text()));
+    } else {
+      row.epochs_completed = finished ? row.epochs_completed : row.checkpoint_epochs;
+      become(db, row, queued, "the server was stopped; goes on when it is back");
+    }
+  });
+  const ModelRow after = *store_.read([&](Database& db) { return find_model(db, model); });
+  trainings_.erase(model);
+  note_state(after);
+  logs_.set_live(model, in_training(after.state) && !closing_);
+}
+
+void Supervisor::training_crashed(std::int64_t model, const JobEnd& end) {
+  bool again = false;
+  change(model, [&](Database& db, ModelRow& row) {
+    row.epochs_completed = row.checkpoint_epochs;  // what was not kept is trained again
+    ++row.crashes_since_checkpoint;
+    again = row.crashes_since_checkpoint <= kMaxCrashes && !end.out_of_memory;
+    if (again) {
+      ++row.restarts;
+      row.reason = fmt::format("restarted {} after its job ended with {}",
+                               row.checkpoint_sha256.empty() ? "from the beginning" : fmt::format("from the checkpoint of epoch {}", row.checkpoint_epochs), end.text());
+      save(db, row);
+      return;
+    }
+    row.ended_us = base::wall_now_us();
+    const std::string why = end.out_of_memory ? fmt::format("it needs more than its {} of memory", base::size_text(static_cast<double>(row.memory_bytes)))
+                                              : fmt::format("its job ended {} times without a checkpoint between", row.crashes_since_checkpoint);
+    become(db, row, ModelState::error, fmt::format("{}; the last time with {}", why, end.text()));
+  });
+  ModelRow row = *store_.read([&](Database& db) { return find_model(db, model); });
+  if (again) {
+    base::log_warning("model {}: {}", model, row.reason);
+    note(model, {.kind = api::TrainingEventKind::restart, .text = row.reason});
+    try {
+      launch_training(row, trainings_[model]);
+      return;
+    } catch (const Error& error) {
+      change(model, [&](Database& db, ModelRow& now) {
+        now.ended_us = base::wall_now_us();
+        become(db, now, ModelState::error, "cannot be started again: " + error.message);
+      });
+      row = *store_.read([&](Database& db) { return find_model(db, model); });
+    }
+  }
+  trainings_.erase(model);
+  note_state(row);
+  logs_.set_live(model, false);
+}
+
+}  // namespace cloud

@@ -1,0 +1,74 @@
+#pragma once
+#include <filesystem>
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "base/files.h"
+#include "job/events.h"
+
+namespace cloud {
+
+/// What a job may use.
+struct Limits {
+  int cpus = 1;
+  std::int64_t memory_bytes = 0;
+};
+
+/// A training to carry out. The worker fills in the paths of `job`, because it knows how the job will see them.
+struct TrainOrder {
+  job::TrainJob job;
+  std::vector<std::filesystem::path> train_shards;
+  std::vector<std::filesystem::path> eval_shards;
+  std::filesystem::path resume_from;  ///< empty to begin
+  Limits limits;
+};
+
+struct ServeOrder {
+  std::filesystem::path checkpoint;
+  int max_batch = 32;
+  Limits limits;
+};
+
+/// How a job's process ended.
+struct JobEnd {
+  int exit_code = 0;
+  int signal = 0;
+  bool out_of_memory = false;  ///< ended because it was over its memory limit
+  std::string last_words;      ///< last line it wrote to standard error
+
+  std::string text() const;    ///< "signal 9 (Killed)", "exit code 3: cannot …"
+};
+
+/// Who hears about a job. Both are called from one thread of the worker, one after the other; nothing follows `end`.
+/// `end` may block for as long as it likes.
+struct JobListener {
+  std::function<void(const job::Event&, const std::filesystem::path& checkpoint_folder)> event;
+  std::function<void(const JobEnd&)> end;
+};
+
+/// A job's process. Destroying it while the job runs kills the job; its listener still hears of the end.
+/// Threads: any. None of the functions waits for the job.
+class Job {
+ public:
+  virtual ~Job() = default;
+
+  /// Asks it to end after a checkpoint of the present step; kills it when that takes longer than `grace_ms`.
+  virtual void stop(int grace_ms) = 0;
+  virtual void kill() = 0;
+};
+
+/// Runs jobs: on this machine, or one day elsewhere. Destroying it ends all jobs and waits for their listeners.
+class Worker {
+ public:
+  virtual ~Worker() = default;
+
+  /// Starts a training at once. Errors: disk_full or internal when it cannot be started.
+  virtual std::unique_ptr<Job> train(const TrainOrder& order, JobListener listener) = 0;
+
+  /// Starts a process that answers predictions on `socket` once it said `ready` (frames: job/frames.h).
+  virtual std::unique_ptr<Job> serve(const ServeOrder& order, base::Fd& socket, JobListener listener) = 0;
+};
+
+}  // namespace cloud
