@@ -45,7 +45,10 @@ class CheckpointFile : public testing::Test {
   base::TemporaryFolder folder_;
   std::filesystem::path path_ = folder_.path() / "model.ckpt";
 
-  void put(std::string_view bytes) { std::ofstream(path_, std::ios::binary | std::ios::trunc) << bytes; }
+  void put(std::string_view bytes) {
+    std::filesystem::remove(path_);  // writing over a file waits for the disk
+    std::ofstream(path_, std::ios::binary) << bytes;
+  }
   std::string written(const Checkpoint& checkpoint) {
     write_checkpoint(checkpoint, path_);
     return base::read_file(path_);
