@@ -153,6 +153,21 @@ TEST(Adam, FollowsTheFormula) {
   expect_steps(two_steps(R"({"type":"Adam"})"), 0.999, 0.999 - l * m / std::sqrt(v));
 }
 
+TEST(MultiOptimizer, PrefersTheLayersNameThenItsClass) {
+  const auto multi = optimizer(R"({"type":"MultiOptimizer","config":{"optimizer_mapping":{
+      "default":{"type":"GradientDescentMomentum","config":{"learning_rate":1,"momentum_coef":0}},
+      "Bias":{"type":"RMSProp"}, "special_linear":"Adam"}}})");
+  EXPECT_EQ(multi->rule_for("special_linear", "Bias").state_count(), 2);
+  EXPECT_EQ(multi->rule_for("Linear_0_bias", "Bias").state_count(), 1);
+  EXPECT_EQ(multi->rule_for("Linear_0", "Linear").state_count(), 0);
+  const auto adam = optimizer(R"("Adam")");
+  EXPECT_EQ(&adam->rule_for("Linear_0", "Linear"), adam.get());
+  EXPECT_EQ(refusal(R"({"type":"MultiOptimizer","config":{"optimizer_mapping":{"Bias":"Adam"}}})"),
+            "/optimizer/config: optimizer_mapping needs the key 'default' for the layers it does not name");
+  EXPECT_EQ(refusal(R"({"type":"MultiOptimizer","config":{"optimizer_mapping":{"default":"Adan"}}})"),
+            "/optimizer/config/optimizer_mapping/default/type: unknown optimizer 'Adan'; did you mean 'Adam'?");
+}
+
 TEST(Optimizer, KeepsOnlyTheStatesItNeeds) {
   EXPECT_EQ(optimizer(fmt::format(fmt::runtime(kGdm), R"("learning_rate":1,"momentum_coef":0)"))->state_count(), 0);
   EXPECT_EQ(optimizer(fmt::format(fmt::runtime(kGdm), R"("learning_rate":1,"momentum_coef":0.5)"))->state_count(), 1);
