@@ -93,12 +93,13 @@ std::vector<StepTime> Plan::profile(const tensor::Batch& batch, int repeats) {
   state_->context.scalars = {0, 1, state_->options.batch_size, 1};
   const auto& steps = state_->booking.steps(program);
   std::vector<StepTime> times;
-  for (const Step& step : steps) times.push_back({step.name, step.kernel ? std::string(step.kernel->implementation()) : "", 0});
+  for (const Step& step : steps) times.push_back({step.name, step.kernel ? std::string(step.kernel->implementation()) : "", 1e12});
   for (int repeat = 0; repeat < repeats; ++repeat)
     for (std::size_t i = 0; i < steps.size(); ++i) {
       const auto start = std::chrono::steady_clock::now();
       steps[i].run(state_->context);
-      times[i].microseconds += std::chrono::duration<double, std::micro>(std::chrono::steady_clock::now() - start).count() / repeats;
+      const double took = std::chrono::duration<double, std::micro>(std::chrono::steady_clock::now() - start).count();
+      times[i].microseconds = std::min(times[i].microseconds, took);
     }
   return times;
 }

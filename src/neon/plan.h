@@ -26,7 +26,7 @@ struct PlanOptions {
   const Plan* weights_of = nullptr;             ///< use the weights of this plan, which must live longer; for predicting
 };
 
-/// Mean time of one step of the list.
+/// The shortest time of one step of the list over some runs; others on the machine disturb the longer ones.
 struct StepTime {
   std::string name;
   std::string implementation;  ///< the vendor kernel's name; empty for our own

@@ -1,6 +1,5 @@
 #pragma once
 // The vendor's compute kernels: asked for once with layouts, bound once to memory, run many times without allocation.
-#include <array>
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -11,10 +10,7 @@
 namespace tensor {
 
 /// The tensors of a kernel, by oneDNN's words.
-enum class Slot { src, weights, bias, dst, diff_src, diff_weights, diff_bias, diff_dst, workspace, scratchpad };
-inline constexpr std::array kAllSlots{Slot::src,      Slot::weights,      Slot::bias,      Slot::dst,       Slot::diff_src,
-                               Slot::diff_weights, Slot::diff_bias, Slot::diff_dst, Slot::workspace, Slot::scratchpad};
-
+enum class Slot { src, weights, bias, dst, diff_src, diff_weights, diff_bias, diff_dst, scratchpad };
 /// Functions of one number. rectlin: x > 0 ? x : slope·x.
 enum class Function { rectlin, logistic, tanh };
 
@@ -76,11 +72,6 @@ Kernel convolution_backward_data(const ForwardHint& forward, const Window& windo
                                  const Layout& diff_dst);
 Kernel convolution_backward_weights(const ForwardHint& forward, const Window& window, const Layout& src,
                                     const Layout& diff_dst, bool bias);
-
-/// Averages leave padding out of the divisor. `training` adds a workspace when the maximum needs one.
-enum class PoolingKind { max, average };
-Kernel pooling_forward(const Layout& src, const Shape& dst, const Window& window, PoolingKind kind, bool training);
-Kernel pooling_backward(const ForwardHint& forward, const Window& window, PoolingKind kind);
 
 /// dst may be src.
 Kernel function_forward(const Layout& src, const FunctionOf& function);

@@ -37,6 +37,9 @@ class Layout {
   /// The same bytes under another shape of as many elements; row-major layouts only.
   Layout reshaped(const Shape& shape) const;
 
+  /// The same order of channels for other extents after them; for layouts that have a channel_order.
+  Layout resized(const Shape& shape) const;
+
   /// Empty when the order is none of those that ChannelOrder can tell.
   std::optional<ChannelOrder> channel_order() const;
 

@@ -1,13 +1,10 @@
-#include <limits>
-
 #include "base/error.h"
-#include "neon/booking.h"
-#include "neon/layers/window_grammar.h"
+#include "neon/layers/channel_loops.h"
+#include "neon/layers/pooling_kernels.h"
+#include "neon/parallel.h"
 
 namespace neon {
 namespace {
-
-using tensor::Slot;
 
 enum class Op { max, avg };
 constexpr auto enumerators(Op) { return std::array{std::pair{Op::max, "max"}, std::pair{Op::avg, "avg"}}; }
@@ -40,7 +37,10 @@ class Pooling final : public Layer {
 
   tensor::Shape out_shape(const tensor::Shape& in) const override {
     const Volume volume = Volume::of(in, "pooling");
-    const PerDimension out = sliding(volume).over(volume);
+    const Sliding window = sliding(volume);
+    const PerDimension out = window.over(volume);
+    if (window.window.d * window.window.h * window.window.w > 65535)
+      throw base::Error(base::Code::invalid_argument, "a pooling window may have 65535 positions at most");
     if (in.size() == 3) return {in[0], out.h, out.w};
     return {in[0], out.d, out.h, out.w};
   }
@@ -106,48 +106,76 @@ class Pooling final : public Layer {
   Config config_;
 };
 
+/// One example's channel block at a time: offsets of the block in input and output.
+template <class Work>
+void for_each_block(const tensor::ChannelOrder& order, std::int64_t outputs, Work&& work) {
+  for_parts(order.n * order.blocks, threads_for(order.size()), [&](std::int64_t begin, std::int64_t end, int) {
+    for (std::int64_t i = begin; i < end; ++i) work(i * order.positions * order.block, i * outputs * order.block);
+  });
+}
+
 class Steps final : public LayerSteps {
  public:
-  Steps(const Node& node, tensor::Window window, tensor::PoolingKind kind) : node_(node), window_(std::move(window)), kind_(kind) {}
+  Steps(const Node& node, WindowTable table, Op op) : node_(node), table_(std::make_shared<WindowTable>(std::move(table))), op_(op) {}
 
   Value forward(Booking& booking, const Value& src) override {
+    const auto [x, order] = in_channel_order(booking, src, node_.name);
+    src_ = x.layout;
+    order_ = order;
     tensor::Shape out{booking.batch_size()};
     out.insert(out.end(), node_.out.begin(), node_.out.end());
-    tensor::Kernel kernel = tensor::pooling_forward(src.layout, out, window_, kind_, booking.training());
-    hint_ = kernel.storage();
-    const Value dst = booking.value(kernel.layout(Slot::dst));
-    std::vector<std::pair<Slot, int>> buffers{{Slot::src, src.buffer}, {Slot::dst, dst.buffer}};
-    if (const auto& layout = kernel.layout(Slot::workspace)) {
-      workspace_ = booking.scratch(layout.size_bytes());
-      buffers.emplace_back(Slot::workspace, workspace_);
+    const Value y = booking.value(x.layout.resized(out));
+    dst_ = y.layout;
+    const auto outputs = static_cast<std::int64_t>(table_->parts.size());
+    std::vector<int> buffers{x.buffer, y.buffer};
+    const bool remembers = booking.training() && op_ == Op::max;
+    if (remembers) {
+      taken_ = booking.scratch(y.layout.size_bytes() / sizeof(float) * sizeof(std::uint16_t));
+      buffers.push_back(taken_);
     }
-    booking.add(node_.name + " forward", std::move(kernel), std::move(buffers));
-    return dst;
+    booking.add(node_.name + " forward", std::move(buffers),
+                [=, order = order, table = table_, op = op_](std::byte* const* memory, const StepContext&) {
+                  for_each_block(order, outputs, [&](std::int64_t from, std::int64_t to) {
+                    const float* x = floats(memory[0]) + from;
+                    float* y = floats(memory[1]) + to;
+                    if (op == Op::avg) return average_pool(*table, order.block, x, y);
+                    max_pool(*table, order.block, x, y, remembers ? reinterpret_cast<std::uint16_t*>(memory[2]) + to : nullptr);
+                  });
+                });
+    return y;
   }
 
   Value backward(Booking& booking, const Value& diff_dst, bool wants_diff_src) override {
     if (!wants_diff_src) return {};
-    tensor::Kernel kernel = tensor::pooling_backward(hint_, window_, kind_);
-    const Value dy = booking.in_layout(diff_dst, kernel.layout(Slot::diff_dst), node_.name + " error in another order");
-    const Value diff_src = booking.value(kernel.layout(Slot::diff_src));
-    std::vector<std::pair<Slot, int>> buffers{{Slot::diff_dst, dy.buffer}, {Slot::diff_src, diff_src.buffer}};
-    if (kernel.layout(Slot::workspace)) buffers.emplace_back(Slot::workspace, workspace_);
-    booking.add(node_.name + " backward", std::move(kernel), std::move(buffers));
-    return diff_src;
+    const Value dy = booking.in_layout(diff_dst, dst_, node_.name + " error in another order");
+    const Value dx = booking.value(src_);
+    const auto outputs = static_cast<std::int64_t>(table_->parts.size());
+    std::vector<int> buffers{dy.buffer, dx.buffer};
+    if (op_ == Op::max) buffers.push_back(taken_);
+    booking.add(node_.name + " backward", std::move(buffers),
+                [=, order = order_, table = table_, op = op_](std::byte* const* memory, const StepContext&) {
+                  for_each_block(order, outputs, [&](std::int64_t to, std::int64_t from) {
+                    const float* dy = floats(memory[0]) + from;
+                    float* dx = floats(memory[1]) + to;
+                    if (op == Op::avg) return average_pool_backward(*table, order.block, dy, dx);
+                    max_pool_backward(*table, order.block, dy, reinterpret_cast<const std::uint16_t*>(memory[2]) + from, dx);
+                  });
+                });
+    return dx;
   }
 
  private:
   const Node& node_;
-  tensor::Window window_;
-  tensor::PoolingKind kind_;
-  tensor::ForwardHint hint_;
-  int workspace_ = -1;
+  std::shared_ptr<const WindowTable> table_;
+  Op op_;
+  tensor::Layout src_, dst_;
+  tensor::ChannelOrder order_;
+  int taken_ = -1;
 };
 
 std::unique_ptr<LayerSteps> Pooling::lower(const Group& group) const {
-  const Volume in = Volume::of(group.node->in, "pooling");
-  return std::make_unique<Steps>(*group.node, sliding(in).kernel_window(group.node->in.size() == 4),
-                                 config_.op == Op::max ? tensor::PoolingKind::max : tensor::PoolingKind::average);
+  const Volume in = Volume::of(group.node->in, "pooling"), out = Volume::of(group.node->out, "pooling");
+  return std::make_unique<Steps>(*group.node, WindowTable::of(sliding(in), in.extent, out.extent), config_.op);
 }
 
 const OnShelf<Layer, Pooling> registered("Pooling", "the largest or the average of each window");

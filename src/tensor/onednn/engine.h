@@ -70,7 +70,6 @@ struct Kernel::Storage {
   /// The vendor's backward kernels are chosen with the forward one as a hint; one of these is set on forward kernels.
   dnnl::inner_product_forward::primitive_desc dense;
   dnnl::convolution_forward::primitive_desc convolution;
-  dnnl::pooling_forward::primitive_desc pooling;
 
   void add(Slot slot, const dnnl::memory::desc& desc);
 };

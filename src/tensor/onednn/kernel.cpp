@@ -15,7 +15,6 @@ int argument_id(Slot slot) {
     case Slot::diff_weights: return DNNL_ARG_DIFF_WEIGHTS;
     case Slot::diff_bias: return DNNL_ARG_DIFF_BIAS;
     case Slot::diff_dst: return DNNL_ARG_DIFF_DST;
-    case Slot::workspace: return DNNL_ARG_WORKSPACE;
     case Slot::scratchpad: return DNNL_ARG_SCRATCHPAD;
   }
   return 0;

@@ -45,6 +45,18 @@ bool Layout::is_row_major() const { return *this == row_major(dtype(), shape());
 
 Layout Layout::reshaped(const Shape& shape) const { return row_major(dtype(), shape); }
 
+Layout Layout::resized(const Shape& shape) const {
+  const auto order = channel_order();
+  if (!order || order->block == 1 || shape.size() < 3) return row_major(dtype(), shape);
+  using Tag = dnnl::memory::format_tag;
+  const bool deep = shape.size() == 5;
+  Tag tag = deep ? Tag::ndhwc : Tag::nhwc;
+  if (order->block == 4) tag = deep ? Tag::nCdhw4c : Tag::nChw4c;
+  if (order->block == 8) tag = deep ? Tag::nCdhw8c : Tag::nChw8c;
+  if (order->block == 16) tag = deep ? Tag::nCdhw16c : Tag::nChw16c;
+  return onednn::guarded("a layout", [&] { return onednn::layout_of({shape, onednn::data_type(dtype()), tag}); });
+}
+
 std::optional<ChannelOrder> Layout::channel_order() const {
   const dnnl_memory_desc_t& d = storage_->desc.data;
   if (d.format_kind != dnnl_blocked || d.ndims < 2 || d.offset0 != 0 || d.data_type != dnnl_f32) return {};
