@@ -1,0 +1,190 @@
+#include "neon/plan.h"
+
+#include <gmock/gmock.h>
+
+#include <cstdlib>
+#include <new>
+
+#include "base/error.h"
+#include "tensor/kernel.h"
+
+// Counts allocations of this program while a test watches, leaving out the vendor's own bookkeeping.
+namespace {
+std::atomic<bool> watching = false;
+std::atomic<std::int64_t> allocations = 0;
+}  // namespace
+
+void* operator new(std::size_t size) {
+  if (watching && !tensor::inside_vendor_call()) ++allocations;
+  if (void* memory = std::malloc(size == 0 ? 1 : size)) return memory;
+  throw std::bad_alloc();
+}
+void operator delete(void* memory) noexcept { std::free(memory); }
+void operator delete(void* memory, std::size_t) noexcept { std::free(memory); }
+
+namespace neon {
+namespace {
+
+using ::testing::HasSubstr;
+
+Part part(std::string_view json) { return Part::from_json(base::parse_json(json, "test"), "/layers/7"); }
+
+ModelSpec convnet() {
+  ModelSpec spec;
+  spec.layers = {part(R"({"type": "Conv", "config": {"fshape": [3, 3, 16], "init": "GlorotUniform", "batch_norm": true, "activation": "Rectlin"}})"),
+                 part(R"({"type": "Pooling", "config": {"fshape": 2}})"),
+                 part(R"({"type": "Conv", "config": {"fshape": [3, 3, 24], "init": "GlorotUniform", "bias": "Constant", "activation": "Rectlin"}})"),
+                 part(R"({"type": "Dropout", "config": {}})"),
+                 part(R"({"type": "Affine", "config": {"nout": 32, "init": "GlorotUniform", "batch_norm": true, "activation": "Tanh"}})"),
+                 part(R"({"type": "Affine", "config": {"nout": 10, "init": "GlorotUniform", "activation": "Softmax"}})")};
+  return spec;
+}
+
+PlanOptions training(std::int64_t batch_size, std::string_view optimizer = R"("Adam")") {
+  PlanOptions options;
+  options.batch_size = batch_size;
+  options.threads = 2;
+  options.cost = Shelf<Cost>::instance().make(part(R"("CrossEntropyMulti")"));
+  options.optimizer = Shelf<Optimizer>::instance().make(part(optimizer));
+  return options;
+}
+
+struct Data {
+  explicit Data(std::int64_t n, const tensor::Shape& sample) : input(static_cast<std::size_t>(n * tensor::element_count(sample)), 0.5f), labels(static_cast<std::size_t>(n), 1) {
+    for (std::size_t i = 0; i < input.size(); ++i) input[i] = static_cast<float>(i * 7919 % 1000) / 1000;
+    batch.input = {tensor::Dtype::f32, {n}, input.data()};
+    batch.input.shape.insert(batch.input.shape.end(), sample.begin(), sample.end());
+    batch.target = {tensor::Dtype::i32, {n}, labels.data()};
+    batch.count = n;
+  }
+  std::vector<float> input;
+  std::vector<std::int32_t> labels;
+  tensor::Batch batch;
+};
+
+std::string message_of(const std::function<void()>& call) {
+  try {
+    call();
+  } catch (const base::Error& error) {
+    EXPECT_EQ(error.code, base::Code::invalid_argument);
+    return error.message;
+  }
+  return "no error";
+}
+
+TEST(Plan, StepsAllocateNothing) {
+  for (const std::string_view optimizer :
+       {R"("Adam")", R"({"type": "GradientDescentMomentum", "config": {"learning_rate": 0.1, "momentum_coef": 0.9, "gradient_clip_norm": 1}})"}) {
+    const auto plan = compile(build_graph(convnet(), {3, 16, 16}), training(32, optimizer));
+    Data data(32, {3, 16, 16});
+    StepScalars scalars;
+    plan->train_step(data.batch, scalars);  // libgomp makes its threads on first use
+    plan->infer(data.batch.input);
+    allocations = 0;
+    watching = true;
+    for (int i = 0; i < 3; ++i) plan->train_step(data.batch, scalars);
+    plan->infer(data.batch.input);
+    watching = false;
+    EXPECT_EQ(allocations, 0) << optimizer;
+  }
+}
+
+TEST(Plan, BuffersShareTheirPlaces) {
+  const auto plan = compile(build_graph(convnet(), {3, 32, 32}), training(64));
+  EXPECT_LT(plan->memory_bytes(), plan->unshared_bytes() * 6 / 10);
+}
+
+TEST(Plan, SmallNetworksRunOnOneThread) {
+  ModelSpec spec;
+  spec.layers = {part(R"({"type": "Affine", "config": {"nout": 10, "init": "GlorotUniform", "activation": "Softmax"}})")};
+  EXPECT_EQ(compile(build_graph(spec, {20}), training(16))->threads(), 1);
+}
+
+TEST(Plan, BytesAndNumbersGiveTheSameOutputs) {
+  PlanOptions options;
+  options.batch_size = 4;
+  const Graph graph = build_graph(convnet(), {3, 16, 16});
+  const auto numbers = compile(graph, options);
+  options.input_dtype = tensor::Dtype::u8;
+  const auto bytes = compile(graph, options);
+  std::vector<std::uint8_t> u8(4 * 3 * 16 * 16);
+  for (std::size_t i = 0; i < u8.size(); ++i) u8[i] = static_cast<std::uint8_t>(i * 31 % 256);
+  std::vector<float> f32(u8.begin(), u8.end());
+  const auto a = numbers->infer({tensor::Dtype::f32, {4, 3, 16, 16}, f32.data()});
+  const auto b = bytes->infer({tensor::Dtype::u8, {4, 3, 16, 16}, u8.data()});
+  for (std::size_t i = 0; i < a.size(); ++i) EXPECT_FLOAT_EQ(a[i], b[i]);
+}
+
+TEST(Plan, ParametersSurviveExportAndImport) {
+  const Graph graph = build_graph(convnet(), {3, 16, 16});
+  const auto plan = compile(graph, training(8));
+  const auto exported = plan->export_parameters();
+  EXPECT_EQ(exported[0].name, "Convolution_0/W");
+  EXPECT_EQ(exported[0].shape, (tensor::Shape{27, 16}));  // neon's (c·r·s, k)
+  PlanOptions other = training(3);
+  other.seed = 77;
+  const auto copy = compile(graph, other);
+  EXPECT_NE(copy->export_parameters()[0].values, exported[0].values);
+  copy->import_parameters(exported);
+  const auto again = copy->export_parameters();
+  for (std::size_t i = 0; i < exported.size(); ++i) EXPECT_EQ(again[i].values, exported[i].values) << exported[i].name;
+}
+
+TEST(Plan, ErrorsNameTheNumbers) {
+  const auto plan = compile(build_graph(convnet(), {3, 16, 16}), training(4));
+  Data data(4, {3, 16, 16});
+  data.labels[2] = 10;
+  EXPECT_THAT(message_of([&] { plan->train_step(data.batch, {}); }), HasSubstr("class index 10 in the data is outside 0 to 9"));
+  Data wrong(4, {3, 16, 15});
+  EXPECT_THAT(message_of([&] { plan->train_step(wrong.batch, {}); }), HasSubstr("takes batches of 4 (3, 16, 16) of f32, got (4, 3, 16, 15)"));
+  auto tensors = plan->export_parameters();
+  tensors[0].shape = {16, 27};
+  EXPECT_THAT(message_of([&] { plan->import_parameters(tensors); }), HasSubstr("'Convolution_0/W' should be (27, 16), got (16, 27)"));
+}
+
+TEST(Graph, NamesLayersAsNeonDoes) {
+  ModelSpec spec = convnet();
+  spec.layers.push_back(part(R"({"type": "Activation", "config": {"transform": "Identity"}})"));
+  std::vector<std::string> names;
+  for (const Node& node : build_graph(spec, {3, 16, 16}).nodes) names.push_back(node.name);
+  EXPECT_THAT(names, ::testing::ElementsAre("Convolution_0", "Convolution_0_bnorm", "Convolution_0_Rectlin", "Pooling_0", "Convolution_1",
+                                            "Convolution_1_bias", "Convolution_1_Rectlin", "Dropout_0", "Linear_0", "Linear_0_bnorm",
+                                            "Linear_0_Tanh", "Linear_1", "Linear_1_Softmax", "Activation_4"));
+}
+
+TEST(Graph, ErrorsNameLayerPlaceAndNumbers) {
+  const auto error_of = [](std::vector<Part> layers, tensor::Shape in, TargetInfo target = {}) {
+    ModelSpec spec;
+    spec.layers = std::move(layers);
+    try {
+      build_graph(spec, in, target);
+    } catch (const base::Error& error) {
+      EXPECT_THAT(error.where, ::testing::StartsWith("/layers"));
+      return error.message;
+    }
+    return std::string("no error");
+  };
+  EXPECT_EQ(error_of({part(R"({"type": "Conv", "config": {"name": "conv2", "fshape": [5, 5, 4], "init": "Gaussian"}})")}, {16, 3, 3}),
+            "layer 'conv2': a 5x5 window with padding 0 does not fit into an input of 3x3 (c 16)");
+  EXPECT_THAT(error_of({part(R"({"type": "Pooling", "config": {"fshape": 2}})")}, {100}),
+              HasSubstr("layer 'Pooling_0': pooling needs an input of (c, h, w) or (c, d, h, w), got (100)"));
+  EXPECT_THAT(error_of({part(R"({"type": "Pooling", "config": {"fshape": 2, "padding": 2}})")}, {1, 8, 8}),
+              HasSubstr("padding 2x2 must be smaller than the pooling window 2x2"));
+  EXPECT_THAT(error_of({part(R"({"type": "Affine", "config": {"nout": 3, "init": "Gaussian", "bias": "Constant", "batch_norm": true}})")}, {4}),
+              HasSubstr("bias and batch_norm exclude each other"));
+  EXPECT_THAT(error_of({part(R"({"type": "Linear", "config": {"nout": -3, "init": "Gaussian"}})")}, {4}), HasSubstr("nout must be positive, got -3"));
+  EXPECT_THAT(error_of({part(R"({"type": "Afine", "config": {}})")}, {4}), HasSubstr("did you mean 'Affine'?"));
+  EXPECT_THAT(error_of({part(R"({"type": "Dropout", "config": {"name": "a"}})"), part(R"({"type": "Dropout", "config": {"name": "a"}})")}, {4}),
+              HasSubstr("two layers are named 'a'"));
+  EXPECT_THAT(error_of({part(R"({"type": "Linear", "config": {"nout": 10, "init": "Gaussian"}})")}, {4}, {{}, 12}),
+              HasSubstr("the last layer 'Linear_0' gives 10 outputs, but the data has 12 classes"));
+}
+
+TEST(Graph, DescribesItselfForPeople) {
+  const std::string text = description(build_graph(convnet(), {3, 16, 16}));
+  EXPECT_THAT(text, HasSubstr("Convolution_0          Convolution  (16, 14, 14)               432"));
+  EXPECT_THAT(text, HasSubstr("parameters"));
+}
+
+}  // namespace
+}  // namespace neon
