@@ -1,0 +1,92 @@
+// The daemon: binds the cloud to HTTP, to the local worker and to the engine's check of model files.
+#include <malloc.h>
+#include <pthread.h>
+#include <signal.h>
+#include <unistd.h>
+
+#include <cstdio>
+#include <thread>
+
+#include "api/http/server.h"
+#include "base/error.h"
+#include "base/log.h"
+#include "cloud/daemon.h"
+#include "cloud/local_worker.h"
+#include "job/check.h"
+#include "options.h"
+
+namespace {
+
+constexpr int kCloseGraceMs = 20000;
+
+void say(const std::string& line) {
+  std::fputs((line + "\n").c_str(), stdout);
+  std::fflush(stdout);
+}
+
+cloud::CheckedModel check(const cloud::ModelToCheck& model) {
+  const job::CheckedModel checked = job::check_model(model.yaml, model.filename, model.types.size(), model.labels.size());
+  return {.epochs = checked.spec.epochs, .seed = checked.spec.seed.value_or(0)};
+}
+
+void serve(const Options& options) {
+  // Before any thread starts, so that all have it: signals go to the one thread that waits for them.
+  sigset_t signals;
+  sigemptyset(&signals);
+  sigaddset(&signals, SIGTERM);
+  sigaddset(&signals, SIGINT);
+  ::pthread_sigmask(SIG_BLOCK, &signals, nullptr);
+  ::signal(SIGPIPE, SIG_IGN);
+  ::mallopt(M_ARENA_MAX, 2);  // an arena a thread would make an idle daemon several times larger
+
+  cloud::Machine machine = cloud::this_machine();
+  if (options.cpus > 0) machine.cpus = options.cpus;
+  if (options.memory_bytes > 0) machine.memory_bytes = options.memory_bytes;
+
+  const cloud::DataFolder folder(options.data_dir);
+  if (!options.sandbox) base::log_warning("jobs run WITHOUT a sandbox (--no-sandbox): they can read and write what this user can");
+  auto worker = cloud::make_local_worker(folder.path() / "jobs", options.neon, options.sandbox);
+  cloud::Daemon daemon(folder.path(), std::move(worker), machine, check);
+  if (daemon.first_token()) say("admin token (shown once): " + *daemon.first_token());
+
+  api::Server server(daemon.router(),
+                     [&](std::string_view token) {
+                       const auto identity = daemon.identities().authenticate(token);
+                       if (!identity) throw base::Error(base::Code::unauthenticated, "the token is unknown, revoked or expired");
+                       return *identity;
+                     },
+                     {.host = options.host, .port = options.port});
+  server.plain_route("/healthz", [] { return api::PlainAnswer{.content = "ok\n"}; });
+  server.plain_route("/readyz", [] { return api::PlainAnswer{.content = "ready\n"}; });
+  server.plain_route("/metrics", [&] { return api::PlainAnswer{.content_type = "text/plain; version=0.0.4; charset=utf-8", .content = daemon.metrics()}; });
+  say("address: " + server.url());
+
+  std::thread([&server, signals] {
+    int signal = 0;
+    ::sigwait(&signals, &signal);
+    base::log_info("ending: {}; running jobs write checkpoints and go on with the next start", signal == SIGINT ? "interrupted" : "asked to");
+    server.stop();
+    ::sigwait(&signals, &signal);
+    ::_exit(130);  // asked twice: jobs end with this process, and the next start goes on from their last checkpoints
+  }).detach();
+  server.run();
+  daemon.close(kCloseGraceMs);
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  try {
+    Options options;
+    int exit_code = 0;
+    if (!parse_options(argc, argv, options, exit_code)) return exit_code;
+    serve(options);
+    return 0;
+  } catch (const base::Error& error) {
+    std::fprintf(stderr, "ncloudd: %s\n", error.what());
+    return base::kind_of(error.code).exit_code;
+  } catch (const std::exception& error) {
+    std::fprintf(stderr, "ncloudd: %s\n", error.what());
+    return base::kind_of(base::Code::internal).exit_code;
+  }
+}

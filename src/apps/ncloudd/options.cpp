@@ -1,0 +1,62 @@
+#include "options.h"
+
+#include <fmt/format.h>
+
+#include <CLI/CLI.hpp>
+#include <charconv>
+#include <cstdlib>
+
+#include "base/clock.h"
+#include "base/error.h"
+#include "cloud/version.h"
+
+namespace {
+
+std::filesystem::path default_data_dir() {
+  if (const char* data = std::getenv("XDG_DATA_HOME"); data != nullptr && *data == '/') return std::filesystem::path(data) / "ncloud";
+  if (const char* home = std::getenv("HOME"); home != nullptr && *home == '/') return std::filesystem::path(home) / ".local/share/ncloud";
+  return "/var/lib/ncloud";
+}
+
+std::filesystem::path beside_this_program(const char* name) {
+  std::error_code error;
+  const auto self = std::filesystem::read_symlink("/proc/self/exe", error);
+  return self.parent_path() / name;
+}
+
+void parse_address(std::string_view text, Options& options) {
+  const auto colon = text.find_last_of(':');
+  const std::string_view port = colon == std::string_view::npos ? "" : text.substr(colon + 1);
+  const auto [end, error] = std::from_chars(port.data(), port.data() + port.size(), options.port);
+  if (port.empty() || error != std::errc() || end != port.data() + port.size())
+    throw base::Error(base::Code::invalid_argument, fmt::format("--listen expects HOST:PORT, such as 127.0.0.1:8642, got '{}'", text));
+  options.host = text.substr(0, colon);
+  if (options.host.size() > 2 && options.host.front() == '[' && options.host.back() == ']') options.host = options.host.substr(1, options.host.size() - 2);
+}
+
+}  // namespace
+
+bool parse_options(int argc, char** argv, Options& options, int& exit_code) {
+  CLI::App app("ncloudd: a deep learning cloud on this machine. Programs: ncloud (its command line), neon (the training engine).", "ncloudd");
+  std::string listen = "127.0.0.1:8642", memory;
+  bool no_sandbox = false;
+  options.data_dir = default_data_dir();
+  options.neon = beside_this_program("neon");
+  app.add_option("--data-dir", options.data_dir, "folder for everything that is kept")->capture_default_str();
+  app.add_option("--listen", listen, "HOST:PORT to listen at; port 0: any free one")->capture_default_str();
+  app.add_option("--cpus", options.cpus, "CPUs to hand out to tenants (all of the machine)")->check(CLI::Range(1, 4096));
+  app.add_option("--memory", memory, "memory to hand out to tenants, such as 8GiB (all of the machine)");
+  app.add_option("--neon", options.neon, "the program that jobs run")->capture_default_str();
+  app.add_flag("--no-sandbox", no_sandbox, "run jobs as plain child processes; only if you trust everybody who may submit jobs");
+  app.set_version_flag("--version", fmt::format("ncloudd {}", cloud::kVersion));
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    exit_code = app.exit(error) == 0 ? 0 : base::kind_of(base::Code::invalid_argument).exit_code;
+    return false;
+  }
+  parse_address(listen, options);
+  if (!memory.empty()) options.memory_bytes = base::parse_size(memory);
+  options.sandbox = !no_sandbox;
+  return true;
+}

@@ -1,0 +1,19 @@
+#pragma once
+#include <cstdint>
+#include <filesystem>
+#include <string>
+
+/// What the command line of ncloudd says.
+struct Options {
+  std::filesystem::path data_dir;
+  std::string host = "127.0.0.1";
+  std::uint16_t port = 8642;
+  int cpus = 0;                   ///< 0: all of the machine
+  std::int64_t memory_bytes = 0;  ///< 0: all of the machine
+  std::filesystem::path neon;
+  bool sandbox = true;
+};
+
+/// The command line as options, or the exit code when there is nothing more to do (--help, --version, a mistake).
+/// Errors: invalid_argument.
+bool parse_options(int argc, char** argv, Options& options, int& exit_code);
