@@ -5,8 +5,6 @@
 #include <charconv>
 #include <cmath>
 
-#include "base/error.h"
-
 namespace base {
 namespace {
 
@@ -79,29 +77,7 @@ void write(std::string& out, const json::value& value, int indent, int depth) {
   }
 }
 
-std::string line_and_column(std::string_view text, std::size_t offset) {
-  const std::string_view before = text.substr(0, offset);
-  const auto line = 1 + std::count(before.begin(), before.end(), '\n');
-  const auto start = before.rfind('\n');
-  const auto column = start == std::string_view::npos ? offset + 1 : offset - start;
-  return fmt::format("line {}, column {}", line, column);
-}
-
 }  // namespace
-
-json::value parse_json(std::string_view text, std::string_view what) {
-  json::parse_options options;
-  options.max_depth = 64;
-  json::parser parser({}, options);
-  json::error_code error;
-  const std::size_t consumed = parser.write_some(text.data(), text.size(), error);
-  if (!error && consumed < text.size() && text.find_first_not_of(" \t\r\n", consumed) != std::string_view::npos)
-    error = json::error::extra_data;
-  if (error)
-    throw Error(Code::invalid_argument, fmt::format("{} is not valid JSON: {} at {}", what, error.message(),
-                                                    line_and_column(text, consumed)));
-  return parser.release();
-}
 
 std::string to_text(const json::value& value, int indent) {
   std::string out;
