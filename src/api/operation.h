@@ -3,6 +3,7 @@
 #include <string_view>
 #include <vector>
 
+#include "api/argument.h"
 #include "base/fields.h"
 
 namespace api {
@@ -57,6 +58,7 @@ struct OperationInfo {
   std::string_view resource = {};
   BodyKind request_kind = BodyKind::json;
   BodyKind response_kind = BodyKind::json;
+  std::vector<Argument> (*request_arguments)() = nullptr;
   base::json::object (*request_schema)() = nullptr;
   base::json::object (*response_schema)() = nullptr;
 };
@@ -76,6 +78,7 @@ struct Operation : OperationInfo {
   static constexpr bool takes_bytes = kTakesBytes;
 
   explicit Operation(OperationInfo info) : OperationInfo(std::move(info)) {
+    request_arguments = [] { return arguments_of<Request>(); };
     request_schema = [] { return base::schema<Request>(); };
     if constexpr (kTakesBytes) request_kind = BodyKind::bytes;
     set_response(static_cast<Response*>(nullptr));

@@ -1,7 +1,6 @@
 #include "api/router.h"
 
-#include <charconv>
-
+#include "api/argument.h"
 #include "base/sha256.h"
 
 namespace api {
@@ -50,38 +49,6 @@ bool fits(const Route& route, const std::vector<std::string_view>& parts) {
   return true;
 }
 
-template <class T>
-bool parse_whole(std::string_view text, T& number) {
-  const auto result = std::from_chars(text.data(), text.data() + text.size(), number);
-  return result.ec == std::errc() && result.ptr == text.data() + text.size() && !text.empty();
-}
-
-[[noreturn]] void fail_text(std::string_view name, std::string_view expected, std::string_view text) {
-  throw Error(Code::invalid_argument, fmt::format("{}: expected {}, got '{}'", name, expected, text), base::pointer_to("", name));
-}
-
-/// A value of a path or query as its schema says.
-json::value from_text(std::string_view name, const json::object& schema, std::string_view text) {
-  const json::value* type = schema.if_contains("type");
-  const std::string_view word = type != nullptr && type->is_string() ? std::string_view(type->get_string()) : "";
-  if (word == "integer") {
-    if (std::int64_t number; parse_whole(text, number)) return number;
-    if (std::uint64_t number; parse_whole(text, number)) return number;
-    fail_text(name, "a whole number", text);
-  }
-  if (word == "number") {
-    if (double number; parse_whole(text, number)) return number;
-    fail_text(name, "a number", text);
-  }
-  if (word == "boolean") {
-    if (text == "true" || text == "1" || text.empty()) return true;
-    if (text == "false" || text == "0") return false;
-    fail_text(name, "true or false", text);
-  }
-  if (word == "object") return base::parse_json(text, name);
-  return json::value(text);
-}
-
 const json::object* property(const json::object& schema, std::string_view name) {
   const json::value* properties = schema.if_contains("properties");
   if (properties == nullptr) return nullptr;
@@ -100,12 +67,12 @@ void add_query_value(json::object& request, const json::object& schema, std::str
   if (described->if_contains("items") != nullptr) {
     json::value& list = request[name];
     if (!list.is_array()) list = json::array();
-    list.as_array().push_back(from_text(name, described->at("items").as_object(), text));
+    list.as_array().push_back(value_from_text(name, described->at("items").as_object(), text));
     return;
   }
   if (request.contains(name))
     throw Error(Code::invalid_argument, fmt::format("parameter '{}' is given more than once", name), base::pointer_to("", name));
-  request[name] = from_text(name, *described, text);
+  request[name] = value_from_text(name, *described, text);
 }
 
 /// Schemas are made once an operation; requests only read them.
@@ -170,7 +137,7 @@ json::value join_request(const OperationInfo& operation, const std::map<std::str
       throw Error(Code::invalid_argument, fmt::format("'{}' is given in the path; leave it out of the body", name), base::pointer_to("", name));
     const json::object* described = property(schema, name);
     if (described == nullptr) throw Error(Code::internal, fmt::format("{} does not describe its path's '{}'", operation.name, name));
-    request[name] = from_text(name, *described, text);
+    request[name] = value_from_text(name, *described, text);
   }
   const bool json_body = operation.method != Method::get && operation.method != Method::del && operation.request_kind == BodyKind::json;
   if (json_body && !query.empty())

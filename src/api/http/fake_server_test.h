@@ -75,7 +75,7 @@ class FakeLog {
 
 class FakeServer {
  public:
-  explicit FakeServer(ServerOptions options = {}) {
+  explicit FakeServer(ServerOptions options = {}, const std::function<void(Router&)>& add_handlers = {}) {
     options.port = 0;
     router.handle(get_info, [](const Call&, const Nothing&) { return ServerInfo{.version = "test"}; });
     router.handle(get_caller, [](const Call& call, const Nothing&) { return Caller{call.identity.user, call.identity.tenant, call.identity.admin}; });
@@ -107,6 +107,7 @@ class FakeServer {
     });
     router.handle(get_checkpoint, [](const Call&, const ModelRef&) { return Bytes{std::string(3'000'000, 'x')}; });
     router.handle(follow_model, [this](const Call&, const FollowModel&) { return std::make_unique<FakeLog::Feed>(log); });
+    if (add_handlers) add_handlers(router);
     server = std::make_unique<Server>(
         router,
         [this](std::string_view token) {

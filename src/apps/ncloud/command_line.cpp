@@ -1,0 +1,216 @@
+#include "apps/ncloud/command_line.h"
+
+#include <CLI/CLI.hpp>
+
+#include "apps/ncloud/command.h"
+#include "apps/ncloud/terminal.h"
+#include "base/log.h"
+
+namespace ncloud {
+namespace {
+
+namespace json = base::json;
+using base::Code;
+using base::Error;
+
+constexpr const char* kFooter =
+    "Exit codes: 0 done, 1 fault or failed training, 2 wrong use, 3 no valid token, 4 not allowed, 5 no such thing,\n"
+    "6 state does not allow it, 7 it changed meanwhile, 8 too large, 9 over the allotment, 10 server not available,\n"
+    "11 disk full, 12 damaged data, 130 interrupted.\n"
+    "Environment: NCLOUD_HOST, NCLOUD_TOKEN, NCLOUD_PROFILE, NO_COLOR. Start with: ncloud configure";
+
+/// Words given for one command, until they are decoded.
+struct Given {
+  const Command* command = nullptr;
+  std::map<std::string_view, std::vector<std::string>> texts;  // by field
+  std::map<std::string_view, bool> flags;
+  CLI::App* app = nullptr;
+};
+
+std::string flag_name(std::string_view field) {
+  std::string name(field);
+  std::replace(name.begin(), name.end(), '_', '-');
+  return name;
+}
+
+void add_argument(Given& given, const api::Argument& argument) {
+  std::string doc(argument.doc);
+  if (const json::value* fallback = argument.schema.if_contains("default"); fallback != nullptr && !argument.is_flag()) {
+    const std::string text = fallback->is_string() ? std::string(fallback->get_string()) : base::to_text(*fallback);
+    if (!text.empty() && text != "[]" && text != "0") doc += fmt::format(" [{}]", text);
+  }
+  std::string name = "--" + flag_name(argument.name);
+  if (argument.letter != 0) name = fmt::format("-{},{}", argument.letter, name);
+  if (argument.is_flag()) {
+    if (argument.is_on()) name += ",!--no-" + flag_name(argument.name);
+    given.app->add_flag(name, given.flags[argument.name], doc);
+    return;
+  }
+  if (argument.positional) name = argument.name;
+  CLI::Option* option = given.app->add_option(name, given.texts[argument.name], doc);
+  option->required(argument.required);
+  std::string shown = argument.positional ? "" : flag_name(argument.name.substr(argument.name.rfind('_') + 1));
+  for (char& c : shown) c = static_cast<char>(std::toupper(static_cast<unsigned char>(c)));
+  option->type_name(shown);
+  if (argument.is_list() && argument.positional)
+    option->expected(1, 1 << 20);
+  else if (argument.is_list())
+    option->expected(1)->take_all()->allow_extra_args(false);
+  else
+    option->expected(1)->allow_extra_args(false);
+}
+
+json::object values_of(const Given& given) {
+  json::object values;
+  for (const api::Argument& argument : given.command->arguments) {
+    const std::string field(argument.name);
+    if (argument.is_flag()) {
+      const std::string flag = "--" + flag_name(argument.name);
+      if (given.app->count(flag) > 0) values[field] = given.flags.at(argument.name);
+      continue;
+    }
+    const std::vector<std::string>& texts = given.texts.at(argument.name);
+    if (texts.empty()) continue;
+    if (argument.is_list()) {
+      json::array list;
+      for (const std::string& text : texts) list.push_back(api::value_from_text(flag_name(argument.name), argument.schema.at("items").as_object(), text));
+      values[field] = list;
+    } else {
+      values[field] = api::value_from_text(flag_name(argument.name), argument.schema, texts.back());
+    }
+  }
+  return values;
+}
+
+std::string_view noun_summary(std::string_view noun) {
+  if (noun == "model") return "Train, follow, deploy and use models";
+  if (noun == "dataset") return "Upload and manage datasets";
+  if (noun == "tenant") return "Manage tenants";
+  if (noun == "user") return "Manage users";
+  if (noun == "token") return "Manage tokens";
+  if (noun == "resource") return "Allot and show CPUs and memory";
+  return "";
+}
+
+void add_aliases(CLI::App* app, std::string_view word) {
+  for (const Alias& alias : aliases())
+    if (alias.word == word)
+      for (const std::string_view other : alias.others) app->alias(std::string(other));
+}
+
+/// The whole grammar. `all` must not move afterwards: options refer into it.
+void build(CLI::App& app, std::vector<std::unique_ptr<Given>>& all) {
+  const auto add = [&](CLI::App* parent, const Command& command, const std::string& word) {
+    auto given = std::make_unique<Given>();
+    given->command = &command;
+    given->app = parent->add_subcommand(word, command.summary)->fallthrough();
+    given->app->footer("");
+    for (const api::Argument& argument : command.arguments) add_argument(*given, argument);
+    CLI::App* made = given->app;
+    all.push_back(std::move(given));
+    return made;
+  };
+  std::map<std::string, CLI::App*> nouns;
+  for (const Command& command : commands()) {
+    const auto space = command.words.find(' ');
+    if (space == std::string::npos) {
+      add(&app, command, command.words);
+    } else {
+      const std::string noun = command.words.substr(0, space);
+      CLI::App*& group = nouns[noun];
+      if (group == nullptr) {
+        group = app.add_subcommand(noun, std::string(noun_summary(noun)))->fallthrough()->require_subcommand(0, 1);
+        group->footer("");
+        add_aliases(group, noun);
+      }
+      const std::string verb = command.words.substr(space + 1);
+      add_aliases(add(group, command, verb), verb);
+    }
+    if (!command.shortcut.empty()) add(&app, command, command.shortcut)->group("Shortcuts");
+  }
+}
+
+/// Unknown words before CLI11 sees them, for a message with the nearest known one.
+void check_words(int argc, const char* const* argv) {
+  std::vector<std::string_view> words;
+  for (int i = 1; i < argc && words.size() < 2; ++i) {
+    const std::string_view word = argv[i];
+    if (word == "--host" || word == "--profile" || word == "-o" || word == "--output")
+      ++i;
+    else if (!word.starts_with('-'))
+      words.push_back(full_word(word));
+  }
+  if (words.empty()) return;
+  std::vector<std::string_view> first{"help"}, second;
+  for (const Command& command : commands()) {
+    const std::string_view text = command.words;
+    const auto space = text.find(' ');
+    if (std::find(first.begin(), first.end(), text.substr(0, space)) == first.end()) first.push_back(text.substr(0, space));
+    if (!command.shortcut.empty()) first.push_back(command.shortcut);
+    if (space != std::string_view::npos && text.substr(0, space) == words[0]) second.push_back(text.substr(space + 1));
+  }
+  if (std::find(first.begin(), first.end(), words[0]) == first.end())
+    throw Error(Code::invalid_argument, fmt::format("{}; see ncloud --help", base::unknown_word("command", words[0], first)));
+  if (words.size() == 2 && !second.empty() && std::find(second.begin(), second.end(), words[1]) == second.end())
+    throw Error(Code::invalid_argument,
+                fmt::format("{}; see ncloud {} --help", base::unknown_word(fmt::format("command of {}", words[0]), words[1], second), words[0]));
+}
+
+std::string_view hint_for(Code code, std::string_view message) {
+  if (message.find("ncloud ") != std::string_view::npos) return "";  // it names a command itself
+  if (code == Code::unauthenticated) return "run: ncloud configure";
+  if (code == Code::over_allotment) return "what your tenant has: ncloud resource ls";
+  return "";
+}
+
+int report(const Error& error) {
+  fmt::print(stderr, "{} {}\n", red("ncloud:"), base::printable(error.message));
+  if (const std::string_view hint = hint_for(error.code, error.message); !hint.empty()) fmt::print(stderr, "{}\n", dim(hint));
+  return base::kind_of(error.code).exit_code;
+}
+
+int run(int argc, const char* const* argv) {
+  CLI::App app{"ncloud: the command line of a deep learning cloud", "ncloud"};
+  std::vector<std::unique_ptr<Given>> all;
+  Overrides overrides;
+  std::string host, profile, output = "table";
+  app.add_option("--host", host, "address of the server, instead of the profile's")->type_name("URL");
+  app.add_option("--profile", profile, "which of the configured servers and tokens")->type_name("NAME");
+  app.add_option("-o,--output", output, "table, json or yaml")->type_name("FORMAT");
+  app.set_version_flag("--version", "ncloud " NCLOUD_VERSION);
+  app.footer(kFooter);
+  app.require_subcommand(0, 1);
+  build(app, all);
+  check_words(argc, argv);
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    if (error.get_exit_code() == 0) return app.exit(error);  // help and version
+    throw Error(Code::invalid_argument, fmt::format("{}; see --help", error.what()));
+  }
+  if (app.count("--host") > 0) overrides.host = host;
+  if (app.count("--profile") > 0) overrides.profile = profile;
+  Session session(overrides, base::decode<Format>(json::value(output), "/output"));
+  for (const auto& given : all)
+    if (given->app->parsed()) return given->command->run(session, values_of(*given));
+  for (const CLI::App* group : app.get_subcommands()) {  // a noun without a verb
+    fmt::print("{}", group->help("ncloud"));
+    return base::kind_of(Code::invalid_argument).exit_code;
+  }
+  fmt::print("{}", app.help());
+  return argc > 1 ? base::kind_of(Code::invalid_argument).exit_code : 0;
+}
+
+}  // namespace
+
+int run_command_line(int argc, const char* const* argv) {
+  try {
+    return run(argc, argv);
+  } catch (const Error& error) {
+    return report(error);
+  } catch (const std::exception& error) {
+    return report(Error(Code::internal, error.what()));
+  }
+}
+
+}  // namespace ncloud

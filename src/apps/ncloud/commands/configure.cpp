@@ -1,0 +1,66 @@
+#include <iostream>
+
+#include "apps/ncloud/command.h"
+#include "apps/ncloud/terminal.h"
+
+namespace ncloud {
+namespace {
+
+struct Configure {
+  bool token_stdin = false;
+  bool list = false;
+  static constexpr auto fields() {
+    return std::tuple(base::field("token_stdin", &Configure::token_stdin, "read the token from standard input, for scripts"),
+                      base::field("list", &Configure::list, "show what is configured"));
+  }
+};
+
+int list_profiles(Session& session, const Settings& settings) {
+  base::json::array rows;
+  for (const auto& [name, profile] : settings.profiles)
+    rows.push_back(base::json::object{{"profile", name}, {"host", profile.host}, {"token", profile.token.empty() ? "none" : "stored"}});
+  session.show(rows);
+  if (rows.empty()) session.note("nothing is configured yet; run: ncloud configure");
+  return 0;
+}
+
+std::string trimmed(std::string text) {
+  while (!text.empty() && std::isspace(static_cast<unsigned char>(text.back()))) text.pop_back();
+  const auto start = text.find_first_not_of(" \t\r\n");
+  return start == std::string::npos ? "" : text.substr(start);
+}
+
+int configure(Session& session, const Configure& options) {
+  Settings settings = read_settings();
+  if (options.list) return list_profiles(session, settings);
+  const std::string name = profile_name(session.overrides());
+  Profile profile = settings.profiles[name];
+  if (session.overrides().host) {
+    profile.host = *session.overrides().host;
+  } else if (!options.token_stdin) {
+    const std::string answer = trimmed(ask(fmt::format("host [{}]", profile.host)));
+    if (!answer.empty()) profile.host = answer;
+  }
+  profile.host = normal_host(profile.host);
+  if (options.token_stdin) {
+    std::string line;
+    std::getline(std::cin, line);
+    profile.token = trimmed(line);
+  } else {
+    const std::string answer = trimmed(ask_secret(profile.token.empty() ? "token (not shown)" : "token (not shown; empty: keep)"));
+    if (!answer.empty()) profile.token = answer;
+  }
+  if (profile.token.empty())
+    throw base::Error(base::Code::invalid_argument, "no token given; ncloudd prints an administrator's token at its first start");
+  const api::Caller caller = api::Client(profile.host, profile.token).call(api::get_caller, {});
+  settings.profiles[name] = profile;
+  write_settings(settings);
+  session.note(fmt::format("you are {}{}{} at {}; written to {}", caller.user, caller.tenant.empty() ? "" : " of tenant " + caller.tenant,
+                           caller.admin ? " (administrator)" : "", profile.host, settings_file().string()));
+  return 0;
+}
+
+const Shelved shelved(command("configure", "Set the server and the token, and check them", configure));
+
+}  // namespace
+}  // namespace ncloud

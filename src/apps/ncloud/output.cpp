@@ -1,0 +1,212 @@
+#include "apps/ncloud/output.h"
+
+#include "base/clock.h"
+#include "base/log.h"
+
+namespace ncloud {
+namespace {
+
+namespace json = base::json;
+
+// ---- YAML ----
+
+bool is_plain_yaml(std::string_view text) {
+  if (text.empty() || text.front() == ' ' || text.back() == ' ') return false;
+  constexpr std::string_view kSafe = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ_/.";
+  if (kSafe.find(text.front()) == std::string_view::npos || text.front() == '.') return false;
+  for (const char c : text)
+    if (kSafe.find(c) == std::string_view::npos && std::string_view("0123456789- +@()").find(c) == std::string_view::npos) return false;
+  for (const std::string_view word : {"true", "false", "null", "yes", "no", "on", "off", "y", "n", "True", "False", "Null", "Yes", "No", "On", "Off", "TRUE", "FALSE", "NULL", "YES", "NO", "ON", "OFF", "Y", "N"})
+    if (text == word) return false;
+  return true;
+}
+
+void write_yaml(std::string& out, const json::value& value, int depth, bool after_dash);
+
+std::string yaml_scalar(const json::value& value) {
+  if (value.is_string() && is_plain_yaml(value.get_string())) return std::string(value.get_string());
+  return base::to_text(value);  // JSON is YAML
+}
+
+void write_yaml_member(std::string& out, const json::value& value, int depth) {
+  const bool nested = (value.is_object() && !value.get_object().empty()) || (value.is_array() && !value.get_array().empty());
+  if (!nested) {
+    out += " " + yaml_scalar(value) + "\n";
+    return;
+  }
+  out += "\n";
+  write_yaml(out, value, depth, false);
+}
+
+void write_yaml(std::string& out, const json::value& value, int depth, bool after_dash) {
+  const std::string indent(static_cast<std::size_t>(2 * depth), ' ');
+  if (value.is_object() && !value.get_object().empty()) {
+    bool first = after_dash;
+    for (const auto& member : value.get_object()) {
+      out += (first ? "" : indent) + yaml_scalar(json::value(member.key())) + ":";
+      first = false;
+      write_yaml_member(out, member.value(), depth + 1);
+    }
+  } else if (value.is_array() && !value.get_array().empty()) {
+    for (const json::value& item : value.get_array()) {
+      out += indent + "- ";
+      const bool nested_list = item.is_array() && !item.get_array().empty();
+      if (nested_list) out += "\n";
+      write_yaml(out, item, depth + 1, !nested_list);
+    }
+  } else {
+    out += (after_dash ? "" : indent) + yaml_scalar(value) + "\n";
+  }
+}
+
+// ---- tables ----
+
+/// Columns that text takes: code points, which is right for all but wide and combining characters.
+std::size_t columns_of(std::string_view text) {
+  return static_cast<std::size_t>(std::count_if(text.begin(), text.end(), [](char c) { return (static_cast<unsigned char>(c) & 0xc0) != 0x80; }));
+}
+
+std::string shortened(std::string_view text, std::size_t columns) {
+  if (columns_of(text) <= columns) return std::string(text);
+  std::string out;
+  std::size_t used = 0;
+  for (std::size_t i = 0; i < text.size();) {
+    std::size_t next = i + 1;
+    while (next < text.size() && (static_cast<unsigned char>(text[next]) & 0xc0) == 0x80) ++next;
+    if (++used == columns) break;
+    out += text.substr(i, next - i);
+    i = next;
+  }
+  return out + "…";
+}
+
+bool is_number(std::string_view text) {
+  return !text.empty() && text.find_first_not_of("0123456789.-+eE%") == std::string_view::npos;
+}
+
+std::string number_text(double value) {
+  if (value == std::floor(value) && std::abs(value) < 1e15) return fmt::format("{:.0f}", value);
+  return fmt::format("{:.4g}", value);
+}
+
+std::string list_table(const json::array& items, int width) {
+  std::vector<std::string> names;
+  for (const json::value& item : items) {
+    if (!item.is_object()) continue;
+    for (const auto& member : item.get_object())
+      if (std::find(names.begin(), names.end(), std::string_view(member.key())) == names.end()) names.emplace_back(member.key());
+  }
+  std::vector<std::vector<std::string>> rows{{}};
+  for (const json::value& item : items) rows.emplace_back(item.is_object() ? 0 : 1, item.is_object() ? "" : cell("", item));
+  for (const std::string& name : names) {
+    std::vector<std::string> column;
+    bool empty = true;
+    for (const json::value& item : items) {
+      const json::value* value = item.is_object() ? item.get_object().if_contains(name) : nullptr;
+      column.push_back(value == nullptr ? "" : cell(name, *value));
+      empty = empty && column.back().empty();
+    }
+    if (empty) continue;
+    rows[0].push_back(name);
+    for (std::size_t i = 0; i < column.size(); ++i) rows[i + 1].push_back(column[i]);
+  }
+  return table(rows, width);
+}
+
+std::string object_lines(const json::object& object) {
+  std::size_t widest = 0;
+  for (const auto& member : object) widest = std::max(widest, member.key().size());
+  std::string out;
+  for (const auto& member : object) {
+    const std::string text = cell(member.key(), member.value());
+    if (!text.empty()) out += fmt::format("{:<{}}  {}\n", std::string_view(member.key()), widest, text);
+  }
+  return out;
+}
+
+}  // namespace
+
+std::string cell(std::string_view name, const json::value& value) {
+  if (value.is_null()) return "";
+  if (value.is_bool()) return value.get_bool() ? "yes" : "no";
+  if (value.is_number()) {
+    const double number = value.to_number<double>();
+    if (name.ends_with("_bytes")) return base::size_text(number);
+    return number_text(number);
+  }
+  if (value.is_string()) {
+    std::string text = base::printable(value.get_string());
+    if (name.ends_with("_at") && text.size() > 19 && text.ends_with('Z')) {
+      text.resize(19);
+      text[10] = ' ';
+    }
+    return text;
+  }
+  std::string out;
+  if (value.is_array()) {
+    for (const json::value& item : value.get_array()) out += (out.empty() ? "" : ", ") + cell("", item);
+    return out;
+  }
+  for (const auto& member : value.get_object())
+    out += fmt::format("{}{}={}", out.empty() ? "" : " ", base::printable(member.key()), cell(member.key(), member.value()));
+  return out;
+}
+
+std::string table(const std::vector<std::vector<std::string>>& rows, int width) {
+  constexpr std::size_t kGap = 2;
+  constexpr std::size_t kWidestCell = 48;
+  std::vector<std::size_t> widths;
+  std::vector<bool> numeric;
+  for (std::size_t r = 0; r < rows.size(); ++r) {
+    for (std::size_t c = 0; c < rows[r].size(); ++c) {
+      if (c == widths.size()) {
+        widths.push_back(0);
+        numeric.push_back(true);
+      }
+      widths[c] = std::max(widths[c], columns_of(rows[r][c]));
+      if (r > 0 && !rows[r][c].empty()) numeric[c] = numeric[c] && is_number(rows[r][c]);
+    }
+  }
+  std::size_t shown = widths.size();
+  if (width > 0) {
+    std::size_t total = 0;
+    for (std::size_t c = 0; c < widths.size(); ++c) {
+      widths[c] = std::min(widths[c], kWidestCell);
+      total += widths[c] + (c > 0 ? kGap : 0);
+      if (total <= static_cast<std::size_t>(width) || c == 0) continue;
+      shown = c;
+      break;
+    }
+  }
+  std::string out;
+  for (const auto& row : rows) {
+    std::string line;
+    for (std::size_t c = 0; c < std::min(shown, row.size()); ++c) {
+      if (c > 0) line.append(kGap, ' ');
+      const std::string text = shortened(row[c], widths[c]);
+      const std::string padding(widths[c] - columns_of(text), ' ');
+      line += numeric[c] ? padding + text : text + padding;
+    }
+    while (line.ends_with(' ')) line.pop_back();
+    out += line + "\n";
+  }
+  return out;
+}
+
+std::string render(const json::value& answer, Format format, int width) {
+  if (format == Format::json) return base::to_text(answer, 2) + "\n";
+  if (format == Format::yaml) {
+    std::string out;
+    write_yaml(out, answer, 0, false);
+    return out;
+  }
+  if (answer.is_object()) {
+    if (const json::value* items = answer.get_object().if_contains("items"); items != nullptr && items->is_array())
+      return items->get_array().empty() ? "" : list_table(items->get_array(), width);
+    return object_lines(answer.get_object());
+  }
+  if (answer.is_array()) return answer.get_array().empty() ? "" : list_table(answer.get_array(), width);
+  return cell("", answer) + "\n";
+}
+
+}  // namespace ncloud

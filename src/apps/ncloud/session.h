@@ -1,0 +1,41 @@
+#pragma once
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include "api/client.h"
+#include "apps/ncloud/output.h"
+#include "apps/ncloud/settings.h"
+
+namespace ncloud {
+
+/// What a command works with: the server it talks to and the terminal it writes to.
+class Session {
+ public:
+  Session(Overrides overrides, Format format) : overrides_(std::move(overrides)), format_(format) {}
+
+  /// The server of the chosen profile. Errors: unauthenticated when nothing is configured.
+  api::Client& client();
+  api::Client new_client() const;  ///< one more, for another thread
+  const Overrides& overrides() const { return overrides_; }
+  Format format() const { return format_; }
+
+  /// An answer on standard output, in the format asked for.
+  void show(const base::json::value& answer) const;
+  template <base::Described T>
+  void show(const T& described) const {
+    show(base::encode(described));
+  }
+
+  void print(std::string_view text) const;  ///< to standard output, as it is
+  void note(std::string_view text) const;   ///< a line for people on standard error
+
+ private:
+  Overrides overrides_;
+  Format format_;
+  mutable std::unique_ptr<Target> target_;
+  std::unique_ptr<api::Client> client_;
+  const Target& target() const;
+};
+
+}  // namespace ncloud

@@ -1,0 +1,54 @@
+#pragma once
+#include <filesystem>
+#include <map>
+#include <optional>
+#include <string>
+
+#include "base/fields.h"
+
+namespace ncloud {
+
+inline constexpr std::string_view kDefaultHost = "http://127.0.0.1:8642";
+
+/// A server and who one is there.
+struct Profile {
+  std::string host{kDefaultHost};
+  std::string token;
+  static constexpr auto fields() {
+    return std::tuple(base::field("host", &Profile::host, "address of the server"), base::field("token", &Profile::token, "the secret"));
+  }
+};
+
+/// The configuration file: $XDG_CONFIG_HOME/ncloud/config.json (or ~/.config/...), readable by its owner only.
+struct Settings {
+  std::map<std::string, Profile> profiles;
+  static constexpr auto fields() { return std::tuple(base::field("profiles", &Settings::profiles, "by name")); }
+};
+
+std::filesystem::path settings_file();
+
+/// Empty settings when there is no file. Errors: invalid_argument naming the file.
+Settings read_settings();
+void write_settings(const Settings& settings);
+
+/// What the command line said instead of the settings.
+struct Overrides {
+  std::optional<std::string> host;
+  std::optional<std::string> profile;
+};
+
+std::string profile_name(const Overrides& overrides);  ///< --profile, else $NCLOUD_PROFILE, else "default"
+
+struct Target {
+  std::string host;
+  std::string token;
+};
+
+/// The server to talk to: --host, $NCLOUD_HOST or the profile's; with $NCLOUD_TOKEN or the profile's token. A profile's
+/// token is never sent to another host. Errors: unauthenticated when the named profile is not there.
+Target find_target(const Overrides& overrides);
+
+/// "http://127.0.0.1:8642" for "127.0.0.1:8642/". Errors: invalid_argument for what is no http address.
+std::string normal_host(std::string host);
+
+}  // namespace ncloud

@@ -1,0 +1,108 @@
+#include "apps/ncloud/terminal.h"
+
+#include <sys/ioctl.h>
+#include <termios.h>
+#include <unistd.h>
+
+#include <csignal>
+#include <cstdio>
+#include <cstdlib>
+#include <iostream>
+
+#include "api/client.h"
+#include "base/clock.h"
+#include "base/error.h"
+#include "base/log.h"
+
+namespace ncloud {
+namespace {
+
+volatile std::sig_atomic_t interrupt_count = 0;
+
+void on_interrupt(int) {
+  interrupt_count = interrupt_count + 1;
+  if (interrupt_count > 1) ::_exit(130);
+  api::Client::interrupt();
+}
+
+bool shows_colours() {
+  const char* no_colour = std::getenv("NO_COLOR");
+  const char* term = std::getenv("TERM");
+  return notes_are_terminal() && (no_colour == nullptr || *no_colour == 0) && (term == nullptr || std::string_view(term) != "dumb");
+}
+
+int width_of(int file) {
+  winsize size{};
+  if (::ioctl(file, TIOCGWINSZ, &size) == 0 && size.ws_col > 0) return size.ws_col;
+  return 80;
+}
+
+void need_terminal(std::string_view question) {
+  if (::isatty(STDIN_FILENO) == 0)
+    throw base::Error(base::Code::invalid_argument, fmt::format("standard input is no terminal to ask for '{}'; use --host and --token-stdin", question));
+}
+
+}  // namespace
+
+bool output_is_terminal() { return ::isatty(STDOUT_FILENO) != 0; }
+bool notes_are_terminal() { return ::isatty(STDERR_FILENO) != 0; }
+int output_width() { return output_is_terminal() ? width_of(STDOUT_FILENO) : 0; }
+
+std::string red(std::string_view text) { return shows_colours() ? fmt::format("\x1b[31m{}\x1b[0m", text) : std::string(text); }
+std::string dim(std::string_view text) { return shows_colours() ? fmt::format("\x1b[2m{}\x1b[0m", text) : std::string(text); }
+
+std::string ask(std::string_view question) {
+  need_terminal(question);
+  fmt::print(stderr, "{}: ", question);
+  std::string line;
+  if (!std::getline(std::cin, line)) throw base::Error(base::Code::interrupted, "no answer");
+  return line;
+}
+
+std::string ask_secret(std::string_view question) {
+  need_terminal(question);
+  struct Silence {
+    termios before{};
+    Silence() {
+      ::tcgetattr(STDIN_FILENO, &before);
+      termios silent = before;
+      silent.c_lflag &= ~static_cast<tcflag_t>(ECHO);
+      ::tcsetattr(STDIN_FILENO, TCSAFLUSH, &silent);
+    }
+    ~Silence() { ::tcsetattr(STDIN_FILENO, TCSAFLUSH, &before); }
+  };
+  std::string line;
+  {
+    const Silence silence;
+    line = ask(question);
+  }
+  fmt::print(stderr, "\n");
+  return line;
+}
+
+void catch_interrupts() {
+  struct sigaction action{};
+  action.sa_handler = on_interrupt;
+  ::sigaction(SIGINT, &action, nullptr);
+  ::signal(SIGPIPE, SIG_IGN);
+}
+
+bool interrupted() { return interrupt_count > 0; }
+
+void LiveLine::draw(std::string_view text) {
+  if (!notes_are_terminal()) return;
+  const std::int64_t now = base::steady_now_us();
+  if (drawn_ && now - last_us_ < 100'000) return;
+  last_us_ = now;
+  drawn_ = true;
+  const std::string shown = base::printable(text).substr(0, static_cast<std::size_t>(width_of(STDERR_FILENO) - 1));
+  fmt::print(stderr, "\r{}\x1b[K", shown);
+}
+
+void LiveLine::clear() {
+  if (!drawn_) return;
+  fmt::print(stderr, "\r\x1b[K");
+  drawn_ = false;
+}
+
+}  // namespace ncloud
