@@ -1,9 +1,13 @@
 #include "neon/booking.h"
 
+#include <omp.h>
+
 #include <algorithm>
 #include <numeric>
 
 #include "base/error.h"
+#include "neon/parallel.h"
+#include "neon/threads.h"
 
 namespace neon {
 namespace {
@@ -62,6 +66,7 @@ Value Booking::in_layout(const Value& value, const tensor::Layout& layout, const
 }
 
 void Booking::reorder(const Value& from, const Value& to, const std::string& name) {
+  const ThreadScope scope(threads_for(static_cast<std::int64_t>(from.layout.size_bytes() / sizeof(float))));
   add(name, tensor::reorder(from.layout, to.layout), {{tensor::Slot::src, from.buffer}, {tensor::Slot::dst, to.buffer}});
 }
 
@@ -83,6 +88,7 @@ void Booking::add(std::string name, tensor::Kernel kernel, std::vector<std::pair
     touch(buffer);
   }
   step.kernel = std::move(kernel);
+  step.threads = omp_get_max_threads();
   steps(program_).push_back(std::move(step));
 }
 
@@ -92,6 +98,7 @@ void Booking::add(std::string name, std::vector<int> buffers, OwnKernel own) {
   step.name = std::move(name);
   step.buffers = std::move(buffers);
   step.own = std::move(own);
+  step.threads = omp_get_max_threads();
   steps(program_).push_back(std::move(step));
 }
 

@@ -38,6 +38,7 @@ struct Step {
   std::optional<tensor::Kernel> kernel;  ///< either this or `own`
   OwnKernel own;
   std::vector<std::byte*> memory;        ///< one address per buffer
+  int threads = 1;                       ///< OpenMP threads that it was made with and must run with
 
   void run(const StepContext& context) const {
     if (kernel)

@@ -13,6 +13,9 @@ inline int threads_for(std::int64_t elements) {
   return elements >= 2 * kElementsPerThread ? omp_get_max_threads() : 1;
 }
 
+/// Threads for a vendor kernel of so many multiplications: those of under some 50 microseconds are not worth a barrier.
+inline int threads_for_product(double multiplications) { return multiplications < 2e6 ? 1 : omp_get_max_threads(); }
+
 /// Calls work(begin, end, thread) for equal parts of [0, items) whose borders are multiples of `grain`. The parts depend on
 /// `threads` only, so sums kept per part come out the same every time.
 template <class Work>

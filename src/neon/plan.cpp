@@ -1,5 +1,7 @@
 #include "neon/plan.h"
 
+#include <omp.h>
+
 #include <chrono>
 
 #include "base/error.h"
@@ -51,7 +53,11 @@ void Plan::State::set_targets(const tensor::Batch& batch) {
 }
 
 void Plan::State::run(Program program) {
-  for (const Step& step : booking.steps(program)) step.run(context);
+  int current = threads;
+  for (const Step& step : booking.steps(program)) {
+    if (step.threads != current) omp_set_num_threads(current = step.threads);
+    step.run(context);
+  }
 }
 
 double Plan::train_step(const tensor::Batch& batch, const StepScalars& scalars) {
@@ -97,6 +103,7 @@ std::vector<StepTime> Plan::profile(const tensor::Batch& batch, int repeats) {
   for (int repeat = 0; repeat < repeats; ++repeat)
     for (std::size_t i = 0; i < steps.size(); ++i) {
       const auto start = std::chrono::steady_clock::now();
+      omp_set_num_threads(steps[i].threads);
       steps[i].run(state_->context);
       const double took = std::chrono::duration<double, std::micro>(std::chrono::steady_clock::now() - start).count();
       times[i].microseconds = std::min(times[i].microseconds, took);

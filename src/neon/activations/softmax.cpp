@@ -2,6 +2,8 @@
 
 #include "base/error.h"
 #include "neon/booking.h"
+#include "neon/parallel.h"
+#include "neon/threads.h"
 
 namespace neon {
 namespace {
@@ -30,6 +32,7 @@ class Softmax final : public Transform {
                            .reshaped({shape[0], tensor::element_count(shape) / shape[0]});
     const Value dst = booking.value(rows.layout);
     booking.may_replace(rows, dst);
+    const ThreadScope scope(threads_for(tensor::element_count(shape)));
     booking.add(name + " forward", tensor::softmax_forward(rows.layout),
                 {{tensor::Slot::src, rows.buffer}, {tensor::Slot::dst, dst.buffer}});
     return dst.reshaped(shape);

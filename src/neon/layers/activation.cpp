@@ -1,5 +1,7 @@
 #include "base/error.h"
 #include "neon/element_wise.h"
+#include "neon/parallel.h"
+#include "neon/threads.h"
 
 namespace neon {
 namespace {
@@ -63,6 +65,7 @@ class Steps final : public LayerSteps {
     if (function->identity) return src;
     dst_ = booking.value(src.layout);
     booking.may_replace(src, dst_);
+    const ThreadScope scope(threads_for(static_cast<std::int64_t>(src.layout.size_bytes() / sizeof(float))));
     booking.add(node_.name + " forward", tensor::function_forward(src.layout, function->function),
                 {{Slot::src, src.buffer}, {Slot::dst, dst_.buffer}});
     return dst_;

@@ -37,6 +37,13 @@ WindowTable WindowTable::of(const Sliding& sliding, const PerDimension& in, cons
                                (pd[1] * sliding.window.h + ph[1]) * sliding.window.w + pw[1],
                                {pd[2], ph[2], pw[2]}});
       }
+  std::vector<int> looks(static_cast<std::size_t>(table.in_positions()), 0);
+  for (const WindowPart& p : table.parts)
+    for (std::int64_t t = 0; t < p.extent.d; ++t)
+      for (std::int64_t r = 0; r < p.extent.h; ++r)
+        for (std::int64_t s = 0; s < p.extent.w; ++s) ++looks[static_cast<std::size_t>(p.first_input + (t * in.h + r) * in.w + s)];
+  table.disjoint = std::all_of(looks.begin(), looks.end(), [](int count) { return count <= 1; });
+  table.covers = std::all_of(looks.begin(), looks.end(), [](int count) { return count >= 1; });
   return table;
 }
 
@@ -82,7 +89,8 @@ void max_pool(const WindowTable& table, std::int64_t block, const float* x, floa
 NCLOUD_VECTORIZED
 void max_pool_backward(const WindowTable& table, std::int64_t block, const float* dy, const std::uint16_t* taken, float* dx) {
   const std::int64_t whole = block / kLanes * kLanes;
-  std::fill_n(dx, table.in_positions() * block, 0.0f);
+  // Windows that share no input write their gradients; others add them up.
+  if (!table.disjoint || !table.covers) std::fill_n(dx, table.in_positions() * block, 0.0f);
   for (std::size_t o = 0; o < table.parts.size(); ++o) {
     const WindowPart& part = table.parts[o];
     const std::int64_t out = static_cast<std::int64_t>(o) * block;
@@ -93,9 +101,10 @@ void max_pool_backward(const WindowTable& table, std::int64_t block, const float
           const auto w = static_cast<std::int32_t>(part.first_window + (t * table.window.h + r) * table.window.w + s);
           for (std::int64_t l = 0; l < whole; l += kLanes) {
             const Indices index = __builtin_convertvector(*reinterpret_cast<const Shorts*>(taken + out + l), Indices);
-            at(to + l) += index == w ? load(dy + out + l) : Lanes{};
+            const Lanes passed = index == w ? load(dy + out + l) : Lanes{};
+            at(to + l) = table.disjoint ? passed : at(to + l) + passed;
           }
-          for (std::int64_t l = whole; l < block; ++l) to[l] += taken[out + l] == w ? dy[out + l] : 0.0f;
+          for (std::int64_t l = whole; l < block; ++l) to[l] = (table.disjoint ? 0.0f : to[l]) + (taken[out + l] == w ? dy[out + l] : 0.0f);
         }
   }
 }

@@ -17,6 +17,8 @@ struct WindowPart {
 struct WindowTable {
   std::vector<WindowPart> parts;  ///< one per output position
   PerDimension in, window;
+  bool disjoint = false;  ///< no input is looked at twice
+  bool covers = false;    ///< every input is looked at
 
   static WindowTable of(const Sliding& sliding, const PerDimension& in, const PerDimension& out);
   std::int64_t in_positions() const { return in.d * in.h * in.w; }

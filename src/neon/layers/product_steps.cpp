@@ -1,12 +1,19 @@
 #include "neon/layers/product_steps.h"
 
 #include "neon/element_wise.h"
+#include "neon/parallel.h"
+#include "neon/threads.h"
 
 namespace neon {
 
 using tensor::Slot;
 
+int ProductSteps::threads(const Booking& booking) const {
+  return threads_for_product(group_.node->layer->operations(group_.node->in) * static_cast<double>(booking.batch_size()));
+}
+
 Value ProductSteps::forward(Booking& booking, const Value& src) {
+  const ThreadScope scope(threads(booking));
   const std::string& name = group_.node->name;
   const Node* bias = group_.bias();
   Parameter& w = booking.parameter(*group_.node, "W");
@@ -35,6 +42,7 @@ Value ProductSteps::backward(Booking& booking, const Value& diff_dst, bool wants
   weights_gradient(booking, error);
   if (!wants_diff_src) return {};
 
+  const ThreadScope scope(threads(booking));
   const Parameter& w = booking.parameter(*group_.node, "W");
   tensor::Kernel kernel = data_kernel(hint_, w.layout, error.layout);
   const Value dy = booking.in_layout(error, kernel.layout(Slot::diff_dst), name + " error in another order");
@@ -47,6 +55,7 @@ Value ProductSteps::backward(Booking& booking, const Value& diff_dst, bool wants
 
 void ProductSteps::weights_gradient(Booking& booking, const Value& error) {
   const std::string& name = group_.node->name;
+  const ThreadScope scope(threads(booking));
   const Node* bias = group_.bias();
   tensor::Kernel kernel = weights_kernel(hint_, src_.layout, error.layout, bias != nullptr);
   const Value x = booking.in_layout(src_, kernel.layout(Slot::src), name + " input in another order");

@@ -20,6 +20,7 @@ class ProductSteps : public LayerSteps {
                                         const tensor::Layout& diff_dst, bool bias) const = 0;
 
  private:
+  int threads(const Booking& booking) const;
   void weights_gradient(Booking& booking, const Value& error);
 
   Group group_;
