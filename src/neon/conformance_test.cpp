@@ -115,6 +115,13 @@ TEST(WholeNetwork, ConvnetAgreesWithPlainLoops) {
   testing::compare_with_reference(build_graph(spec, {3, 12, 12}), 16, 1e-4);
 }
 
+TEST(WholeNetwork, DenseLayersOfPowerOfTwoWidthAgreeWithPlainLoops) {
+  ModelSpec spec;  // the kernels for these widths are picked by a rule of their own
+  spec.layers = {part(R"({"type": "Affine", "config": {"nout": 1024, "init": "GlorotUniform", "activation": "Tanh"}})"),
+                 part(R"({"type": "Affine", "config": {"nout": 6, "init": "GlorotUniform", "bias": "Uniform", "activation": "Tanh"}})")};
+  testing::compare_with_reference(build_graph(spec, {1024}), 8, 1e-4);
+}
+
 TEST(WholeNetwork, EveryOrderOfSmallLayersAgreesWithPlainLoops) {
   ModelSpec spec;
   spec.layers = {part(R"({"type": "BatchNorm", "config": {}})"),
