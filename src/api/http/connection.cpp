@@ -34,7 +34,9 @@ Connection::~Connection() {
 }
 
 void Connection::stop() {
-  if (idle_ || streaming_) stream_.cancel();
+  if (!idle_ && !streaming_) return;
+  if (streaming_) stream_.set_deadline(1);  // also a client that does not take its events is left now
+  stream_.cancel();
 }
 
 Task<void> Connection::serve() {
@@ -192,6 +194,7 @@ Task<Connection::Next> Connection::exchange() {
     bool sent = true;
     const std::function<void()> work = [&] {
       answer = service_.answer(head, to_, identity ? &*identity : nullptr, parser_->body());
+      if (head.method == "HEAD") answer.events.reset();
       if (answer.events) return;
       head_text = answer_head(answer, answer.content.size(), keep_alive);
       pieces[0] = piece(head_text);
@@ -203,7 +206,6 @@ Task<Connection::Next> Connection::exchange() {
     log(answer.status);
     release_body();
     if (answer.events) {
-      if (head.method == "HEAD") co_return Next::close;
       co_await stream_events(answer);
       co_return Next::linger;
     }

@@ -92,6 +92,21 @@ TEST(Events, end_when_the_server_stops) {
   EXPECT_TRUE(client.closed());
 }
 
+TEST(Events, do_not_keep_the_server_from_stopping) {
+  auto server = std::make_unique<FakeServer>();
+  const std::string large = base::to_text(base::encode(TrainingEvent{.text = std::string(100'000, 'x')}));
+  for (int i = 0; i < 500; ++i) server->log.add(large);
+  RawClient client(*server);
+  client.request("GET /api/v2/models/3/events", kUser);
+  ASSERT_TRUE(client.read_until("id: 1\n"));
+  server.reset();
+}
+
+TEST(Events, head_is_no_stream) {
+  FakeServer server;
+  EXPECT_EQ(status_of(RawClient(server).request("HEAD /api/v2/models/3/events", kUser).answer(false)), 200);
+}
+
 TEST(Events, client_follows_over_broken_connections) {
   // A proxy that cuts each connection after some bytes stands between client and server.
   FakeServer server;

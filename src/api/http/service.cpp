@@ -83,7 +83,8 @@ Service::Service(const Router& router, Authenticate authenticate, const ServerOp
   const std::string bound = bound_host(options.host);
   hosts_.insert(bound);
   for (const std::string& host : options.allowed_hosts) hosts_.insert(bound_host(host));
-  if (!is_loopback_name(bound)) {
+  loopback_only_ = is_loopback_name(bound);
+  if (!loopback_only_) {
     hosts_.insert(machine_name());
     any_host_ = options.allowed_hosts.empty();
   }
@@ -110,8 +111,7 @@ void Service::check_host(const RequestHead& head) const {
   const std::string name = host_name(head.header("host"));
   if (name.empty()) throw StatusError(400, Code::invalid_argument, "the Host header names no host");
   if (is_loopback_name(name) || hosts_.contains(name) || any_host_) return;
-  const bool loopback_only = hosts_.empty() || is_loopback_name(*hosts_.begin());
-  if (!loopback_only && is_ip_address(name)) return;
+  if (!loopback_only_ && is_ip_address(name)) return;  // no name, so nobody can make it resolve to us
   throw StatusError(421, Code::permission_denied,
                     fmt::format("this server is not '{}'; start it with that name among its allowed hosts if it should be", base::printable(name)));
 }

@@ -71,6 +71,7 @@ class Service {
   Authenticate authenticate_;
   std::set<std::string, std::less<>> hosts_;
   bool any_host_ = false;
+  bool loopback_only_ = true;
   std::int64_t body_memory_bytes_;
   std::atomic<std::int64_t> reserved_ = 0;
   std::map<std::string, std::function<PlainAnswer()>, std::less<>> plain_routes_;

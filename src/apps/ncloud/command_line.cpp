@@ -181,6 +181,10 @@ int run(int argc, const char* const* argv) {
   app.footer(kFooter);
   app.require_subcommand(0, 1);
   build(app, all);
+  if (argc == 2 && std::string_view(argv[1]) == "help") {
+    fmt::print("{}", app.help());
+    return 0;
+  }
   check_words(argc, argv);
   try {
     app.parse(argc, argv);

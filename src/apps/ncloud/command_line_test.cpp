@@ -148,6 +148,14 @@ TEST_F(CommandLine, uploads_and_goes_on) {
   EXPECT_NE(err_.find("2 files were already there"), std::string::npos) << err_;
 }
 
+// NCLOUD_MANIFEST=train.tsv ncloud_tests --gtest_also_run_disabled_tests --gtest_filter=*speed* shows files/s.
+TEST_F(CommandLine, DISABLED_speed_of_an_upload) {
+  const char* manifest = std::getenv("NCLOUD_MANIFEST");
+  ASSERT_NE(manifest, nullptr);
+  ASSERT_EQ(run({"dataset", "upload", manifest, "--name", "n"}), 0) << err_;
+  fmt::print("{}", err_);
+}
+
 TEST_F(CommandLine, names_files_that_cannot_be_uploaded) {
   EXPECT_EQ(run({"dataset", "upload", "/nowhere/x.tsv", "--name", "n"}), 5);
   EXPECT_NE(err_.find("/nowhere/x.tsv"), std::string::npos);
