@@ -77,7 +77,8 @@ void check_target(const Graph& graph, const TargetInfo& target) {
                       last.where);
   if (target.class_count > outputs)
     throw base::Error(base::Code::invalid_argument,
-                      fmt::format("the last layer '{}' gives {} outputs, but the data has {} classes", last.name, outputs, target.class_count),
+                      fmt::format("the last layer '{}' gives {} outputs, but the data has {} classes", last.name, outputs,
+                                  target.class_count),
                       last.where);
 }
 
@@ -123,7 +124,8 @@ std::string description(const Graph& graph) {
     text += fmt::format("{:<{}}  {:<{}}  {:<16}  {:>12}\n", node.name, name_width, node.type, type_width,
                         tensor::text(node.out), count > 0 ? std::to_string(count) : "");
   }
-  return text + fmt::format("{} parameters, {:.3g} million multiplications per example\n", graph.parameter_count(), graph.operations() / 1e6);
+  return text + fmt::format("{} parameters, {:.3g} million multiplications per example\n", graph.parameter_count(),
+                            graph.operations() / 1e6);
 }
 
 }  // namespace neon

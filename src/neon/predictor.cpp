@@ -11,7 +11,8 @@ Predictor::Predictor(const Checkpoint& checkpoint, const PredictorOptions& optio
     : options_(options),
       graph_(build_graph(checkpoint.spec, checkpoint.sample_shape)),
       labels_(checkpoint.labels),
-      sample_bytes_(static_cast<std::size_t>(tensor::element_count(checkpoint.sample_shape) * tensor::size_of(options.input_dtype))),
+      sample_bytes_(static_cast<std::size_t>(tensor::element_count(checkpoint.sample_shape) *
+                                             tensor::size_of(options.input_dtype))),
       padded_(sample_bytes_ * static_cast<std::size_t>(std::max(options.max_batch, 1))) {
   if (options.max_batch < 1) throw base::Error(base::Code::invalid_argument, fmt::format("max_batch must be positive, got {}", options.max_batch));
   for (std::int64_t rows = 1; rows < options.max_batch; rows *= 2) plans_.push_back({rows, nullptr});
@@ -42,7 +43,8 @@ void Predictor::warm_up() {
 
 std::span<const float> Predictor::predict(const void* samples, std::int64_t rows) {
   if (rows < 1 || rows > options_.max_batch)
-    throw base::Error(base::Code::invalid_argument, fmt::format("between 1 and {} samples can be predicted at once, got {}", options_.max_batch, rows));
+    throw base::Error(base::Code::invalid_argument,
+                      fmt::format("between 1 and {} samples can be predicted at once, got {}", options_.max_batch, rows));
   Sized& sized = *std::find_if(plans_.begin(), plans_.end(), [&](const Sized& s) { return s.rows >= rows; });
   if (sized.rows != rows) {
     std::memcpy(padded_.data(), samples, sample_bytes_ * static_cast<std::size_t>(rows));

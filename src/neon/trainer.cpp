@@ -14,7 +14,8 @@ void check_source(const Plan& plan, const tensor::SourceInfo& info, std::string_
   };
   if (info.record_count < 1) refuse("there are no records");
   if (info.sample_shape != plan.graph().sample_shape)
-    refuse(fmt::format("records are {}, but the network was made for {}", tensor::text(info.sample_shape), tensor::text(plan.graph().sample_shape)));
+    refuse(fmt::format("records are {}, but the network was made for {}", tensor::text(info.sample_shape),
+                       tensor::text(plan.graph().sample_shape)));
   if (info.batch_size != plan.options().batch_size)
     refuse(fmt::format("batches have {} records, but the network was made for {}", info.batch_size, plan.options().batch_size));
 }
@@ -77,7 +78,8 @@ Trainer::Trainer(Plan& plan, tensor::BatchSource& train, tensor::BatchSource* ev
 void Trainer::resume(const Checkpoint& checkpoint) {
   if (checkpoint.position.seed != plan_.options().seed)
     throw base::Error(base::Code::invalid_argument,
-                      fmt::format("the checkpoint was trained with seed {}, this training has seed {}; a resumed training must keep its seed",
+                      fmt::format("the checkpoint was trained with seed {}, this training has seed {}; a resumed "
+                                  "training must keep its seed",
                                   checkpoint.position.seed, plan_.options().seed));
   plan_.import_parameters(checkpoint.parameters);
   plan_.import_optimizer_states(checkpoint.optimizer_states);
@@ -135,8 +137,8 @@ void Trainer::step(const tensor::Batch& batch) {
   const double cost = plan_.train_step(batch, scalars);
   if (!std::isfinite(cost))
     throw base::Error(base::Code::invalid_argument,
-                      fmt::format("the cost is no longer a number ({}) at epoch {}, batch {}: the training has diverged. Lower the learning "
-                                  "rate, start with smaller weights, or clip the gradients (gradient_clip_norm)",
+                      fmt::format("the cost is no longer a number ({}) at epoch {}, batch {}: the training has diverged. "
+                                  "Lower the learning rate, start with smaller weights, or clip the gradients (gradient_clip_norm)",
                                   cost, position_.epoch, position_.batch));
   ++position_.step;
   ++position_.batch;

@@ -150,7 +150,8 @@ class Steps final : public LayerSteps {
     if (booking.training()) {
       const int threads = threads_for(order.size());
       buffers.push_back(booking.scratch(static_cast<std::size_t>(2 * order.padded_channels() * threads) * sizeof(float)));
-      booking.add(node.name + " forward", buffers, [=, order = order, rho = rho_, eps = eps_, slope = slope_](std::byte* const* memory, const StepContext&) {
+      booking.add(node.name + " forward", buffers,
+                  [=, order = order, rho = rho_, eps = eps_, slope = slope_](std::byte* const* memory, const StepContext&) {
         float* parts = floats(memory[7]);
         find_moments(floats(memory[0]), order, threads, parts);
         const auto count = static_cast<float>(order.n * order.positions);
@@ -165,9 +166,11 @@ class Steps final : public LayerSteps {
       });
     } else {
       booking.may_replace(x, dst);
-      booking.add(node.name + " forward", buffers, [order = order, threads = threads_for(order.size()), eps = eps_, slope = slope_](std::byte* const* memory, const StepContext&) {
-        normalise(memory, order, threads, floats(memory[5]), floats(memory[6]), eps, slope);
-      });
+      const int threads = threads_for(order.size());
+      booking.add(node.name + " forward", buffers,
+                  [=, order = order, eps = eps_, slope = slope_](std::byte* const* memory, const StepContext&) {
+                    normalise(memory, order, threads, floats(memory[5]), floats(memory[6]), eps, slope);
+                  });
     }
     return dst;
   }

@@ -78,8 +78,10 @@ class Steps final : public LayerSteps {
                   std::copy_n(floats(memory[1]), order.channels, bias);
                   const std::int64_t image = order.blocks * order.positions * order.block;
                   for_parts(order.n, threads_for(order.size()), [&](std::int64_t begin, std::int64_t end, int) {
-                    for (std::int64_t at = begin * image, kb = 0; at < end * image; at += order.positions * order.block, kb = (kb + 1) % order.blocks)
-                      add_bias(floats(memory[0]) + at, bias + kb * order.block, floats(memory[2]) + at, order.positions, order.block);
+                    const std::int64_t step = order.positions * order.block;
+                    for (std::int64_t at = begin * image, kb = 0; at < end * image; at += step, kb = (kb + 1) % order.blocks)
+                      add_bias(floats(memory[0]) + at, bias + kb * order.block, floats(memory[2]) + at, order.positions,
+                               order.block);
                   });
                 });
     return y;

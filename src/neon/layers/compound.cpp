@@ -12,7 +12,8 @@ namespace {
 Compound::Compound(std::optional<std::string> name, std::optional<Part> bias, bool batch_norm, std::optional<Part> activation)
     : name_(std::move(name)), bias_(std::move(bias)), activation_(std::move(activation)), batch_norm_(batch_norm) {
   if (bias_ && batch_norm_)
-    throw base::Error(base::Code::invalid_argument, "bias and batch_norm exclude each other: batch normalisation has a bias of its own", bias_->where);
+    throw base::Error(base::Code::invalid_argument,
+                      "bias and batch_norm exclude each other: batch normalisation has a bias of its own", bias_->where);
   // Made here for their errors, which then point to where the file has them.
   if (bias_) Shelf<Initializer>::instance().make(*bias_);
   if (activation_) Shelf<Transform>::instance().make(*activation_);

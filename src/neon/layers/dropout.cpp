@@ -99,7 +99,8 @@ class Steps final : public LayerSteps {
     booking.may_replace(x, y);
     if (!booking.training()) {
       // Not inverted: training leaves kept units as they are, so prediction scales them.
-      booking.add(node_.name + " forward", {x.buffer, y.buffer}, [order = order, keep = static_cast<float>(keep_)](std::byte* const* memory, const StepContext&) {
+      const auto keep = static_cast<float>(keep_);
+      booking.add(node_.name + " forward", {x.buffer, y.buffer}, [order = order, keep](std::byte* const* memory, const StepContext&) {
         for_elements(order.size(), [&](std::int64_t begin, std::int64_t end) {
           for (std::int64_t i = begin; i < end; ++i) floats(memory[1])[i] = floats(memory[0])[i] * keep;
         });
@@ -122,9 +123,11 @@ class Steps final : public LayerSteps {
     const auto [dy, order] = in_channel_order(booking, diff_dst, node_.name);
     const Value dx = booking.value(dy.layout);
     booking.may_replace(dy, dx);
-    booking.add(node_.name + " backward", {dy.buffer, mask_, dx.buffer}, [order = order](std::byte* const* memory, const StepContext&) {
-      apply(floats(memory[0]), reinterpret_cast<const std::uint8_t*>(memory[1]), floats(memory[2]), order);
-    });
+    booking.add(node_.name + " backward", {dy.buffer, mask_, dx.buffer},
+                [order = order](std::byte* const* memory, const StepContext&) {
+                  const auto* mask = reinterpret_cast<const std::uint8_t*>(memory[1]);
+                  apply(floats(memory[0]), mask, floats(memory[2]), order);
+                });
     return dx;
   }
 

@@ -27,7 +27,8 @@ class Linear final : public Layer {
   tensor::Shape out_shape(const tensor::Shape& in) const override {
     if (in.size() == 2)
       throw base::Error(base::Code::invalid_argument,
-                        fmt::format("inputs of {} (features, time steps) need a recurrent network; expected (features) or (c, h, w)", tensor::text(in)));
+                        fmt::format("inputs of {} (features, time steps) need a recurrent network; expected (features) or "
+                                    "(c, h, w)", tensor::text(in)));
     return {config_.nout};
   }
   std::vector<ParameterSpec> parameters(const tensor::Shape& in) const override {

@@ -72,7 +72,9 @@ object integer(int minimum) { return {{"type", "integer"}, {"minimum", minimum}}
 ConvolutionShape ConvolutionShape::from_json(const value& v, std::string_view where) {
   if (v.is_object()) {
     const auto m = base::decode<ConvolutionMapping>(v, where);
-    if (m.T && *m.T < 1) throw base::Error(base::Code::invalid_argument, fmt::format("T must be at least 1, got {}", *m.T), base::pointer_to(where, "T"));
+    if (m.T && *m.T < 1)
+      throw base::Error(base::Code::invalid_argument, fmt::format("T must be at least 1, got {}", *m.T),
+                        base::pointer_to(where, "T"));
     return {{m.T.value_or(1), m.R, m.S}, m.K, m.T.has_value()};
   }
   if (!v.is_array() || v.get_array().size() < 3 || v.get_array().size() > 4)
@@ -120,7 +122,9 @@ Strides Strides::from_json(const value& v, std::string_view where) {
   }
   const auto m = base::decode<StridesMapping>(v, where);
   for (const auto& stride : {m.str_d, m.str_h, m.str_w})
-    if (stride && *stride < 1) throw base::Error(base::Code::invalid_argument, fmt::format("strides must be at least 1, got {}", *stride), std::string(where));
+    if (stride && *stride < 1)
+      throw base::Error(base::Code::invalid_argument, fmt::format("strides must be at least 1, got {}", *stride),
+                        std::string(where));
   return {m.str_d, m.str_h, m.str_w};
 }
 

@@ -7,7 +7,8 @@ namespace neon {
 void fuse_activation(std::vector<Group>& groups) {
   for (std::size_t i = 0; i + 1 < groups.size(); ++i) {
     const auto function = groups[i + 1].node->layer->element_wise();
-    if (function && !groups[i].then() && groups[i + 1].absorbed.empty() && groups[i].node->layer->absorbs(*function)) absorb_next(groups, i);
+    const bool free = !groups[i].then() && groups[i + 1].absorbed.empty();
+    if (function && free && groups[i].node->layer->absorbs(*function)) absorb_next(groups, i);
   }
 }
 
