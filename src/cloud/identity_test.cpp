@@ -21,7 +21,9 @@ TEST_F(Identity, the_first_start_gives_one_admin_token_and_no_later_one_does) {
 TEST_F(Identity, the_secret_is_in_no_file) {
   daemon.reset();
   for (const auto& entry : std::filesystem::recursive_directory_iterator(folder.path()))
-    if (entry.is_regular_file()) EXPECT_EQ(base::read_file(entry.path()).find(admin_token), std::string::npos) << entry.path();
+    if (entry.is_regular_file()) {
+      EXPECT_EQ(base::read_file(entry.path()).find(admin_token), std::string::npos) << entry.path();
+    }
 }
 
 TEST_F(Identity, unknown_revoked_and_expired_tokens_are_refused_at_once) {

@@ -34,7 +34,7 @@ class Server {
   Server(const ServeJob& job, int socket)
       : checkpoint_(neon::read_checkpoint(job.checkpoint)),
         preprocessor_(loader_config_of(checkpoint_.preprocessing)),
-        predictor_(checkpoint_, {.max_batch = job.max_batch, .threads = job.threads}),
+        predictor_(checkpoint_, {.max_batch = job.max_batch, .threads = job.threads, .input_dtype = preprocessor_.sample_dtype()}),
         max_batch_(static_cast<std::size_t>(job.max_batch)),
         socket_(socket),
         inputs_(max_batch_ * preprocessor_.sample_bytes()) {}

@@ -35,7 +35,7 @@ class Builder {
   explicit Builder(Graph& graph) : graph_(graph) {}
 
   void add(const Part& part) {
-    std::shared_ptr<const Layer> layer = Shelf<Layer>::instance().make(part);
+    std::shared_ptr<const Layer> layer = make(part);
     if (layer->base_class().empty()) return place(part, std::move(layer));
     const std::string base = layer->given_name().value_or(names_.next(layer->base_class()));
     for (Part inner : layer->expand(base)) {
@@ -45,6 +45,19 @@ class Builder {
   }
 
  private:
+  /// The layer of a part; errors in its configuration name it as the file does.
+  static std::shared_ptr<const Layer> make(const Part& part) {
+    const Shelf<Layer>::Member& member = Shelf<Layer>::instance().find(part.type, part.where);
+    try {
+      return member.make(part.config, base::pointer_to(part.where, "config"));
+    } catch (const base::Error& error) {
+      const auto name = part.config.find("name");
+      const bool named = name != part.config.end() && name->value().is_string();
+      throw base::Error(error.code, fmt::format("layer '{}': {}", named ? std::string_view(name->value().get_string()) : part.type, error.message),
+                        error.where.empty() ? part.where : error.where);
+    }
+  }
+
   void place(const Part& part, std::shared_ptr<const Layer> layer) {
     Node node;
     node.index = static_cast<std::int64_t>(graph_.nodes.size());

@@ -1,6 +1,8 @@
 #include <fmt/format.h>
+#include <unistd.h>
 
 #include <cstdio>
+#include <cstdlib>
 #include <exception>
 
 #include "apps/neon/options.h"
@@ -9,7 +11,21 @@
 #include "base/log.h"
 #include "job/process.h"
 
+namespace {
+
+/// libgomp's threads spin for about a millisecond at each barrier, and on a machine that others use too a preempted one
+/// holds all up. This many rounds cost nothing on a quiet machine. libgomp reads the variable before main, hence the new start.
+void start_again_with_short_spinning(char** argv) {
+  if (std::getenv("GOMP_SPINCOUNT") != nullptr || std::getenv("OMP_WAIT_POLICY") != nullptr) return;
+  ::setenv("GOMP_SPINCOUNT", "10000", 0);
+  ::execv("/proc/self/exe", argv);
+  // Where /proc is missing the default will do.
+}
+
+}  // namespace
+
 int main(int argc, char** argv) {
+  start_again_with_short_spinning(argv);
   Options options;
   if (const auto exit_code = read_options(argc, argv, options)) return *exit_code;
   if (options.job) return job::run_train_process();
