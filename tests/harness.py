@@ -27,7 +27,7 @@ class Cloud:
         self.scratch = tempfile.TemporaryDirectory(prefix="ncloud-test-")
         self.data = Path(data) if data else Path(self.scratch.name) / "data"
         self.options = list(options)
-        self.token = self.admin_token = None
+        self.token = self.admin_token = self.address = None
         self.process = None
         self.start()
         self.set_up_tenant("vision", "ada", cpus, memory)
@@ -40,17 +40,15 @@ class Cloud:
         self.scratch.cleanup()
 
     def start(self):
-        self.log = open(Path(self.scratch.name) / "ncloudd.log", "ab")
-        self.process = subprocess.Popen(
-            [self.programs / "ncloudd", "--data-dir", self.data, "--listen", "127.0.0.1:0", *self.options],
-            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=self.log, text=True)
-        self.address = None
+        with open(Path(self.scratch.name) / "ncloudd.log", "ab") as log:
+            self.process = subprocess.Popen(
+                [self.programs / "ncloudd", "--data-dir", self.data, "--listen", "127.0.0.1:0", *self.options],
+                stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=log, text=True)
         for line in self.process.stdout:
             if found := re.search(r"(nc_[A-Za-z0-9_-]{20,})", line):
                 self.admin_token = found.group(1)
             if found := re.search(r"http://(127\.0\.0\.1:\d+)", line):
                 self.address = found.group(1)
-            if self.address and (self.admin_token or self.token):
                 return
         raise Failure(f"ncloudd ended at start:\n{self.log_text()}")
 
@@ -218,9 +216,9 @@ dataset:
 """
 
 
-def bars_model(folder, epochs=6, batch_size=32, learning_rate=0.05):
+def bars_model(folder, epochs=6, batch_size=32, learning_rate=0.05, name="bars.yaml"):
     """The model file that goes with make_bars."""
-    file = Path(folder) / "bars.yaml"
+    file = Path(folder) / name
     file.write_text(BARS_MODEL.format(epochs=epochs, batch_size=batch_size, learning_rate=learning_rate))
     return file
 

@@ -100,7 +100,7 @@ def main():
     with harness.Cloud(options.programs.resolve()) as cloud:
         folder = Path(cloud.scratch.name) / "bars"
         manifest = harness.make_bars(folder)
-        model_file = harness.bars_model(folder, epochs=24, batch_size=8)
+        model_file = harness.bars_model(folder, epochs=100, batch_size=8)
         cloud.cli("dataset", "upload", manifest, "--name", "bars")
         straight = cloud.train(model_file, {"train": "bars", "eval": "bars"}, seed=9, cpus=1)
         expected_seconds = -time.monotonic()

@@ -43,7 +43,7 @@ class Errors(unittest.TestCase):
         self.refused("type: Affine", "type: Afine", "unknown layer 'Afine'", "did you mean 'Affine'", "bad.yaml:6")
         self.refused("nout: 4", "nuot: 4", "unknown key 'nuot'", "did you mean 'nout'", "bad.yaml:6")
         self.refused("nout: 4", "nout: -3", "nout must be positive, got -3", "bad.yaml:6")
-        self.refused("fshape: [3, 3, 8], padding: 1", "fshape: [15, 15, 8], padding: 0", "15", "12", "bad.yaml:3")
+        self.refused("fshape: [3, 3, 8], padding: 1", "fshape: [15, 15, 8], padding: 0", "15x15", "12x12", "bad.yaml:2")
         self.refused("cost: CrossEntropyMulti", "cost: CrossEntropyMutli", "did you mean 'CrossEntropyMulti'", "bad.yaml:")
         self.refused("epochs: 1", "epochs: 0", "epochs", "bad.yaml:")
         self.refused("height: 12", "hieght: 12", "did you mean 'height'", "bad.yaml:")

@@ -44,7 +44,7 @@ class Upload(unittest.TestCase):
         part = self.cloud.get("/datasets/many")
         self.assertEqual(part["state"], "uploading")
         self.assertLess(part["records_received"], 30000)
-        self.assertIn("uploading", self.cloud.cli("model", "train", harness.bars_model(self.folder), "--dataset", "many", expect=6))
+        self.assertIn("not ready", self.cloud.cli("model", "train", harness.bars_model(self.folder), "--dataset", "many", expect=6))
 
         shards = self.cloud.get("/datasets/many/shards")["items"]
         self.cloud.cli("dataset", "upload", manifest, "--name", "many")
