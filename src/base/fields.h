@@ -130,6 +130,24 @@ json::object schema();
 
 // ---- implementation ----
 
+/// Errors: invalid_argument for a number outside the field's limits.
+template <class FieldOfStruct, class Value>
+void check_range(const FieldOfStruct& f, const Value& value, const std::string& where) {
+  if constexpr (std::is_arithmetic_v<Value> && !std::is_same_v<Value, bool>) {
+    const auto number = static_cast<double>(value);
+    const bool low = f.exclusive_minimum ? number <= f.minimum : number < f.minimum;
+    if (!low && !(number > f.maximum) && !std::isnan(number)) return;
+    std::string expected;
+    if (f.maximum != std::numeric_limits<double>::infinity())
+      expected = fmt::format("must be {} {} and at most {}", f.exclusive_minimum ? "over" : "at least", f.minimum, f.maximum);
+    else if (f.exclusive_minimum)
+      expected = f.minimum == 0 ? "must be positive" : fmt::format("must be over {}", f.minimum);
+    else
+      expected = fmt::format("must be at least {}", f.minimum);
+    throw Error(Code::invalid_argument, fmt::format("{} {}, got {}", f.name, expected, value), where);
+  }
+}
+
 template <Described T>
 T decode_struct(const json::value& value, std::string_view where) {
   if (!value.is_object()) fail_expected("a mapping of names to values", value, where);
@@ -152,20 +170,10 @@ T decode_struct(const json::value& value, std::string_view where) {
     }
     const std::string here = pointer_to(where, f.name);
     result.*(f.member) = decode<Member>(found->value(), here);
-    if constexpr (std::is_arithmetic_v<Member> && !std::is_same_v<Member, bool>) {
-      const auto number = static_cast<double>(result.*(f.member));
-      const bool low = f.exclusive_minimum ? number <= f.minimum : number < f.minimum;
-      if (low || number > f.maximum || std::isnan(number)) {
-        std::string expected;
-        if (f.exclusive_minimum && f.maximum == std::numeric_limits<double>::infinity())
-          expected = "must be positive";
-        else if (f.maximum == std::numeric_limits<double>::infinity())
-          expected = fmt::format("must be at least {}", f.minimum);
-        else
-          expected = fmt::format("must be {} {} and at most {}", f.exclusive_minimum ? "over" : "at least", f.minimum,
-                                 f.maximum);
-        throw Error(Code::invalid_argument, fmt::format("{} {}, got {}", f.name, expected, result.*(f.member)), here);
-      }
+    if constexpr (is_optional<Member>::value) {
+      if (result.*(f.member)) check_range(f, *(result.*(f.member)), here);
+    } else {
+      check_range(f, result.*(f.member), here);
     }
   });
   return result;

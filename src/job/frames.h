@@ -7,7 +7,7 @@
 namespace job {
 
 // What travels on a serving socket; all numbers little-endian.
-//   request: u32 length of what follows, u64 id, u32 k, the input's bytes
+//   request: u32 length of what follows, u64 id, u32 k (0: the usual number), the input's bytes
 //   answer:  u32 length of what follows, u64 id, JSON: {"predictions": [...]} or {"error": {"code", "message"}}
 
 inline constexpr std::size_t kFrameLimitBytes = std::size_t{64} << 20;

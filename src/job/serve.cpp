@@ -14,8 +14,10 @@ namespace {
 
 struct Waiting {
   std::uint64_t id;
-  std::uint32_t k;
+  std::int64_t k;
 };
+
+constexpr std::int64_t kUsualK = 5;
 
 std::string predictions_json(const std::vector<neon::ClassProbability>& rows) {
   base::json::array predictions;
@@ -68,9 +70,9 @@ class Server {
 
   void take_in(const Request& request) {
     try {
-      predictor_.check_k(request.k);
+      if (request.k != 0) predictor_.check_k(request.k);
       preprocessor_.write(request.input, inputs_.data() + waiting_.size() * preprocessor_.sample_bytes());
-      waiting_.push_back({request.id, request.k});
+      waiting_.push_back({request.id, request.k != 0 ? request.k : std::min(kUsualK, predictor_.out_count())});
     } catch (const base::Error& error) {
       send_all(socket_, answer_frame(request.id, error_json(error)));
     }

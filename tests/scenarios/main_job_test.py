@@ -63,8 +63,7 @@ class MainJob(unittest.TestCase):
 
         self.cloud.cli("model", "deploy", model)
         self.assertEqual(self.cli_json("model", "show", model)["state"], "deployed")
-        answer = self.cli_json("model", "predict", model, self.folder / "images/00002.png", "-k", "3")
-        rows = answer["predictions"]
+        rows = self.cli_json("model", "predict", model, self.folder / "images/00002.png", "-k", "3")
         self.assertEqual(len(rows), 3)
         self.assertEqual((rows[0]["index"], rows[0]["label"]), (2, "bar 2"))
         self.assertGreaterEqual(rows[0]["probability"], rows[1]["probability"])

@@ -103,7 +103,7 @@ class FakeServer {
     });
     router.handle(predict, [this](const Call& call, const Predict& request) {
       while (busy) std::this_thread::sleep_for(std::chrono::milliseconds(1));
-      return Prediction{{{.probability = 1, .index = request.k, .label = std::string(call.body)}}};
+      return Prediction{{{.probability = 1, .index = request.k.value_or(5), .label = std::string(call.body)}}};
     });
     router.handle(get_checkpoint, [](const Call&, const ModelRef&) { return Bytes{std::string(3'000'000, 'x')}; });
     router.handle(follow_model, [this](const Call&, const FollowModel&) { return std::make_unique<FakeLog::Feed>(log); });

@@ -192,10 +192,10 @@ struct DeployModel {
 
 struct Predict {
   std::int64_t model = 0;
-  int k = 5;
+  std::optional<int> k;
   static constexpr auto fields() {
     return std::tuple(base::field("model", &Predict::model, "its number").required().positional(),
-                      base::field("k", &Predict::k, "how many of the most probable classes to return").range(1, 1000000).flag('k'));
+                      base::field("k", &Predict::k, "how many of the most probable classes to return; 5, or all when there are fewer").range(1, 1000000).flag('k'));
   }
 };
 

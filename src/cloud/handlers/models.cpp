@@ -119,7 +119,7 @@ void handle_models(api::Router& router, Parts parts) {
   });
   router.handle(api::predict, [parts](const api::Call& call, const api::Predict& request) {
     if (call.body.empty()) throw Error(Code::invalid_argument, "the body is empty; send the bytes of the input, such as a PNG file");
-    return parts.supervisor.predict(call.identity.tenant_id, request.model, request.k, call.body);
+    return parts.supervisor.predict(call.identity.tenant_id, request.model, request.k.value_or(0), call.body);
   });
 }
 

@@ -10,11 +10,11 @@ namespace {
 struct PredictFiles {
   std::int64_t model = 0;
   std::vector<std::string> files;
-  int k = 5;
+  std::optional<int> k;
   static constexpr auto fields() {
     return std::tuple(base::field("model", &PredictFiles::model, "number of a deployed model").required().positional(),
                       base::field("files", &PredictFiles::files, "inputs, such as PNG files; - is standard input").required().positional(),
-                      base::field("k", &PredictFiles::k, "how many of the most probable classes").flag('k'));
+                      base::field("k", &PredictFiles::k, "how many of the most probable classes; 5, or all when there are fewer").flag('k'));
   }
 };
 
