@@ -8,19 +8,27 @@
 #include "base/error.h"
 #include "tensor/kernel.h"
 
-// Counts allocations of this program while a test watches, leaving out the vendor's own bookkeeping.
+// A sanitizer brings its own operator new, which must stay for its reports to be right; nothing is counted then.
+#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
+#define NCLOUD_COUNTS_ALLOCATIONS
+#endif
+
+#ifdef NCLOUD_COUNTS_ALLOCATIONS
+// Counts allocations of this program while a test watches, leaving out the vendor's own bookkeeping. Not inlined, so that
+// the compiler sees new paired with delete and not with free.
 namespace {
 std::atomic<bool> watching = false;
 std::atomic<std::int64_t> allocations = 0;
 }  // namespace
 
-void* operator new(std::size_t size) {
+[[gnu::noinline]] void* operator new(std::size_t size) {
   if (watching && !tensor::inside_vendor_call()) ++allocations;
   if (void* memory = std::malloc(size == 0 ? 1 : size)) return memory;
   throw std::bad_alloc();
 }
-void operator delete(void* memory) noexcept { std::free(memory); }
-void operator delete(void* memory, std::size_t) noexcept { std::free(memory); }
+[[gnu::noinline]] void operator delete(void* memory) noexcept { std::free(memory); }
+[[gnu::noinline]] void operator delete(void* memory, std::size_t) noexcept { std::free(memory); }
+#endif
 
 namespace neon {
 namespace {
@@ -72,6 +80,7 @@ std::string message_of(const std::function<void()>& call) {
   return "no error";
 }
 
+#ifdef NCLOUD_COUNTS_ALLOCATIONS
 TEST(Plan, StepsAllocateNothing) {
   for (const std::string_view optimizer :
        {R"("Adam")", R"({"type": "GradientDescentMomentum", "config": {"learning_rate": 0.1, "momentum_coef": 0.9, "gradient_clip_norm": 1}})"}) {
@@ -88,6 +97,7 @@ TEST(Plan, StepsAllocateNothing) {
     EXPECT_EQ(allocations, 0) << optimizer;
   }
 }
+#endif
 
 TEST(Plan, BuffersShareTheirPlaces) {
   const auto plan = compile(build_graph(convnet(), {3, 32, 32}), training(64));
