@@ -11,7 +11,7 @@ from pathlib import Path
 
 host, token, model, image, model_file = sys.argv[1:]
 address = host.removeprefix("http://")
-headers = {"Authorization": f"Bearer {token}"}
+headers = {"Authorization": f"Bearer {token}", "Content-Type": "application/json"}
 
 
 def call(connection, method, path, body=None):
