@@ -1,6 +1,7 @@
 #include "job/process.h"
 
 #include <fmt/format.h>
+#include <poll.h>
 #include <unistd.h>
 
 #include <csignal>
@@ -12,6 +13,7 @@
 #include "job/events.h"
 #include "job/serve.h"
 #include "job/train.h"
+#include "neon/plan.h"
 
 namespace job {
 namespace {
@@ -45,6 +47,34 @@ Job read_job() {
   std::string line;
   if (!std::getline(std::cin, line)) std::_Exit(0);
   return base::decode<Job>(base::parse_json(line, "the job"));
+}
+
+/// Makes and runs a small network, so that what the real one needs of the vendor's code is in memory already.
+void warm_up() {
+  constexpr std::string_view kSmall = R"(
+layers:
+  - {type: Conv, config: {fshape: [3, 3, 8], padding: 1, init: {type: Kaiming}, batch_norm: true, activation: {type: Rectlin}}}
+  - {type: Pooling, config: {fshape: 2}}
+  - {type: Affine, config: {nout: 4, init: {type: GlorotUniform}, activation: {type: Softmax}}}
+cost: CrossEntropyMulti
+optimizer: {type: GradientDescentMomentum, config: {learning_rate: 0.1, momentum_coef: 0.9}}
+)";
+  const neon::ModelSpec spec = neon::parse_model(kSmall, "the warm-up");
+  neon::PlanOptions options;
+  options.batch_size = 8;
+  options.threads = 1;
+  options.cost = neon::Shelf<neon::Cost>::instance().make(spec.cost);
+  options.optimizer = neon::Shelf<neon::Optimizer>::instance().make(spec.optimizer);
+  const auto plan = neon::compile(neon::build_graph(spec, {3, 8, 8}), options);
+  const auto batches = random_batches({3, 8, 8}, {}, 4, options.batch_size, 1);
+  batches->seek(0, 0);
+  plan->train_step(*batches->next(), {});
+}
+
+/// Uses the time until the job comes, when it is not here yet.
+void warm_up_while_waiting() {
+  pollfd job{.fd = STDIN_FILENO, .events = POLLIN, .revents = 0};
+  if (::poll(&job, 1, 0) == 0) warm_up();
 }
 
 void emit_error(const base::Error& error) {
@@ -99,6 +129,7 @@ Training training_of(const TrainJob& job) {
 int run_train_process() {
   std::signal(SIGPIPE, SIG_IGN);
   return report_errors([] {
+    warm_up_while_waiting();
     const auto job = read_job<TrainJob>();
     static std::atomic<bool> stop{false};
     obey_control_pipe(stop);

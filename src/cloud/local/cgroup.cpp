@@ -95,27 +95,25 @@ std::string_view Cgroups::driver_name() const {
   return "none (only per-process limits)";
 }
 
-Cgroup Cgroups::make(const std::string& name, int cpus, std::int64_t memory_bytes) const {
+Cgroup Cgroups::make(const std::string& name) const {
   Cgroup group;
-  if (driver_ == Driver::none) return group;
-  const std::string bytes = std::to_string(memory_bytes), quota = std::to_string(std::int64_t{cpus} * 100000);
+  if (driver_ == Driver::v2) group.folders = {cpu_ / name};
+  if (driver_ == Driver::v1) group.folders = {cpu_ / name, memory_ / name};
   std::error_code error;
-  bool limited = false;
-  if (driver_ == Driver::v2) {
-    group.folders = {cpu_ / name};
-    fs::create_directory(group.folders[0], error);
-    limited = !error && write_to(group.folders[0] / "memory.max", bytes) && write_to(group.folders[0] / "cpu.max", quota + " 100000");
-  } else {
-    group.folders = {cpu_ / name, memory_ / name};
-    fs::create_directory(group.folders[0], error);
-    if (!error) fs::create_directory(group.folders[1], error);
-    limited = !error && write_to(group.folders[1] / "memory.limit_in_bytes", bytes) && write_to(group.folders[0] / "cpu.cfs_quota_us", quota);
-  }
-  if (!limited) {
+  for (const fs::path& folder : group.folders)
+    if (!error) fs::create_directory(folder, error);
+  if (error) {
     remove(group);
     group.folders.clear();
   }
   return group;
+}
+
+bool Cgroups::limit(const Cgroup& group, int cpus, std::int64_t memory_bytes) const {
+  if (group.folders.empty()) return false;
+  const std::string bytes = std::to_string(memory_bytes), quota = std::to_string(std::int64_t{cpus} * 100000);
+  if (driver_ == Driver::v2) return write_to(group.folders[0] / "memory.max", bytes) && write_to(group.folders[0] / "cpu.max", quota + " 100000");
+  return write_to(group.folders[1] / "memory.limit_in_bytes", bytes) && write_to(group.folders[0] / "cpu.cfs_quota_us", quota);
 }
 
 bool Cgroups::ran_out_of_memory(const Cgroup& group) const {

@@ -28,8 +28,11 @@ class Cgroups {
   Driver driver() const { return driver_; }
   std::string_view driver_name() const;
 
-  /// Empty with the driver none, and when the kernel refuses.
-  Cgroup make(const std::string& name, int cpus, std::int64_t memory_bytes) const;
+  /// A group without limits yet. Empty with the driver none, and when the kernel refuses.
+  Cgroup make(const std::string& name) const;
+
+  /// False when the kernel refuses.
+  bool limit(const Cgroup& group, int cpus, std::int64_t memory_bytes) const;
 
   /// Whether the kernel killed one of its processes for want of memory.
   bool ran_out_of_memory(const Cgroup& group) const;

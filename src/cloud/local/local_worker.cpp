@@ -10,6 +10,7 @@
 
 #include <cerrno>
 #include <thread>
+#include <utility>
 
 #include "base/clock.h"
 #include "base/error.h"
@@ -58,7 +59,8 @@ struct LocalWorker::Running {
   std::filesystem::path folder;
   ProcessStart start;
   base::Fd their_socket;
-  JobListener listener;
+  JobListener listener;                  // empty while it is a spare
+  std::function<void()> on_first_step;
   Cgroup cgroup;
   base::Fd wake{::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)};
 
@@ -70,6 +72,13 @@ struct LocalWorker::Running {
   void poke() {
     const std::uint64_t one = 1;
     [[maybe_unused]] const ssize_t ignored = ::write(wake.get(), &one, sizeof one);
+  }
+  void say(const std::string& line) {
+    {
+      const std::lock_guard lock(mutex);
+      outbox += line;
+    }
+    poke();
   }
   void stop(int grace_ms) {
     {
@@ -110,38 +119,58 @@ LocalWorker::LocalWorker(Sandbox sandbox, std::filesystem::path folder) : sandbo
 
 LocalWorker::~LocalWorker() {
   std::unique_lock lock(mutex_);
+  keeps_spare_ = false;
   for (const auto& running : running_) running->kill();
   ended_.wait(lock, [&] { return running_.empty(); });
 }
 
-std::filesystem::path LocalWorker::make_folder() {
-  const auto folder = folder_ / std::to_string(next_++);
-  std::filesystem::create_directories(folder / "in");
-  std::filesystem::create_directories(folder / "out");
-  return folder;
+std::shared_ptr<LocalWorker::Running> LocalWorker::make_running() {
+  auto running = std::make_shared<Running>();
+  running->name = std::to_string(next_++);
+  running->folder = folder_ / running->name;
+  std::filesystem::create_directories(running->folder / "in");
+  std::filesystem::create_directories(running->folder / "out");
+  running->cgroup = cgroups_.make("job-" + running->name);
+  return running;
 }
 
 std::unique_ptr<Job> LocalWorker::train(const TrainOrder& order, JobListener listener) {
-  auto running = std::make_shared<Running>();
-  running->listener = std::move(listener);
-  running->folder = make_folder();
+  std::shared_ptr<Running> running = take_spare(listener);
+  const bool has_started = running != nullptr;
+  if (!has_started) {
+    running = make_running();
+    running->listener = std::move(listener);
+  }
+  try {
+    prepare(*running, order);
+  } catch (...) {
+    const std::lock_guard lock(mutex_);
+    running->listener = {};  // the caller hears of it here
+    running->kill();
+    throw;
+  }
+  if (!has_started) start(running, "--job");
+  return std::make_unique<LocalJob>(std::move(running));
+}
+
+/// Puts what the training needs into its folder and says what to do.
+void LocalWorker::prepare(Running& running, const TrainOrder& order) const {
   const auto inside = [&](const std::filesystem::path& object, const std::string& name) {
-    link_into(object, running->folder / name);
-    return sandbox_.path_inside(running->folder, name);
+    link_into(object, running.folder / name);
+    return sandbox_.path_inside(running.folder, name);
   };
   job::TrainJob job = order.job;
   for (std::size_t i = 0; i < order.train_shards.size(); ++i) job.train_shards.push_back(inside(order.train_shards[i], fmt::format("in/train-{:06}", i)));
   for (std::size_t i = 0; i < order.eval_shards.size(); ++i) job.eval_shards.push_back(inside(order.eval_shards[i], fmt::format("in/eval-{:06}", i)));
   if (!order.resume_from.empty()) job.resume_from = inside(order.resume_from, "in/checkpoint");
-  job.checkpoint_folder = sandbox_.path_inside(running->folder, "out");
-  running->outbox = base::to_text(base::encode(job)) + '\n';
-  return start(std::move(running), order.limits, "--job");
+  job.checkpoint_folder = sandbox_.path_inside(running.folder, "out");
+  limit(running, order.limits);
+  running.say(base::to_text(base::encode(job)) + '\n');
 }
 
 std::unique_ptr<Job> LocalWorker::serve(const ServeOrder& order, base::Fd& socket, JobListener listener) {
-  auto running = std::make_shared<Running>();
+  const std::shared_ptr<Running> running = make_running();
   running->listener = std::move(listener);
-  running->folder = make_folder();
   link_into(order.checkpoint, running->folder / "in/checkpoint");
   int ends[2];
   if (::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) != 0) throw base::system_error("cannot make a socket", errno);
@@ -149,23 +178,56 @@ std::unique_ptr<Job> LocalWorker::serve(const ServeOrder& order, base::Fd& socke
   running->their_socket = base::Fd(ends[1]);
   running->start.socket = ends[1];
   const job::ServeJob job{.checkpoint = sandbox_.path_inside(running->folder, "in/checkpoint"), .threads = order.limits.cpus, .max_batch = order.max_batch};
-  running->outbox = base::to_text(base::encode(job)) + '\n';
-  return start(std::move(running), order.limits, "--serve");
+  limit(*running, order.limits);
+  running->say(base::to_text(base::encode(job)) + '\n');
+  start(running, "--serve");
+  return std::make_unique<LocalJob>(running);
 }
 
-std::unique_ptr<Job> LocalWorker::start(std::shared_ptr<Running> running, const Limits& limits, const std::string& mode) {
-  running->name = running->folder.filename().string();
+void LocalWorker::limit(Running& running, const Limits& limits) const {
+  if (cgroups_.limit(running.cgroup, limits.cpus, limits.memory_bytes)) return;
+  if (limits.memory_bytes > 0) running.start.data_limit_bytes = limits.memory_bytes + kMemoryBesidesBytes;
+}
+
+void LocalWorker::start(const std::shared_ptr<Running>& running, const std::string& mode) {
   running->start.command = sandbox_.command(running->folder, mode);
   running->start.environment = sandbox_.environment();
-  running->cgroup = cgroups_.make("job-" + running->name, limits.cpus, limits.memory_bytes);
   running->start.cgroup_procs = running->cgroup.procs_files();
-  if (running->cgroup.folders.empty() && limits.memory_bytes > 0) running->start.data_limit_bytes = limits.memory_bytes + kMemoryBesidesBytes;
+  running->on_first_step = [this] { start_spare(); };
   {
     const std::lock_guard lock(mutex_);
     running_.insert(running);
   }
   std::thread([this, running] { supervise(running); }).detach();  // the destructor waits for it through running_
-  return std::make_unique<LocalJob>(std::move(running));
+}
+
+void LocalWorker::keep_spare() {
+  {
+    const std::lock_guard lock(mutex_);
+    keeps_spare_ = cgroups_.driver() != Cgroups::Driver::none;
+  }
+  start_spare();
+}
+
+void LocalWorker::start_spare() {
+  {
+    const std::lock_guard lock(mutex_);
+    if (!keeps_spare_ || spare_) return;
+  }
+  const std::shared_ptr<Running> running = make_running();
+  start(running, "--job");
+  const std::lock_guard lock(mutex_);
+  if (keeps_spare_ && !spare_ && running_.contains(running))
+    spare_ = running;
+  else
+    running->kill();
+}
+
+/// The spare, which has this listener from now on; null when there is none.
+std::shared_ptr<LocalWorker::Running> LocalWorker::take_spare(JobListener& listener) {
+  const std::lock_guard lock(mutex_);
+  if (spare_) spare_->listener = std::move(listener);
+  return std::exchange(spare_, nullptr);
 }
 
 namespace {
@@ -179,6 +241,7 @@ class Talk {
 
   template <class State>
   JobEnd run(State& state) {
+    on_first_step_ = state.on_first_step;
     while (!exited_) wait_and_handle(state);
     ::kill(-process_.pid, SIGKILL);  // whatever it left behind (without walls, that is possible)
     int status = 0;
@@ -252,7 +315,9 @@ class Talk {
     try {
       events_.add({buffer, static_cast<std::size_t>(got)}, [&](std::string_view line) {
         if (line.empty()) return;
-        listener_.event(base::decode<job::Event>(base::parse_json(line, "event of the job")), checkpoints_);
+        const auto event = base::decode<job::Event>(base::parse_json(line, "event of the job"));
+        listener_.event(event, checkpoints_);
+        if (event.kind == job::EventKind::step && on_first_step_) std::exchange(on_first_step_, nullptr)();
       });
     } catch (const std::exception& error) {
       // What it said cannot be kept, so going on would lose it: end it here; its last checkpoint is safe.
@@ -286,6 +351,7 @@ class Talk {
   bool exited_ = false, killed_ = false, events_open_ = true, errors_open_ = true;
   Lines events_, errors_;
   std::string last_words_, failure_;
+  std::function<void()> on_first_step_;
 };
 
 }  // namespace
@@ -300,12 +366,16 @@ void LocalWorker::supervise(const std::shared_ptr<Running>& running) {
     end = {.exit_code = 127, .last_words = error.what()};
   }
   running->their_socket.reset();
+  {
+    const std::lock_guard lock(mutex_);
+    if (spare_ == running) spare_ = nullptr;  // from here on nobody gives it a listener
+  }
   end.out_of_memory = cgroups_.ran_out_of_memory(running->cgroup);
   cgroups_.remove(running->cgroup);
   std::error_code ignored;
   std::filesystem::remove_all(running->folder, ignored);
   try {
-    running->listener.end(end);
+    if (running->listener.end) running->listener.end(end);
   } catch (const std::exception& error) {
     base::log_error("job {}: {}", running->name, error.what());
   }
@@ -316,7 +386,9 @@ void LocalWorker::supervise(const std::shared_ptr<Running>& running) {
 }
 
 std::unique_ptr<Worker> make_local_worker(const std::filesystem::path& folder, const std::filesystem::path& neon, bool walls) {
-  return std::make_unique<LocalWorker>(Sandbox(neon, walls), folder);
+  auto worker = std::make_unique<LocalWorker>(Sandbox(neon, walls), folder);
+  worker->keep_spare();
+  return worker;
 }
 
 }  // namespace cloud

@@ -13,6 +13,9 @@ namespace cloud {
 
 /// Runs jobs as child processes of the daemon. Each has a folder: in/ with hard links to its objects, which it sees
 /// read-only, and out/ for its checkpoints. One thread per job feeds its control pipe and reads what it says.
+///
+/// With keep_spare() one process more waits, started and warmed up, for the next training: what a process costs to start
+/// is then not part of the time from submit to the first step.
 class LocalWorker : public Worker {
  public:
   /// `folder` is emptied: what is there belonged to jobs of an earlier daemon, which ended with it. It must be on the file
@@ -23,12 +26,19 @@ class LocalWorker : public Worker {
   std::unique_ptr<Job> train(const TrainOrder& order, JobListener listener) override;
   std::unique_ptr<Job> serve(const ServeOrder& order, base::Fd& socket, JobListener listener) override;
 
+  /// From now on a spare process waits. Not without cgroups: only they can be given limits after the start.
+  void keep_spare();
+
  private:
   class LocalJob;
   struct Running;
 
-  std::filesystem::path make_folder();
-  std::unique_ptr<Job> start(std::shared_ptr<Running> running, const Limits& limits, const std::string& mode);
+  std::shared_ptr<Running> make_running();
+  void start(const std::shared_ptr<Running>& running, const std::string& mode);
+  void prepare(Running& running, const TrainOrder& order) const;
+  void limit(Running& running, const Limits& limits) const;
+  void start_spare();
+  std::shared_ptr<Running> take_spare(JobListener& listener);
   void supervise(const std::shared_ptr<Running>& running);
 
   Sandbox sandbox_;
@@ -38,6 +48,8 @@ class LocalWorker : public Worker {
   std::mutex mutex_;
   std::condition_variable ended_;
   std::set<std::shared_ptr<Running>> running_;
+  std::shared_ptr<Running> spare_;  ///< in running_ too
+  bool keeps_spare_ = false;
 };
 
 }  // namespace cloud
