@@ -59,12 +59,12 @@ struct LocalWorker::Running {
   std::filesystem::path folder;
   ProcessStart start;
   base::Fd their_socket;
-  JobListener listener;                  // empty while it is a spare
   std::function<void()> on_first_step;
   Cgroup cgroup;
   base::Fd wake{::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)};
 
   std::mutex mutex;
+  JobListener listener;            // empty while it is a spare
   std::string outbox;              // for the control pipe
   std::int64_t kill_at_us = 0;     // 0: never
   bool stop_asked = false;
@@ -72,6 +72,14 @@ struct LocalWorker::Running {
   void poke() {
     const std::uint64_t one = 1;
     [[maybe_unused]] const ssize_t ignored = ::write(wake.get(), &one, sizeof one);
+  }
+  JobListener hears() {
+    const std::lock_guard lock(mutex);
+    return listener;
+  }
+  void set_listener(JobListener other) {  // by swapping: the old one, which may hold this job, goes after the lock
+    const std::lock_guard lock(mutex);
+    std::swap(listener, other);
   }
   void say(const std::string& line) {
     {
@@ -139,13 +147,12 @@ std::unique_ptr<Job> LocalWorker::train(const TrainOrder& order, JobListener lis
   const bool has_started = running != nullptr;
   if (!has_started) {
     running = make_running();
-    running->listener = std::move(listener);
+    running->set_listener(std::move(listener));
   }
   try {
     prepare(*running, order);
   } catch (...) {
-    const std::lock_guard lock(mutex_);
-    running->listener = {};  // the caller hears of it here
+    running->set_listener({});  // the caller hears of it here
     running->kill();
     throw;
   }
@@ -170,7 +177,7 @@ void LocalWorker::prepare(Running& running, const TrainOrder& order) const {
 
 std::unique_ptr<Job> LocalWorker::serve(const ServeOrder& order, base::Fd& socket, JobListener listener) {
   const std::shared_ptr<Running> running = make_running();
-  running->listener = std::move(listener);
+  running->set_listener(std::move(listener));
   link_into(order.checkpoint, running->folder / "in/checkpoint");
   int ends[2];
   if (::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) != 0) throw base::system_error("cannot make a socket", errno);
@@ -226,7 +233,7 @@ void LocalWorker::start_spare() {
 /// The spare, which has this listener from now on; null when there is none.
 std::shared_ptr<LocalWorker::Running> LocalWorker::take_spare(JobListener& listener) {
   const std::lock_guard lock(mutex_);
-  if (spare_) spare_->listener = std::move(listener);
+  if (spare_) spare_->set_listener(std::move(listener));
   return std::exchange(spare_, nullptr);
 }
 
@@ -235,9 +242,8 @@ namespace {
 // The talk with one process, until it has ended and everything it said is heard.
 class Talk {
  public:
-  Talk(Process process, const JobListener& listener, std::filesystem::path checkpoints)
-      : process_(std::move(process)), listener_(listener), checkpoints_(std::move(checkpoints)),
-        exit_(static_cast<int>(::syscall(SYS_pidfd_open, process_.pid, 0))) {}
+  Talk(Process process, std::function<void(const job::Event&)> tell)
+      : process_(std::move(process)), tell_(std::move(tell)), exit_(static_cast<int>(::syscall(SYS_pidfd_open, process_.pid, 0))) {}
 
   template <class State>
   JobEnd run(State& state) {
@@ -316,7 +322,7 @@ class Talk {
       events_.add({buffer, static_cast<std::size_t>(got)}, [&](std::string_view line) {
         if (line.empty()) return;
         const auto event = base::decode<job::Event>(base::parse_json(line, "event of the job"));
-        listener_.event(event, checkpoints_);
+        tell_(event);
         if (event.kind == job::EventKind::step && on_first_step_) std::exchange(on_first_step_, nullptr)();
       });
     } catch (const std::exception& error) {
@@ -335,7 +341,7 @@ class Talk {
       errors_.add({buffer, static_cast<std::size_t>(got)}, [&](std::string_view line) {
         if (line.empty()) return;
         last_words_ = base::printable(line.substr(0, 500));
-        listener_.event({.kind = job::EventKind::log, .text = base::printable(line.substr(0, 4000))}, checkpoints_);
+        tell_({.kind = job::EventKind::log, .text = base::printable(line.substr(0, 4000))});
       });
     } catch (const std::exception& error) {
       base::log_warning("a log line of a job is lost: {}", error.what());
@@ -345,8 +351,7 @@ class Talk {
   }
 
   Process process_;
-  const JobListener& listener_;
-  std::filesystem::path checkpoints_;
+  std::function<void(const job::Event&)> tell_;
   base::Fd exit_;  // readable once the process has ended
   bool exited_ = false, killed_ = false, events_open_ = true, errors_open_ = true;
   Lines events_, errors_;
@@ -359,7 +364,9 @@ class Talk {
 void LocalWorker::supervise(const std::shared_ptr<Running>& running) {
   JobEnd end;
   try {
-    Talk talk(start_process(running->start), running->listener, running->folder / "out");
+    Talk talk(start_process(running->start), [&running, folder = running->folder / "out"](const job::Event& event) {
+      if (const JobListener listener = running->hears(); listener.event) listener.event(event, folder);
+    });
     running->their_socket.reset();
     end = talk.run(*running);
   } catch (const std::exception& error) {
@@ -375,11 +382,11 @@ void LocalWorker::supervise(const std::shared_ptr<Running>& running) {
   std::error_code ignored;
   std::filesystem::remove_all(running->folder, ignored);
   try {
-    if (running->listener.end) running->listener.end(end);
+    if (const JobListener listener = running->hears(); listener.end) listener.end(end);
   } catch (const std::exception& error) {
     base::log_error("job {}: {}", running->name, error.what());
   }
-  running->listener = {};
+  running->set_listener({});
   const std::lock_guard lock(mutex_);
   running_.erase(running);
   ended_.notify_all();
