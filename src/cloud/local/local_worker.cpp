@@ -221,13 +221,17 @@ void LocalWorker::start_spare() {
     const std::lock_guard lock(mutex_);
     if (!keeps_spare_ || spare_) return;
   }
-  const std::shared_ptr<Running> running = make_running();
-  start(running, "--job");
-  const std::lock_guard lock(mutex_);
-  if (keeps_spare_ && !spare_ && running_.contains(running))
-    spare_ = running;
-  else
-    running->kill();
+  try {
+    const std::shared_ptr<Running> running = make_running();
+    start(running, "--job");
+    const std::lock_guard lock(mutex_);
+    if (keeps_spare_ && !spare_ && running_.contains(running))
+      spare_ = running;
+    else
+      running->kill();
+  } catch (const std::exception& error) {  // the next training takes a little longer to start, and that is all
+    base::log_warning("no process waits for the next training: {}", error.what());
+  }
 }
 
 /// The spare, which has this listener from now on; null when there is none.
