@@ -176,6 +176,13 @@ TEST(Graph, ErrorsNameLayerPlaceAndNumbers) {
   };
   EXPECT_EQ(error_of({part(R"({"type": "Conv", "config": {"name": "conv2", "fshape": [5, 5, 4], "init": "Gaussian"}})")}, {16, 3, 3}),
             "layer 'conv2': a 5x5 window with padding 0 does not fit into an input of 3x3 (c 16)");
+  const std::string conv = R"({"type": "Conv", "config": {"fshape": [3, 3, 4], "init": "Gaussian", )";
+  EXPECT_THAT(error_of({part(conv + R"("dilation": 5}})")}, {1, 9, 9}), HasSubstr("a 3x3 window with padding 0 and dilation 5 does not fit"));
+  for (const std::string what : {"padding", "strides", "dilation"})
+    EXPECT_THAT(error_of({part(conv + "\"" + what + "\": 9223372036854775807}}")}, {1, 9, 9}),
+                HasSubstr("strides, padding and dilation go up to 65535, got 9223372036854775807"));
+  EXPECT_THAT(error_of({part(R"({"type": "Conv", "config": {"fshape": [9223372036854775807, 3, 4], "init": "Gaussian", "dilation": 2}})")}, {1, 9, 9}),
+              HasSubstr("does not fit into an input of 9x9"));
   EXPECT_THAT(error_of({part(R"({"type": "Pooling", "config": {"fshape": 2}})")}, {100}),
               HasSubstr("layer 'Pooling_0': pooling needs an input of (c, h, w) or (c, d, h, w), got (100)"));
   EXPECT_THAT(error_of({part(R"({"type": "Pooling", "config": {"fshape": 2, "padding": 2}})")}, {1, 8, 8}),
