@@ -77,6 +77,7 @@ TEST(Texts, SizesDurationsAndTimes) {
   EXPECT_EQ(duration_text(245), "4 min 05 s");
   EXPECT_EQ(rfc3339(0), "1970-01-01T00:00:00.000Z");
   EXPECT_EQ(printable("a\x1b[31mb"), "a\\x1b[31mb");
+  EXPECT_EQ(printable("a\u009b31m\u202eb é € \u2014"), "a\\u009b31m\\u202eb é € \u2014");
 }
 
 TEST(Sha256, GivesThePublishedDigest) {

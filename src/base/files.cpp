@@ -114,7 +114,7 @@ void write_file_atomically(const std::filesystem::path& path, std::string_view b
   const std::filesystem::path temporary = path.string() + ".tmp-" + hex(random_bytes(6));
   try {
     const Fd file(::open(temporary.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644));
-    if (!file) throw system_error(fmt::format("cannot create '{}'", temporary.string()), errno);
+    if (!file) throw system_error(fmt::format("cannot create '{}'", path.string()), errno);
     write_all(file, bytes, temporary.string());
     commit_file(temporary, path);
   } catch (...) {

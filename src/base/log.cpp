@@ -25,6 +25,17 @@ std::atomic<LogLevel>& current_level() {
   return level;
 }
 
+/// The code point at the start of `text` when it is a control that a terminal obeys although it is no single byte: C1 controls
+/// (U+0080 to U+009F) and the marks that change the direction of writing. Else 0.
+std::uint32_t hidden_control(std::string_view text) {
+  const auto byte = [&](std::size_t i) { return i < text.size() ? static_cast<unsigned char>(text[i]) : 0u; };
+  if (byte(0) == 0xc2 && byte(1) >= 0x80 && byte(1) <= 0x9f) return byte(1);
+  if (byte(0) != 0xe2 || byte(2) < 0x80 || byte(2) > 0xbf) return 0;
+  const std::uint32_t point = 0x2000 | (byte(1) & 0x3f) << 6 | (byte(2) & 0x3f);
+  const bool turns = point == 0x200e || point == 0x200f || (point >= 0x202a && point <= 0x202e) || (point >= 0x2066 && point <= 0x2069);
+  return turns ? point : 0;
+}
+
 constexpr std::string_view kNames[] = {"debug", "info", "warning", "error"};
 
 }  // namespace
@@ -41,12 +52,16 @@ void log_line(LogLevel level, std::string_view message) {
 
 std::string printable(std::string_view text) {
   std::string out;
-  for (const char c : text) {
-    const auto byte = static_cast<unsigned char>(c);
-    if ((byte < 0x20 && c != '\t') || byte == 0x7f)
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    const auto byte = static_cast<unsigned char>(text[i]);
+    if ((byte < 0x20 && byte != '\t') || byte == 0x7f) {
       out += fmt::format("\\x{:02x}", byte);
-    else
-      out += c;
+    } else if (const std::uint32_t hidden = hidden_control(text.substr(i)); hidden != 0) {
+      out += fmt::format("\\u{:04x}", hidden);
+      i += hidden < 0x800 ? 1 : 2;
+    } else {
+      out += text[i];
+    }
   }
   return out;
 }

@@ -2,7 +2,7 @@
 
 namespace base {
 
-/// Of all programs; the same as in CMakeLists.txt.
+/// Of all programs.
 inline constexpr const char* kVersion = "0.1.0";
 
 }  // namespace base

@@ -37,6 +37,19 @@ std::string hash_of_secret(std::string_view secret) { return base::sha256(secret
 
 Identities::Identities(Store& store) : store_(store) { reload(); }
 
+std::string Identities::new_admin_token() {
+  const std::string secret = new_secret();
+  store_.write([&](Database& db) {
+    const std::int64_t user = db.number("select coalesce(min(id), 0) from users where admin = 1");
+    if (user == 0) throw base::Error(base::Code::not_found, "there is no administrator yet: start ncloudd once without --new-admin-token");
+    const std::int64_t tenant = db.number("select tenant_id from memberships where user_id = ? order by position limit 1", user);
+    db.run("insert into tokens (user_id, tenant_id, hash, note, created_us) values (?, ?, ?, 'made by --new-admin-token', ?)", user, tenant,
+           hash_of_secret(secret), base::wall_now_us());
+  });
+  reload();
+  return secret;
+}
+
 std::optional<std::string> Identities::first_start() {
   const std::string secret = new_secret();
   const bool first = store_.write([&](Database& db) {

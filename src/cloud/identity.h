@@ -27,6 +27,9 @@ class Identities {
   /// else. Nothing later.
   std::optional<std::string> first_start();
 
+  /// One more token for the first administrator there is: the way back when all tokens are lost. Errors: not_found.
+  std::string new_admin_token();
+
   /// The caller behind a secret; nothing when it is unknown, revoked or expired.
   std::optional<api::Identity> authenticate(std::string_view secret) const;
 

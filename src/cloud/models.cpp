@@ -37,6 +37,9 @@ constexpr Transition kTransitions[] = {
     {deploying, imported},    //
     {deployed, deploying},    // its process ended unasked and is started again
     {deployed, undeploying},  //
+    {deployed, completed},    // given up, because its process ends again and again
+    {deployed, stopped},      //
+    {deployed, imported},     //
     {deploying, undeploying}, //
     {undeploying, completed}, // back to where it was
     {undeploying, stopped},   //
@@ -132,10 +135,10 @@ std::vector<DatasetOfModel> datasets_of(Database& db, std::int64_t model_id) {
 
 void save(Database& db, const ModelRow& row) {
   const auto checkpoint = row.checkpoint_sha256.empty() ? std::nullopt : std::optional(row.checkpoint_sha256);
-  db.run("update models set name = ?, reason = ?, epochs = ?, epochs_completed = ?, train_cost = ?, eval_cost = ?, metrics = ?, restarts = ?, "
+  db.run("update models set name = ?, cpus = ?, reason = ?, epochs = ?, epochs_completed = ?, train_cost = ?, eval_cost = ?, metrics = ?, restarts = ?, "
          "crashes_since_checkpoint = ?, stop_requested = ?, checkpoint_sha256 = ?, checkpoint_bytes = ?, checkpoint_epochs = ?, deploy_cpus = ?, "
          "deploy_memory_bytes = ?, rest_state = ?, holds = ?, queued_us = ?, started_us = ?, ended_us = ? where id = ?",
-         row.name, row.reason, row.epochs, row.epochs_completed, row.train_cost, row.eval_cost, row.metrics, row.restarts, row.crashes_since_checkpoint,
+         row.name, row.cpus, row.reason, row.epochs, row.epochs_completed, row.train_cost, row.eval_cost, row.metrics, row.restarts, row.crashes_since_checkpoint,
          row.stop_requested, checkpoint, row.checkpoint_bytes, row.checkpoint_epochs, row.deploy_cpus, row.deploy_memory_bytes, row.rest_state, row.holds,
          row.queued_us, row.started_us, row.ended_us, row.id);
 }
@@ -169,6 +172,10 @@ api::Model shown(Database& db, const ModelRow& row) {
                    .started_at = rfc3339(row.started_us),
                    .ended_at = rfc3339(row.ended_us),
                    .owner = row.owner};
+  if (row.state == ModelState::deploying || row.state == ModelState::deployed || row.state == ModelState::undeploying) {
+    model.cpus = row.deploy_cpus;
+    model.memory_bytes = row.deploy_memory_bytes;
+  }
   for (const DatasetOfModel& dataset : datasets_of(db, row.id)) model.datasets.push_back({dataset.role, dataset.name});
   return model;
 }

@@ -24,6 +24,7 @@ class Supervisor {
  public:
   static constexpr int kMaxCrashes = 5;             ///< without a checkpoint between them
   static constexpr int kStopGraceMs = 60000;
+  static constexpr std::int64_t kSettledUs = 60000000; ///< a deployment that runs out of memory sooner than this has failed again
   static constexpr std::int64_t kStepLogUs = 500000; ///< at least this long between two step events that are kept
 
   Supervisor(Store& store, Objects& objects, EventLogs& logs, Worker& worker);
@@ -49,7 +50,7 @@ class Supervisor {
   /// `row` holds what was asked for. Errors: over_allotment, conflict for a dataset that is not ready.
   api::Model submit(ModelRow row, const std::vector<DatasetOfModel>& datasets);
   api::Model stop(std::int64_t tenant, std::int64_t model);
-  api::Model resume(std::int64_t tenant, std::int64_t model, std::optional<std::int64_t> epochs);
+  api::Model resume(std::int64_t tenant, std::int64_t model, std::optional<std::int64_t> epochs, std::optional<int> cpus);
   api::Model rename(const api::Call& call, std::int64_t model, const std::string& name);
   api::Deleted remove(std::int64_t tenant, std::int64_t model);
   api::Model deploy(std::int64_t tenant, std::int64_t model, int cpus, std::int64_t memory_bytes);
@@ -60,7 +61,7 @@ class Supervisor {
   std::vector<api::Model> list(std::int64_t tenant, const std::vector<ModelState>& states, std::int64_t before, int limit);
 
   /// Touches no database when the model is deployed.
-  api::Prediction predict(std::int64_t tenant, std::int64_t model, int k, std::string_view input);
+  api::Later<api::Prediction> predict(std::int64_t tenant, std::int64_t model, int k, std::string_view input);
 
   std::unique_ptr<api::EventFeed> follow(std::int64_t tenant, std::int64_t model, bool follow);
 
@@ -77,7 +78,9 @@ class Supervisor {
   struct Serving {
     std::shared_ptr<Job> job;
     std::shared_ptr<Deployment> deployment;
-    int failures = 0;  // in a row
+    int failures = 0;            // in a row
+    bool has_served = false;     // so it fits into its memory, if nothing asks for too much at once
+    std::int64_t ready_us = 0;   // since when this process serves; 0: not yet
     bool ending = false;
   };
 

@@ -79,7 +79,7 @@ api::Model Supervisor::stop(std::int64_t tenant, std::int64_t model) {
   return show_held(tenant, model);
 }
 
-api::Model Supervisor::resume(std::int64_t tenant, std::int64_t model, std::optional<std::int64_t> epochs) {
+api::Model Supervisor::resume(std::int64_t tenant, std::int64_t model, std::optional<std::int64_t> epochs, std::optional<int> cpus) {
   const std::lock_guard lock(control_);
   store_.write([&](Database& db) {
     ModelRow row = model_of(db, tenant, model);
@@ -91,6 +91,7 @@ api::Model Supervisor::resume(std::int64_t tenant, std::int64_t model, std::opti
     if (wanted <= row.epochs_completed)
       throw Error(Code::conflict, fmt::format("model {0} has completed {1} epochs and {2} were asked for; ask for more: ncloud model resume {0} --epochs {3}",
                                               model, row.epochs_completed, wanted, row.epochs_completed + 1));
+    row.cpus = cpus.value_or(row.cpus);
     check_allotment(db, tenant, row.cpus, row.memory_bytes);
     for (const DatasetOfModel& use : datasets_of(db, model))
       if (!use.dataset_id) throw Error(Code::conflict, fmt::format("dataset '{}', which model {} was trained with, has been removed", use.name, model));
@@ -182,7 +183,7 @@ api::Model Supervisor::undeploy(std::int64_t tenant, std::int64_t model) {
   return show_held(tenant, model);
 }
 
-api::Prediction Supervisor::predict(std::int64_t tenant, std::int64_t model, int k, std::string_view input) {
+api::Later<api::Prediction> Supervisor::predict(std::int64_t tenant, std::int64_t model, int k, std::string_view input) {
   std::shared_ptr<Deployment> deployment;
   {
     const std::shared_lock lock(registry_mutex_);

@@ -50,6 +50,7 @@ std::vector<ElementType> parse_header(std::string_view line, const std::filesyst
       }
     std::vector<std::string_view> known;
     for (const auto& [type, text] : enumerators(ElementType{})) known.push_back(text);
+    if (name.find(',') != std::string_view::npos) fail(file, number, fmt::format("'{}' is no column type; columns are separated by TAB", shown(name)));
     fail(file, number, base::unknown_word("column type", shown(name), known));
   });
   if (types.size() > kMaxColumns)

@@ -53,7 +53,7 @@ class Label final : public Extractor {
     } else {
       const auto [end, error] = std::from_chars(bytes.data(), bytes.data() + bytes.size(), label);
       if (error != std::errc{} || end != bytes.data() + bytes.size())
-        throw Error(Code::invalid_argument, fmt::format("label: expected a whole number up to 2147483647, got '{}'", base::printable(bytes.substr(0, 80))));
+        throw Error(Code::invalid_argument, fmt::format("label: expected the index of a class, a whole number from 0, got '{}'", base::printable(bytes.substr(0, 80))));
     }
     if (label < 0) throw Error(Code::invalid_argument, fmt::format("label: a class index is at least 0, got {}", label));
     decoded.height = decoded.width = 1;

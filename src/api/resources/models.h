@@ -53,10 +53,10 @@ struct Model {
                       base::field("train_cost", &Model::train_cost, "mean cost of the last epoch"),
                       base::field("eval_cost", &Model::eval_cost, "cost on the evaluation data after the last epoch"),
                       base::field("metrics", &Model::metrics, "figures on the evaluation data after the last epoch, by name"),
-                      base::field("cpus", &Model::cpus, "CPUs its jobs hold"),
-                      base::field("memory_bytes", &Model::memory_bytes, "memory its jobs hold"),
+                      base::field("cpus", &Model::cpus, "CPUs that its training, or its deployment, holds"),
+                      base::field("memory_bytes", &Model::memory_bytes, "memory that its training, or its deployment, holds"),
                       base::field("datasets", &Model::datasets, "what it is trained and evaluated on"),
-                      base::field("restarts", &Model::restarts, "automatic restarts after crashes"),
+                      base::field("restarts", &Model::restarts, "automatic restarts after crashes of its process; those of the server do not count"),
                       base::field("queue_position", &Model::queue_position, "1 is next; while queued"),
                       base::field("estimated_start", &Model::estimated_start, "RFC 3339, UTC; while queued and known"),
                       base::field("checkpoint_bytes", &Model::checkpoint_bytes, "size of its last checkpoint"),
@@ -101,9 +101,11 @@ struct TrainModel {
 struct ResumeModel {
   std::int64_t model = 0;
   std::optional<std::int64_t> epochs;
+  std::optional<int> cpus;
   static constexpr auto fields() {
     return std::tuple(base::field("model", &ResumeModel::model, "its number").required().positional(),
-                      base::field("epochs", &ResumeModel::epochs, "epochs in all; as before when left out").range(1, 1000000).flag('e'));
+                      base::field("epochs", &ResumeModel::epochs, "epochs in all; as before when left out").range(1, 1000000).flag('e'),
+                      base::field("cpus", &ResumeModel::cpus, "CPUs to hold; as before when left out, and only then are the results the same bits").range(1, 4096).flag('c'));
   }
 };
 

@@ -56,7 +56,7 @@ const Operation<TokenRef, Nothing> revoke_token{{.name = "revoke_token",
                                                  .method = Method::del,
                                                  .path = "/api/v2/tokens/{token}",
                                                  .permission = Permission::user,
-                                                 .summary = "Revoke a token, effective at once",
+                                                 .summary = "Revoke a token: new calls are refused at once, open streams end within 15 seconds",
                                                  .command = "token revoke"}};
 
 const Operation<Nothing, Caller> get_caller{{.name = "get_caller",

@@ -8,12 +8,12 @@
 #include <thread>
 
 #include "api/http/server.h"
+#include "apps/ncloudd/options.h"
 #include "base/error.h"
 #include "base/log.h"
 #include "cloud/daemon.h"
 #include "cloud/local_worker.h"
 #include "job/check.h"
-#include "options.h"
 
 namespace {
 
@@ -45,6 +45,11 @@ void serve(const Options& options) {
 
   const cloud::DataFolder folder(options.data_dir);
   if (!options.sandbox) base::log_warning("jobs run WITHOUT a sandbox (--no-sandbox): they can read and write what this user can");
+  if (options.new_admin_token) {
+    cloud::Store store(folder.path() / "ncloud.db");
+    say("admin token (shown once): " + cloud::Identities(store).new_admin_token());
+    return;
+  }
   auto worker = cloud::make_local_worker(folder.path() / "jobs", options.neon, options.sandbox);
   cloud::Daemon daemon(folder.path(), std::move(worker), machine, check);
   if (daemon.first_token()) say("admin token (shown once): " + *daemon.first_token());
@@ -58,7 +63,8 @@ void serve(const Options& options) {
                      {.host = options.host, .port = options.port});
   server.plain_route("/healthz", [] { return api::PlainAnswer{.content = "ok\n"}; });
   server.plain_route("/readyz", [] { return api::PlainAnswer{.content = "ready\n"}; });
-  server.plain_route("/metrics", [&] { return api::PlainAnswer{.content_type = "text/plain; version=0.0.4; charset=utf-8", .content = daemon.metrics()}; });
+  server.plain_route("/metrics", [&] { return api::PlainAnswer{.content_type = "text/plain; version=0.0.4; charset=utf-8", .content = daemon.metrics()}; },
+                     api::PlainCost::may_wait);
   say("address: " + server.url());
 
   std::thread([&server, signals] {

@@ -1,4 +1,4 @@
-#include "options.h"
+#include "apps/ncloudd/options.h"
 
 #include <fmt/format.h>
 
@@ -8,7 +8,7 @@
 
 #include "base/clock.h"
 #include "base/error.h"
-#include "cloud/version.h"
+#include "base/version.h"
 
 namespace {
 
@@ -48,7 +48,8 @@ bool parse_options(int argc, char** argv, Options& options, int& exit_code) {
   app.add_option("--memory", memory, "memory to hand out to tenants, such as 8GiB (all of the machine)");
   app.add_option("--neon", options.neon, "the program that jobs run")->capture_default_str();
   app.add_flag("--no-sandbox", no_sandbox, "run jobs as plain child processes; only if you trust everybody who may submit jobs");
-  app.set_version_flag("--version", fmt::format("ncloudd {}", cloud::kVersion));
+  app.add_flag("--new-admin-token", options.new_admin_token, "when the administrator's token is lost: make one more, print it and end");
+  app.set_version_flag("--version", fmt::format("ncloudd {}", base::kVersion));
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {

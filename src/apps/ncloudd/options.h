@@ -12,6 +12,7 @@ struct Options {
   std::int64_t memory_bytes = 0;  ///< 0: all of the machine
   std::filesystem::path neon;
   bool sandbox = true;
+  bool new_admin_token = false;
 };
 
 /// The command line as options, or the exit code when there is nothing more to do (--help, --version, a mistake).

@@ -34,6 +34,12 @@ std::filesystem::path data_folder(const Options& options) {
   return options.data_dir.empty() ? std::filesystem::path(options.model_file).parent_path() : std::filesystem::path(options.data_dir);
 }
 
+/// Before hours of training, not after.
+void check_folder(const std::filesystem::path& save_path) {
+  const std::filesystem::path folder = save_path.has_parent_path() ? save_path.parent_path() : ".";
+  if (::access(folder.c_str(), W_OK) != 0) throw base::system_error(fmt::format("cannot write to folder '{}' of --save_path", folder.string()), errno);
+}
+
 /// Saves checkpoints under --save_path, the newest `history` of them.
 class Saver {
  public:
@@ -80,6 +86,10 @@ int run_stand_alone(const Options& options) {
   training.checkpoint_every = options.serialize > 0 ? options.serialize : options.save_path.empty() ? 0 : 1;
   training.evaluate_every = options.eval_freq;
   if (!options.load_path.empty()) training.resume_from = neon::read_checkpoint(options.load_path);
+  if (options.save_path.empty())
+    fmt::print(stderr, "neon: nothing will be kept; give --save_path FILE to keep the trained model\n");
+  else
+    check_folder(options.save_path);
   Saver saver(options.save_path, options.history);
   if (!options.save_path.empty()) training.save = [&](const neon::Checkpoint& checkpoint) { saver.save(checkpoint); };
 

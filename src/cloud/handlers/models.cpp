@@ -102,7 +102,7 @@ void handle_models(api::Router& router, Parts parts) {
     return parts.supervisor.stop(call.identity.tenant_id, request.model);
   });
   router.handle(api::resume_model, [parts](const api::Call& call, const api::ResumeModel& request) {
-    return parts.supervisor.resume(call.identity.tenant_id, request.model, request.epochs);
+    return parts.supervisor.resume(call.identity.tenant_id, request.model, request.epochs, request.cpus);
   });
   router.handle(api::follow_model, [parts](const api::Call& call, const api::FollowModel& request) {
     return parts.supervisor.follow(call.identity.tenant_id, request.model, request.follow);

@@ -3,7 +3,7 @@
 #include "base/error.h"
 #include "cloud/handlers/handlers.h"
 #include "cloud/names.h"
-#include "cloud/version.h"
+#include "base/version.h"
 
 namespace cloud {
 
@@ -15,7 +15,7 @@ std::int64_t number_in_page_token(std::string_view token, std::int64_t first) {
 }
 
 void handle_server(api::Router& router) {
-  router.handle(api::get_info, [](const api::Call&, const api::Nothing&) { return api::ServerInfo{.version = std::string(kVersion)}; });
+  router.handle(api::get_info, [](const api::Call&, const api::Nothing&) { return api::ServerInfo{.version = base::kVersion}; });
 }
 
 }  // namespace cloud

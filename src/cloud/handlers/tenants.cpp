@@ -38,7 +38,9 @@ void remove(const Parts& parts, const api::TenantRef& request) {
 
 api::Tenant allot(const Parts& parts, const api::Allotment& request) {
   const std::int64_t memory = base::parse_size(request.memory);
-  if (memory < 0) throw Error(Code::invalid_argument, fmt::format("memory must not be negative, got '{}'", request.memory), "/memory");
+  constexpr std::int64_t kLeastBytes = 16 << 20;  // less is a forgotten unit
+  if (memory != 0 && memory < kLeastBytes)
+    throw Error(Code::invalid_argument, fmt::format("memory must be 0 or at least 16MiB, got '{}' ({} bytes); write it like 4GiB", request.memory, memory), "/memory");
   // Nothing may start on the old allotment while the new one is checked.
   const auto tenant = parts.supervisor.exclusively([&] { return parts.store.write([&](Database& db) {
     const std::int64_t id = tenant_id_of(db, request.tenant);

@@ -56,8 +56,8 @@ void Sandbox::check() const {
 std::vector<std::string> Sandbox::command(const std::filesystem::path& folder, const std::string& mode) const {
   if (!walls_) return {neon_.string(), mode};
   std::vector<std::string> command = wall_arguments();
-  add(command, {"--ro-bind", neon_.parent_path().string(), "/opt/ncloud", "--ro-bind", (folder / "in").string(), "/job/in", "--bind",
-                (folder / "out").string(), "/job/out", "--chdir", "/job/out", "--", "/opt/ncloud/" + neon_.filename().string(), mode});
+  add(command, {"--ro-bind", neon_.string(), "/opt/ncloud/neon", "--ro-bind", (folder / "in").string(), "/job/in", "--bind",
+                (folder / "out").string(), "/job/out", "--chdir", "/job/out", "--", "/opt/ncloud/neon", mode});
   return command;
 }
 
