@@ -8,6 +8,7 @@
 #include <variant>
 #include <vector>
 
+#include "api/later.h"
 #include "api/operation.h"
 
 namespace api {
@@ -58,6 +59,7 @@ struct Answer {
   std::optional<Bytes> bytes;
   std::unique_ptr<EventFeed> events;
   std::int64_t events_after = 0;
+  std::optional<Later<Answer>> later;  ///< when set, all the above comes with it
 };
 
 /// The ETag of a single resource: a hash of its JSON.
@@ -73,7 +75,8 @@ class Router {
  public:
   using Handler = std::function<Answer(const Call&, const base::json::value& request)>;
 
-  /// Handler: Response(const Call&, const Request&), or unique_ptr<EventFeed>(...) for streams of events.
+  /// Handler: Response(const Call&, const Request&), or unique_ptr<EventFeed>(...) for streams of events, or, when the answer
+  /// comes from elsewhere and a thread should not wait for it, Later<Response>(...) (not of operations that create).
   template <class Op, class Function>
   void handle(const Op& operation, Function function) {
     handlers_[operation.name] = [function](const Call& call, const base::json::value& json) {
@@ -84,6 +87,8 @@ class Router {
       } else if constexpr (requires { answer.events = function(call, request); }) {
         answer.events = function(call, request);
         if constexpr (requires { request.after; }) answer.events_after = request.after;
+      } else if constexpr (is_later<decltype(function(call, request))>) {
+        answer.later = function(call, request).map([](typename Op::Response response) { return Answer{.json = base::encode<typename Op::Response>(response)}; });
       } else {
         answer.json = base::encode<typename Op::Response>(function(call, request));
       }

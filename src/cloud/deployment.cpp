@@ -1,8 +1,15 @@
 #include "cloud/deployment.h"
 
+#include <fcntl.h>
+#include <poll.h>
+#include <sys/eventfd.h>
 #include <sys/socket.h>
-#include <sys/time.h>
+#include <unistd.h>
 
+#include <cerrno>
+#include <cstring>
+
+#include "base/clock.h"
 #include "base/error.h"
 #include "base/log.h"
 #include "job/frames.h"
@@ -12,26 +19,38 @@ namespace cloud {
 using base::Code;
 using base::Error;
 
-Deployment::Deployment(std::int64_t model, std::int64_t tenant, base::Fd socket) : model_(model), tenant_(tenant), socket_(std::move(socket)) {
-  const timeval timeout{kTimeoutMs / 1000, 0};  // a process that takes no requests must not hold a thread for ever
-  ::setsockopt(socket_.get(), SOL_SOCKET, SO_SNDTIMEO, &timeout, sizeof timeout);
-  reader_ = std::thread([this] { read_answers(); });
+namespace {
+
+api::Prediction prediction_of(std::string_view text) {
+  const base::json::value answer = base::parse_json(text, "answer of the serving process");
+  if (const base::json::value* error = answer.as_object().if_contains("error"))
+    throw Error(base::code_named(std::string_view(error->at("code").as_string())), std::string(error->at("message").as_string()));
+  return base::decode<api::Prediction>(answer);
+}
+
+}  // namespace
+
+Deployment::Deployment(std::int64_t model, std::int64_t tenant, base::Fd socket, int timeout_ms)
+    : model_(model), tenant_(tenant), timeout_ms_(timeout_ms), socket_(std::move(socket)), wake_(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {
+  if (!wake_) throw base::system_error("cannot make an event descriptor", errno);
+  ::fcntl(socket_.get(), F_SETFL, ::fcntl(socket_.get(), F_GETFL) | O_NONBLOCK);
+  carrier_ = std::thread([this] { carry(); });
 }
 
 Deployment::~Deployment() {
   fail();
-  ::shutdown(socket_.get(), SHUT_RDWR);
-  reader_.join();
+  ::shutdown(socket_.get(), SHUT_RDWR);  // ends carry()
+  carrier_.join();
 }
 
 void Deployment::open() {
-  const std::lock_guard lock(mutex_);
+  const Lock lock(mutex_);
   open_ = true;
 }
 
 void Deployment::drain(std::function<void()> drained) {
   {
-    const std::lock_guard lock(mutex_);
+    const Lock lock(mutex_);
     closed_ = true;
     if (!waiting_.empty()) {
       drained_ = std::move(drained);
@@ -41,69 +60,140 @@ void Deployment::drain(std::function<void()> drained) {
   drained();
 }
 
-void Deployment::fail() {
-  const std::lock_guard lock(mutex_);
-  closed_ = true;
-  for (const auto& [id, waiting] : waiting_) {
-    waiting->failed = true;
-    waiting->ready.notify_one();
-  }
+std::function<void()> Deployment::drained_now(const Lock&) {
+  return waiting_.empty() ? std::exchange(drained_, nullptr) : nullptr;
 }
 
-api::Prediction Deployment::predict(int k, std::string_view input) {
-  Waiting mine;
-  std::uint64_t id = 0;
-  {
-    const std::lock_guard lock(mutex_);
-    if (closed_) throw Error(Code::unavailable, fmt::format("model {} is being undeployed or restarted; try again", model_));
-    if (!open_) throw Error(Code::unavailable, fmt::format("model {} is being deployed and not ready yet; try again in a moment", model_));
-    if (waiting_.size() >= kQueueLimit)
-      throw Error(Code::unavailable, fmt::format("model {} has {} requests waiting, which is the limit; try again in a moment", model_, kQueueLimit));
-    id = next_id_++;
-    waiting_[id] = &mine;
-  }
-  bool sent = true;
-  try {
-    const std::lock_guard lock(write_mutex_);
-    job::send_all(socket_.get(), job::request_frame(id, static_cast<std::uint32_t>(k), input));
-  } catch (const Error& error) {
-    base::log_warning("deployment of model {}: {}", model_, error.message);
-    sent = false;
-  }
+void Deployment::fail() {
+  std::map<std::uint64_t, Waiting> failed;
   std::function<void()> drained;
   {
-    std::unique_lock lock(mutex_);
-    if (sent) mine.ready.wait_for(lock, std::chrono::milliseconds(kTimeoutMs), [&] { return mine.answered || mine.failed; });
-    waiting_.erase(id);
-    if (waiting_.empty()) drained = std::exchange(drained_, nullptr);
+    const Lock lock(mutex_);
+    closed_ = true;
+    failed.swap(waiting_);
+    unsent_.clear();
+    unsent_bytes_ = first_sent_bytes_ = 0;
+    drained = drained_now(lock);
   }
+  const auto error = std::make_exception_ptr(
+      Error(Code::unavailable, fmt::format("the process that serves model {} ended; it is started again: try again in a moment", model_)));
+  for (const auto& [id, waiting] : failed) waiting.answer.complete(error);
   if (drained) drained();
-  if (mine.failed || !sent) throw Error(Code::unavailable, fmt::format("the process that serves model {} ended; it is started again: try again in a moment", model_));
-  if (!mine.answered) throw Error(Code::unavailable, fmt::format("model {} gave no answer within {} s; try again", model_, kTimeoutMs / 1000));
-  const base::json::value answer = base::parse_json(mine.answer, "answer of the serving process");
-  if (const base::json::value* error = answer.as_object().if_contains("error"))
-    throw Error(base::code_named(std::string_view(error->at("code").as_string())), std::string(error->at("message").as_string()));
-  return base::decode<api::Prediction>(answer);
 }
 
-void Deployment::read_answers() {
+api::Later<api::Prediction> Deployment::predict(int k, std::string_view input) {
+  const Lock lock(mutex_);
+  if (closed_) throw Error(Code::unavailable, fmt::format("model {} is being undeployed or restarted; try again", model_));
+  if (!open_) throw Error(Code::unavailable, fmt::format("model {} is being deployed and not ready yet; try again in a moment", model_));
+  if (waiting_.size() >= kQueueLimit)
+    throw Error(Code::unavailable, fmt::format("model {} has {} requests waiting, which is the limit; try again in a moment", model_, kQueueLimit));
+  if (!unsent_.empty() && unsent_bytes_ + input.size() > kUnsentLimitBytes)
+    throw Error(Code::unavailable, fmt::format("model {} has {} MiB of requests waiting, which is the limit; try again in a moment", model_, kUnsentLimitBytes >> 20));
+  const std::uint64_t id = next_id_++;
+  unsent_.push_back({id, job::request_frame(id, static_cast<std::uint32_t>(k), input)});
+  unsent_bytes_ += unsent_.back().bytes.size();
+  const api::Later<api::Prediction> answer;
+  waiting_.emplace(id, Waiting{answer, base::steady_now_us() + std::int64_t{1000} * timeout_ms_});
+  if (unsent_.size() == 1) {  // else carry() is at it
+    send_unsent(lock);
+    const std::uint64_t one = 1;
+    if (!unsent_.empty() && ::write(wake_.get(), &one, sizeof one) < 0) base::log_error("deployment of model {}: {}", model_, std::strerror(errno));
+  }
+  return answer;
+}
+
+// Frames go out whole and in order, however many turns that takes: what follows half a frame would be read as its rest.
+void Deployment::send_unsent(const Lock&) {
+  while (!unsent_.empty()) {
+    const std::string_view rest = std::string_view(unsent_.front().bytes).substr(first_sent_bytes_);
+    const ssize_t sent = ::send(socket_.get(), rest.data(), rest.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
+    if (sent < 0 && errno == EINTR) continue;
+    if (sent < 0 && (errno == EAGAIN || errno == EWOULDBLOCK)) return;
+    if (sent < 0) {
+      base::log_warning("deployment of model {}: cannot write to its process: {}", model_, std::strerror(errno));
+      closed_ = true;
+      ::shutdown(socket_.get(), SHUT_RDWR);  // carry() sees the end and fails all
+      return;
+    }
+    first_sent_bytes_ += static_cast<std::size_t>(sent);
+    if (first_sent_bytes_ < unsent_.front().bytes.size()) continue;
+    unsent_bytes_ -= unsent_.front().bytes.size();
+    unsent_.pop_front();
+    first_sent_bytes_ = 0;
+  }
+}
+
+void Deployment::take_answer(std::string_view payload) {
+  const job::Answer came = job::parse_answer(payload);
+  std::function<void()> drained;
+  std::optional<api::Later<api::Prediction>> answer;
+  {
+    const Lock lock(mutex_);
+    const auto found = waiting_.find(came.id);
+    if (found == waiting_.end()) return;  // its caller has given up
+    answer = found->second.answer;
+    waiting_.erase(found);
+    drained = drained_now(lock);
+  }
+  try {
+    answer->complete(prediction_of(came.json));
+  } catch (...) {
+    answer->complete(std::current_exception());
+  }
+  if (drained) drained();
+}
+
+void Deployment::expire() {
+  const std::int64_t now = base::steady_now_us();
+  std::vector<api::Later<api::Prediction>> expired;
+  std::function<void()> drained;
+  {
+    const Lock lock(mutex_);
+    while (!waiting_.empty() && waiting_.begin()->second.deadline_us <= now) {
+      const std::uint64_t id = waiting_.begin()->first;
+      expired.push_back(waiting_.begin()->second.answer);
+      waiting_.erase(waiting_.begin());
+      // Nobody waits for it any more, so the process need not see it, unless it has seen its beginning.
+      const auto unsent = std::find_if(unsent_.begin(), unsent_.end(), [&](const Frame& frame) { return frame.id == id; });
+      if (unsent == unsent_.end() || (unsent == unsent_.begin() && first_sent_bytes_ > 0)) continue;
+      unsent_bytes_ -= unsent->bytes.size();
+      unsent_.erase(unsent);
+    }
+    if (!expired.empty()) drained = drained_now(lock);
+  }
+  for (const auto& answer : expired)
+    answer.complete(std::make_exception_ptr(Error(Code::unavailable, fmt::format("model {} gave no answer within {} s; try again", model_, timeout_ms_ / 1000))));
+  if (drained) drained();
+}
+
+void Deployment::carry() {
+  const int tick_ms = std::clamp(timeout_ms_ / 4, 1, 1000);  // deadlines are coarse, and so free of cost for each request
   try {
     job::FrameReader frames;
-    while (frames.fill(socket_.get())) {
-      while (const auto payload = frames.next()) {
-        const job::Answer answer = job::parse_answer(*payload);
-        const std::lock_guard lock(mutex_);
-        const auto found = waiting_.find(answer.id);
-        if (found == waiting_.end()) continue;  // its caller has given up
-        found->second->answer = answer.json;
-        found->second->answered = true;
-        found->second->ready.notify_one();
+    for (bool there = true; there;) {
+      pollfd on[] = {{socket_.get(), POLLIN, 0}, {wake_.get(), POLLIN, 0}};
+      {
+        const Lock lock(mutex_);
+        if (!unsent_.empty()) on[0].events |= POLLOUT;
       }
+      if (::poll(on, 2, tick_ms) < 0 && errno != EINTR) throw base::system_error("cannot wait for the serving socket", errno);
+      if (on[1].revents != 0) {
+        std::uint64_t count = 0;
+        [[maybe_unused]] const ssize_t got = ::read(wake_.get(), &count, sizeof count);
+      }
+      if ((on[0].revents & POLLOUT) != 0) {
+        const Lock lock(mutex_);
+        send_unsent(lock);
+      }
+      if ((on[0].revents & ~POLLOUT) != 0) there = frames.fill(socket_.get());
+      while (const auto payload = frames.next()) take_answer(*payload);
+      expire();
     }
   } catch (const std::exception& error) {
     base::log_warning("deployment of model {}: {}", model_, error.what());
   }
   fail();
+  ::shutdown(socket_.get(), SHUT_RDWR);  // a process that speaks nonsense ends, too, and is started again
 }
 
 }  // namespace cloud

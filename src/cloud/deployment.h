@@ -1,5 +1,5 @@
 #pragma once
-#include <condition_variable>
+#include <deque>
 #include <functional>
 #include <map>
 #include <mutex>
@@ -7,19 +7,22 @@
 #include <string_view>
 #include <thread>
 
+#include "api/later.h"
 #include "api/resources/models.h"
 #include "base/files.h"
 #include "cloud/worker.h"
 
 namespace cloud {
 
-/// The way to one serving process: many requests at once over one socket, told apart by their ids. Threads: any.
+/// The way to one serving process: many requests at once over one socket, told apart by their ids. However slow the process
+/// is, only this object's own thread waits for it. Threads: any.
 class Deployment {
  public:
   static constexpr std::size_t kQueueLimit = 256;   ///< requests that may wait for answers at once
+  static constexpr std::size_t kUnsentLimitBytes = std::size_t{64} << 20;  ///< that the process has not taken yet
   static constexpr int kTimeoutMs = 30000;
 
-  Deployment(std::int64_t model, std::int64_t tenant, base::Fd socket);
+  Deployment(std::int64_t model, std::int64_t tenant, base::Fd socket, int timeout_ms = kTimeoutMs);
   ~Deployment();
   Deployment(const Deployment&) = delete;
 
@@ -28,34 +31,46 @@ class Deployment {
   /// The process has warmed up.
   void open();
 
-  /// No new requests; `drained` is called once, when the last one has its answer.
+  /// No new requests; `drained` is called once, when the last one has its answer. It must not wait.
   void drain(std::function<void()> drained);
 
   /// The process is gone: every waiting request fails as unavailable.
   void fail();
 
-  /// Errors: unavailable before open(), when draining, when too many wait, and after the timeout; what the process answers.
-  api::Prediction predict(int k, std::string_view input);
+  /// Never waits; copies `input`. Errors: unavailable before open(), when draining and when too much waits. Errors that come
+  /// later: unavailable after the timeout and when the process ends; what the process answers.
+  api::Later<api::Prediction> predict(int k, std::string_view input);
 
  private:
   struct Waiting {
-    std::string answer;
-    bool answered = false;
-    bool failed = false;
-    std::condition_variable ready;
+    api::Later<api::Prediction> answer;
+    std::int64_t deadline_us;
   };
+  struct Frame {
+    std::uint64_t id;
+    std::string bytes;
+  };
+  using Lock = std::lock_guard<std::mutex>;
 
-  void read_answers();
+  void carry();
+  void take_answer(std::string_view payload);
+  void expire();
+  void send_unsent(const Lock&);
+  std::function<void()> drained_now(const Lock&);
 
   const std::int64_t model_, tenant_;
-  base::Fd socket_;
-  std::mutex write_mutex_;  // one frame after the other
+  const int timeout_ms_;
+  base::Fd socket_;  // takes and gives what it can at once
+  base::Fd wake_;    // readable: there is something unsent
   std::mutex mutex_;
   bool open_ = false, closed_ = false;
   std::uint64_t next_id_ = 1;
-  std::map<std::uint64_t, Waiting*> waiting_;
+  std::map<std::uint64_t, Waiting> waiting_;  // so in the order of their deadlines
+  std::deque<Frame> unsent_;
+  std::size_t unsent_bytes_ = 0;
+  std::size_t first_sent_bytes_ = 0;  // of the first one in unsent_, which then is sent to its end whatever happens
   std::function<void()> drained_;
-  std::thread reader_;
+  std::thread carrier_;
 };
 
 }  // namespace cloud

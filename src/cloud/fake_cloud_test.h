@@ -128,6 +128,7 @@ class FakeCloud : public testing::Test {
     if (!identity) throw base::Error(base::Code::unauthenticated, "bad token");
     api::Call call{.identity = *identity, .if_match = std::move(if_match), .body = body};
     api::Answer answer = daemon->router().call(operation, call, base::encode(request));
+    if (answer.later) answer = api::Later<api::Answer>(*answer.later).wait();
     if constexpr (std::is_same_v<typename Op::Response, api::Bytes>)
       return answer.bytes->content;
     else if constexpr (requires { typename Op::Response::Nothing; })

@@ -185,6 +185,10 @@ Task<Connection::Next> Connection::exchange() {
       HttpAnswer ready = std::move(*to_.ready);
       co_return co_await respond(std::move(ready), keep_alive);
     }
+    if (to_.plain != nullptr && to_.plain->cost == PlainCost::nothing) {
+      HttpAnswer plain = service_.answer(head, to_, nullptr, {});
+      co_return co_await respond(std::move(plain), keep_alive);
+    }
 
     // The worker that has the answer also sends it: one thread less to wake before the client sees it.
     HttpAnswer answer;
@@ -192,17 +196,33 @@ Task<Connection::Next> Connection::exchange() {
     iovec pieces[2];
     std::span<iovec> left;
     bool sent = true;
-    const std::function<void()> work = [&] {
-      answer = service_.answer(head, to_, identity ? &*identity : nullptr, parser_->body());
-      if (head.method == "HEAD") answer.events.reset();
-      if (answer.events) return;
+    const auto send_now = [&] {
       head_text = answer_head(answer, answer.content.size(), keep_alive);
       pieces[0] = piece(head_text);
       pieces[1] = piece(answer.content);
       left = std::span(pieces, head.method == "HEAD" ? 1 : 2);
       sent = stream_.send_now(left);
     };
+    const std::function<void()> work = [&] {
+      answer = service_.answer(head, to_, identity ? &*identity : nullptr, parser_->body());
+      if (head.method == "HEAD") answer.events.reset();
+      if (!answer.events && !answer.later) send_now();
+    };
     co_await on_worker(work);
+    if (answer.later) {
+      std::optional<Later<Answer>::Outcome> outcome;
+      const Later<Answer> later = *answer.later;
+      std::string().swap(parser_->body());  // the handler has taken it; what was reserved for it is until the answer
+      const std::function<void(std::function<void()>)> start = [&](std::function<void()> done) {
+        later.then([&outcome, done = std::move(done)](Later<Answer>::Outcome came) {
+          outcome.emplace(std::move(came));
+          done();
+        });
+      };
+      co_await continue_after(io_.context, start);
+      answer = service_.finish(head, to_, std::move(*outcome));
+      send_now();
+    }
     log(answer.status);
     release_body();
     if (answer.events) {

@@ -205,7 +205,9 @@ Server::Server(const Router& router, Authenticate authenticate, ServerOptions op
 
 Server::~Server() = default;
 
-void Server::plain_route(std::string path, std::function<PlainAnswer()> answer) { state_->service.plain_route(std::move(path), std::move(answer)); }
+void Server::plain_route(std::string path, std::function<PlainAnswer()> answer, PlainCost cost) {
+  state_->service.plain_route(std::move(path), {std::move(answer), cost});
+}
 
 void Server::keep_answers_in(IdempotencyStore& store) { state_->service.keep_answers_in(store); }
 

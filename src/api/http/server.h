@@ -67,6 +67,12 @@ struct PlainAnswer {
   std::string content;
 };
 
+/// Where a plain route's answer is made.
+enum class PlainCost {
+  nothing,   ///< at once: it says whether the server lives, also when every worker thread is taken
+  may_wait,  ///< on a worker thread, as operations are
+};
+
 /// Carries a Router over HTTP/1.1. It checks hosts, origins, tokens, permissions and limits before a handler runs, runs
 /// handlers on worker threads, and answers errors as problem details. `GET /api/v2/openapi.json` describes the contract.
 class Server {
@@ -78,7 +84,7 @@ class Server {
   Server(const Server&) = delete;
 
   /// A route beside the contract that needs no token, GET and HEAD only, such as "/healthz". Before run().
-  void plain_route(std::string path, std::function<PlainAnswer()> answer);
+  void plain_route(std::string path, std::function<PlainAnswer()> answer, PlainCost cost = PlainCost::nothing);
 
   /// `store` must outlive the server; without one, answers are kept in memory. Before run().
   void keep_answers_in(IdempotencyStore& store);

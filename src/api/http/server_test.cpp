@@ -290,6 +290,52 @@ TEST(Server, works_on_other_requests_while_one_waits) {
   EXPECT_EQ(status_of(waiting.answer()), 200);
 }
 
+TEST(Server, holds_no_worker_for_an_answer_that_comes_later) {
+  std::mutex mutex;
+  std::vector<Later<Prediction>> promised;
+  FakeServer server({.worker_threads = 1}, [&](Router& router) {
+    router.handle(predict, [&](const Call&, const Predict& request) {
+      if (request.model == 404) throw base::Error(base::Code::not_found, "there is no model 404");
+      const std::lock_guard lock(mutex);
+      return promised.emplace_back();
+    });
+  });
+  std::vector<std::unique_ptr<RawClient>> clients;
+  const std::string headers = fmt::format("{}Content-Length: 1\r\n", kAdmin);
+  for (int i = 0; i < 10; ++i) clients.emplace_back(std::make_unique<RawClient>(server))->request("POST /api/v2/models/3/predict", headers, "x");
+  EXPECT_EQ(status_of(once(server, "POST /api/v2/models/404/predict", headers, "x")), 404);
+  EXPECT_EQ(status_of(once(server, "GET /api/v2/me", kAdmin)), 200);
+  for (bool all = false; !all;) {
+    const std::lock_guard lock(mutex);
+    all = promised.size() == clients.size();
+  }
+  for (std::size_t i = 0; i < promised.size(); ++i) {
+    if (i % 2 == 0)
+      promised[i].complete(Prediction{{{.probability = 1, .index = 1, .label = "boot"}}});
+    else
+      promised[i].complete(std::make_exception_ptr(base::Error(base::Code::unavailable, "try again")));
+  }
+  int right = 0, unavailable = 0;
+  for (const auto& client : clients) {
+    const std::string answer = client->answer();
+    right += status_of(answer) == 200 && answer.find(R"("label":"boot")") != std::string::npos;
+    unavailable += status_of(answer) == 503;
+  }
+  EXPECT_EQ(right, 5);
+  EXPECT_EQ(unavailable, 5);
+  EXPECT_EQ(status_of(clients[0]->request("GET /api/v2/info").answer()), 200);  // the connection goes on
+}
+
+TEST(Server, says_that_it_lives_when_every_worker_is_taken) {
+  FakeServer server({.worker_threads = 1});
+  server.busy = true;
+  RawClient waiting(server);
+  waiting.request("POST /api/v2/models/3/predict", fmt::format("{}Content-Length: 1\r\n", kAdmin), "x");
+  EXPECT_EQ(status_of(once(server, "GET /healthz")), 200);
+  server.busy = false;
+  EXPECT_EQ(status_of(waiting.answer()), 200);
+}
+
 TEST(Server, with_several_io_threads) {
   FakeServer server({.io_threads = 3});
   std::vector<std::thread> threads;

@@ -46,6 +46,13 @@ std::string allow_header(const std::vector<Method>& methods) {
   return out + ", OPTIONS";
 }
 
+/// "List tenants" as the rest of "only administrators may ...".
+std::string as_clause(std::string_view summary) {
+  std::string out(summary);
+  if (!out.empty()) out[0] = static_cast<char>(std::tolower(static_cast<unsigned char>(out[0])));
+  return out;
+}
+
 std::string bound_host(std::string_view host) { return host_name(host.find(':') == std::string_view::npos ? std::string(host) : fmt::format("[{}]", host)); }
 
 std::string machine_name() {
@@ -89,8 +96,6 @@ Service::Service(const Router& router, Authenticate authenticate, const ServerOp
     any_host_ = options.allowed_hosts.empty();
   }
 }
-
-void Service::plain_route(std::string path, std::function<PlainAnswer()> answer) { plain_routes_[std::move(path)] = std::move(answer); }
 
 std::string Service::request_id(const RequestHead& head) {
   const std::string_view given = head.header("x-request-id");
@@ -181,7 +186,7 @@ Identity Service::admit(const Destination& to) const {
   }
   Identity identity = authenticate_(to.token);
   if (to.operation->permission == Permission::admin && !identity.admin)
-    throw Error(Code::permission_denied, fmt::format("{} may be done by administrators only; you are {}", to.operation->name, identity.user));
+    throw Error(Code::permission_denied, fmt::format("only administrators may {}; you are {}", as_clause(to.operation->summary), identity.user));
   return identity;
 }
 
@@ -214,11 +219,21 @@ HttpAnswer Service::answer(const RequestHead& head, Destination& to, const Ident
   }
 }
 
+HttpAnswer Service::finish(const RequestHead& head, const Destination& to, Later<Answer>::Outcome outcome) const {
+  try {
+    return written(head, to, outcome.take());
+  } catch (const std::exception& error) {
+    return problem(error, to.request_id);
+  } catch (...) {
+    return problem(Error(Code::internal, "a fault of the server"), to.request_id);
+  }
+}
+
 HttpAnswer Service::run(const RequestHead& head, Destination& to, const Identity* admitted, std::string_view body) {
-  HttpAnswer answer;
-  answer.headers.emplace_back("x-request-id", to.request_id);
   if (to.plain != nullptr) {
-    PlainAnswer plain = (*to.plain)();
+    HttpAnswer answer;
+    answer.headers.emplace_back("x-request-id", to.request_id);
+    PlainAnswer plain = to.plain->answer();
     answer.status = plain.status;
     answer.headers.emplace_back("content-type", std::move(plain.content_type));
     answer.content = std::move(plain.content);
@@ -245,6 +260,14 @@ HttpAnswer Service::run(const RequestHead& head, Destination& to, const Identity
   }
 
   Answer result = operation.creates ? run_once(to, call, request, head.header("idempotency-key")) : router_.call(operation, call, request);
+  if (result.later) return HttpAnswer{.later = std::move(result.later)};
+  return written(head, to, std::move(result));
+}
+
+HttpAnswer Service::written(const RequestHead& head, const Destination& to, Answer result) const {
+  const OperationInfo& operation = *to.operation;
+  HttpAnswer answer;
+  answer.headers.emplace_back("x-request-id", to.request_id);
   answer.headers.emplace_back("cache-control", "no-cache, private");
   if (operation.response_kind == BodyKind::events) {
     answer.headers.emplace_back("content-type", "text/event-stream");

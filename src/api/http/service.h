@@ -20,6 +20,12 @@ struct HttpAnswer {
   std::string content;
   std::unique_ptr<EventFeed> events;  ///< when set, a stream follows instead of content
   std::int64_t events_after = 0;
+  std::optional<Later<Answer>> later;  ///< when set, the answer is what finish() makes of its outcome
+};
+
+struct PlainRoute {
+  std::function<PlainAnswer()> answer;
+  PlainCost cost;
 };
 
 /// What is known of a request after its head: where it goes.
@@ -27,7 +33,7 @@ struct Destination {
   const OperationInfo* operation = nullptr;
   std::map<std::string, std::string> path_parameters;
   std::vector<std::pair<std::string, std::string>> query;
-  const std::function<PlainAnswer()>* plain = nullptr;
+  const PlainRoute* plain = nullptr;
   std::optional<HttpAnswer> ready;  ///< the answer to OPTIONS
   std::string request_id;
   std::string token;
@@ -40,7 +46,7 @@ class Service {
  public:
   Service(const Router& router, Authenticate authenticate, const ServerOptions& options);
 
-  void plain_route(std::string path, std::function<PlainAnswer()> answer);
+  void plain_route(std::string path, PlainRoute route) { plain_routes_[std::move(path)] = std::move(route); }
   void keep_answers_in(IdempotencyStore& store) { store_ = &store; }
 
   std::string request_id(const RequestHead& head);
@@ -54,6 +60,9 @@ class Service {
   /// Runs the handler. May wait. Never throws: errors are answers.
   HttpAnswer answer(const RequestHead& head, Destination& to, const Identity* admitted, std::string_view body);
 
+  /// The answer to a request whose handler gave a Later. Never waits, never throws.
+  HttpAnswer finish(const RequestHead& head, const Destination& to, Later<Answer>::Outcome outcome) const;
+
   HttpAnswer problem(const base::Error& error, std::string_view request_id) const;
   HttpAnswer problem(const std::exception& error, std::string_view request_id) const;
 
@@ -65,6 +74,7 @@ class Service {
   void check_host(const RequestHead& head) const;
   void check_origin(const RequestHead& head) const;
   HttpAnswer run(const RequestHead& head, Destination& to, const Identity* admitted, std::string_view body);
+  HttpAnswer written(const RequestHead& head, const Destination& to, Answer result) const;
   Answer run_once(const Destination& to, const Call& call, const base::json::value& request, std::string_view key);
 
   const Router& router_;
@@ -74,7 +84,7 @@ class Service {
   bool loopback_only_ = true;
   std::int64_t body_memory_bytes_;
   std::atomic<std::int64_t> reserved_ = 0;
-  std::map<std::string, std::function<PlainAnswer()>, std::less<>> plain_routes_;
+  std::map<std::string, PlainRoute, std::less<>> plain_routes_;
   std::unique_ptr<IdempotencyStore> own_store_;
   IdempotencyStore* store_;
   std::mutex running_mutex_;

@@ -1,0 +1,110 @@
+#include "cloud/deployment.h"
+
+#include <gtest/gtest.h>
+#include <sys/socket.h>
+
+#include "base/error.h"
+#include "job/frames.h"
+
+namespace cloud {
+namespace {
+
+constexpr std::string_view kBoot = R"({"predictions": [{"probability": 0.9, "index": 1, "label": "boot"}]})";
+
+/// A deployment, and the process's end of its socket.
+struct Pair {
+  explicit Pair(int timeout_ms = Deployment::kTimeoutMs) {
+    int ends[2];
+    EXPECT_EQ(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends), 0);
+    process = base::Fd(ends[1]);
+    deployment.emplace(7, 1, base::Fd(ends[0]), timeout_ms);
+    deployment->open();
+  }
+
+  /// The next request's input; it is answered.
+  std::string serve_one() {
+    while (true) {
+      if (const auto payload = frames.next()) {
+        const job::Request request = job::parse_request(*payload);
+        job::send_all(process.get(), job::answer_frame(request.id, kBoot));
+        return std::string(request.input);
+      }
+      if (!frames.fill(process.get())) return "the end";
+    }
+  }
+
+  base::Fd process;
+  job::FrameReader frames;
+  std::optional<Deployment> deployment;
+};
+
+std::string error_of(const api::Later<api::Prediction>& later) {
+  try {
+    later.wait();
+    return "none";
+  } catch (const base::Error& error) {
+    return error.message;
+  }
+}
+
+TEST(Deployment, holds_no_caller_while_its_process_takes_nothing) {
+  Pair pair;
+  const std::string input(1'000'000, 'x');  // more than a socket takes
+  std::vector<api::Later<api::Prediction>> answers;
+  for (int i = 0; i < 20; ++i) answers.push_back(pair.deployment->predict(1, input + std::to_string(i)));
+  for (int i = 0; i < 20; ++i) EXPECT_EQ(pair.serve_one(), input + std::to_string(i));
+  for (const auto& answer : answers) EXPECT_EQ(answer.wait().predictions.at(0).label, "boot");
+}
+
+TEST(Deployment, bounds_what_its_process_has_not_taken) {
+  Pair pair;
+  std::vector<api::Later<api::Prediction>> answers;
+  const std::string input(16'000'000, 'x');
+  try {
+    for (int i = 0; i < 10; ++i) answers.push_back(pair.deployment->predict(1, input));
+    FAIL() << "no limit";
+  } catch (const base::Error& error) {
+    EXPECT_EQ(error.code, base::Code::unavailable);
+  }
+  EXPECT_EQ(answers.size(), 4u);
+  pair.deployment->fail();
+  for (const auto& answer : answers) EXPECT_NE(error_of(answer).find("ended"), std::string::npos);
+}
+
+TEST(Deployment, keeps_its_frames_whole_after_a_timeout) {
+  Pair pair(40);
+  const std::string large(2'000'000, 'a');
+  const auto first = pair.deployment->predict(1, large);  // half of it is in the socket
+  const auto second = pair.deployment->predict(1, "never sent");
+  EXPECT_NE(error_of(first).find("no answer"), std::string::npos);
+  EXPECT_NE(error_of(second).find("no answer"), std::string::npos);
+  EXPECT_EQ(pair.serve_one(), large);  // its answer is dropped
+  const auto third = pair.deployment->predict(1, "third");
+  EXPECT_EQ(pair.serve_one(), "third");
+  const std::string outcome = error_of(third);
+  EXPECT_TRUE(outcome == "none" || outcome.find("no answer") != std::string::npos) << outcome;  // a busy machine may take over 40 ms
+}
+
+TEST(Deployment, fails_all_when_its_process_ends) {
+  Pair pair;
+  const auto answer = pair.deployment->predict(1, std::string(2'000'000, 'a'));
+  pair.process.reset();
+  EXPECT_NE(error_of(answer).find("ended"), std::string::npos);
+  EXPECT_THROW(pair.deployment->predict(1, "x"), base::Error);
+}
+
+TEST(Deployment, drains) {
+  Pair pair;
+  std::atomic<bool> drained = false;
+  const auto answer = pair.deployment->predict(1, "x");
+  pair.deployment->drain([&] { drained = true; });
+  EXPECT_FALSE(drained);
+  EXPECT_THROW(pair.deployment->predict(1, "y"), base::Error);
+  EXPECT_EQ(pair.serve_one(), "x");
+  EXPECT_EQ(answer.wait().predictions.size(), 1u);
+  pair.deployment.reset();  // its thread has ended
+  EXPECT_TRUE(drained);
+}
+
+}  // namespace
+}  // namespace cloud
