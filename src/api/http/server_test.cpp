@@ -207,6 +207,10 @@ TEST(Server, refuses_foreign_hosts_and_origins) {
   EXPECT_EQ(with_host("localhost:80", "Origin: http://evil.example\r\n"), 403);
   EXPECT_EQ(with_host("localhost:80", "Origin: null\r\n"), 403);
   EXPECT_EQ(with_host("localhost:80", "Sec-Fetch-Site: cross-site\r\n"), 403);
+  EXPECT_EQ(with_host("localhost:80", "Sec-Fetch-Site: same-site\r\n"), 403);
+  EXPECT_EQ(with_host("localhost:80", "Origin: http://localhost:80\r\nSec-Fetch-Site: same-site\r\n"), 403);
+  EXPECT_EQ(with_host("localhost:80", "Sec-Fetch-Site: none\r\n"), 200);
+  EXPECT_EQ(with_host("localhost:80", "Origin: http://localhost:80\r\nSec-Fetch-Site: same-origin\r\n"), 200);
 }
 
 TEST(Server, does_not_wait_for_slow_clients) {

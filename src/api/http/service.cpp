@@ -123,10 +123,12 @@ void Service::check_host(const RequestHead& head) const {
 
 void Service::check_origin(const RequestHead& head) const {
   const std::string_view origin = head.header("origin");
-  const bool cross_site = head.header("sec-fetch-site") == "cross-site";
-  if (origin.empty() && !cross_site) return;
+  // Browsers say how the page that asks relates to this server. "same-site" is no more than a neighbour: another port or name.
+  const std::string_view site = head.header("sec-fetch-site");
+  const bool foreign = !site.empty() && site != "same-origin" && site != "none";
+  if (origin.empty() && !foreign) return;
   const auto scheme_end = origin.find("://");
-  if (!cross_site && scheme_end != std::string_view::npos && origin.substr(scheme_end + 3) == head.header("host")) return;
+  if (!foreign && scheme_end != std::string_view::npos && origin.substr(scheme_end + 3) == head.header("host")) return;
   throw StatusError(403, Code::permission_denied, "requests from pages of another origin are refused");
 }
 
