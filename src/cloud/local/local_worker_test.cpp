@@ -132,6 +132,19 @@ TEST_P(LocalWorking, a_killed_job_leaves_no_process_and_no_folder) {
   EXPECT_TRUE(std::filesystem::is_empty(folder.path() / "jobs"));
 }
 
+TEST_P(LocalWorking, a_training_takes_the_process_that_waits) {
+  start("echo waiting >&2; read job; echo '{\"kind\":\"step\"}'; echo working >&2; echo '{\"kind\":\"end\",\"outcome\":\"completed\"}'");
+  if (!worker) return;
+  worker->keep_spare();
+  for (int i = 0; i < 3; ++i) {
+    Heard each;
+    const auto job = worker->train(order, each.listener());
+    ASSERT_TRUE(each.wait_for_end());
+    EXPECT_EQ(each.end->text(), "exit code 0: working");
+    EXPECT_NE(each.logged().find("working\n"), std::string::npos);
+  }
+}
+
 TEST_P(LocalWorking, a_line_that_is_no_event_ends_the_job) {
   start("echo nonsense; sleep 100");
   if (!worker) return;
