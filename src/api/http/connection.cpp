@@ -10,14 +10,21 @@ namespace api {
 namespace {
 
 constexpr std::size_t kInputBytes = std::size_t{64} << 10;
-// Bodies up to this size are read before the token is checked, which saves a turn on the worker threads.
+// Bodies up to this size are read before the token is checked, which saves a turn on the worker threads, and do not count
+// as memory that bodies take.
 constexpr std::size_t kUncheckedBodyBytes = std::size_t{64} << 10;
+// Memory of larger bodies counts as it fills, not as it is announced: announcing costs a client nothing.
+constexpr std::size_t kReserveStepBytes = std::size_t{1} << 20;
+// A body that comes more slowly than this for longer than a pause may last holds its memory for nothing.
+constexpr std::int64_t kBodyBytesPerSecond = std::int64_t{16} << 10;
 constexpr std::size_t kEventsAtOnce = 256;
 // What a refused client may still send before the connection is cut, so that it gets to read the answer.
 constexpr std::size_t kLingerBytes = std::size_t{4} << 20;
 constexpr std::int64_t kLingerUs = 2'000'000;
 
 std::int64_t us(int ms) { return std::int64_t{1000} * ms; }
+
+base::Error too_many_bodies() { return {base::Code::unavailable, "too many large requests at the moment; try again"}; }
 
 iovec piece(std::string& text) { return {text.data(), text.size()}; }
 
@@ -100,17 +107,21 @@ Task<bool> Connection::read_head() {
 
 /// False when the client is gone. Errors: StatusError.
 Task<bool> Connection::read_body() {
+  const std::int64_t began_us = base::steady_now_us();
   while (!parser_->done()) {
     if (begin_ < end_) {
       const std::string_view bytes(input_.get() + begin_, end_ - begin_);
       const std::size_t used = parser_->feed(bytes);
       take(used);
-      reserve_body(parser_->body().capacity());
+      reserve_body();
       if (used > 0) continue;
     }
-    const std::int64_t deadline = base::steady_now_us() + us(options_.body_timeout_ms);
+    const auto came = static_cast<std::int64_t>(parser_->body().size());
+    const std::int64_t slowest = began_us + came * 1'000'000 / kBodyBytesPerSecond;
+    const std::int64_t now = base::steady_now_us();
+    const std::int64_t deadline = std::min(now, slowest) + us(options_.body_timeout_ms);
     stream_.set_deadline(deadline);
-    if (!co_await fill()) {
+    if (now >= deadline || !co_await fill()) {
       if (base::steady_now_us() < deadline) co_return false;
       throw StatusError(408, base::Code::invalid_argument, "the request's body took too long");
     }
@@ -118,15 +129,19 @@ Task<bool> Connection::read_body() {
   co_return true;
 }
 
-void Connection::reserve_body(std::size_t bytes) {
-  const auto more = static_cast<std::int64_t>(bytes) - body_reserved_;
-  if (more <= 0) return;
-  if (!service_.reserve(more)) throw base::Error(base::Code::unavailable, "too many large requests at the moment; try again");
+void Connection::reserve_body() {
+  // With an announced length, the parser's buffer has its full size from the start, but pages only where something came.
+  const std::string& body = parser_->body();
+  const std::size_t bytes = parser_->head().content_length ? body.size() : body.capacity();
+  if (bytes <= kUncheckedBodyBytes || static_cast<std::int64_t>(bytes) <= body_reserved_) return;
+  const auto whole_steps = static_cast<std::int64_t>((bytes + kReserveStepBytes - 1) / kReserveStepBytes * kReserveStepBytes);
+  const std::int64_t more = whole_steps - body_reserved_;
+  if (!service_.reserve(body_owner_, more)) throw too_many_bodies();
   body_reserved_ += more;
 }
 
 void Connection::release_body() {
-  service_.release(body_reserved_);
+  if (body_reserved_ > 0) service_.release(body_owner_, body_reserved_);
   body_reserved_ = 0;
 }
 
@@ -171,7 +186,9 @@ Task<Connection::Next> Connection::exchange() {
       if (failure) std::rethrow_exception(failure);
     }
     if (!parser_->done()) {
-      reserve_body(announced);
+      body_owner_ = identity ? identity->user_id : 0;
+      // So that no client sends what is sure to be refused in its middle.
+      if (announced > kUncheckedBodyBytes && !service_.has_room(body_owner_, static_cast<std::int64_t>(announced))) throw too_many_bodies();
       if (head.expects_continue && begin_ == end_) {
         std::string text = "HTTP/1.1 100 Continue\r\n\r\n";
         iovec pieces[] = {piece(text)};

@@ -42,7 +42,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
   Task<void> on_worker(const std::function<void()>& work);
   Task<void> linger();
   void take(std::size_t bytes);
-  void reserve_body(std::size_t bytes);
+  void reserve_body();
   void release_body();
   void log(int status);
 
@@ -56,6 +56,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
   std::size_t begin_ = 0, end_ = 0;
   std::optional<RequestParser> parser_;
   Destination to_;
+  std::int64_t body_owner_ = 0;  // a user's id; 0 when nobody is known
   std::int64_t body_reserved_ = 0;
   std::int64_t started_us_ = 0;
   bool idle_ = true;  // between two requests

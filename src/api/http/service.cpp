@@ -103,10 +103,29 @@ std::string Service::request_id(const RequestHead& head) {
   return fmt::format("{}-{}", request_prefix_, ++request_count_);
 }
 
-bool Service::reserve(std::int64_t bytes) {
-  if (reserved_.fetch_add(bytes) + bytes <= body_memory_bytes_) return true;
+bool Service::has_room_held(std::int64_t user, std::int64_t bytes) const {
+  const auto own = reserved_by_.find(user);
+  return reserved_ + bytes <= body_memory_bytes_ && (own == reserved_by_.end() ? 0 : own->second) + bytes <= body_memory_bytes_ / 2;
+}
+
+bool Service::has_room(std::int64_t user, std::int64_t bytes) {
+  const std::lock_guard lock(reserved_mutex_);
+  return has_room_held(user, bytes);
+}
+
+bool Service::reserve(std::int64_t user, std::int64_t bytes) {
+  const std::lock_guard lock(reserved_mutex_);
+  if (!has_room_held(user, bytes)) return false;
+  reserved_ += bytes;
+  reserved_by_[user] += bytes;
+  return true;
+}
+
+void Service::release(std::int64_t user, std::int64_t bytes) {
+  const std::lock_guard lock(reserved_mutex_);
   reserved_ -= bytes;
-  return false;
+  const auto own = reserved_by_.find(user);
+  if (own != reserved_by_.end() && (own->second -= bytes) <= 0) reserved_by_.erase(own);
 }
 
 // A page of another site may make a browser connect to this server under a name that resolves to the loopback address

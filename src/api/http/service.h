@@ -66,13 +66,16 @@ class Service {
   HttpAnswer problem(const base::Error& error, std::string_view request_id) const;
   HttpAnswer problem(const std::exception& error, std::string_view request_id) const;
 
-  /// Bookkeeping of the memory that bodies take; false when there is no room for `bytes` more.
-  bool reserve(std::int64_t bytes);
-  void release(std::int64_t bytes) { reserved_ -= bytes; }
+  /// Bookkeeping of the memory that bodies take; no user (by id) may hold more than half of it. False when there is no room
+  /// for `bytes` more.
+  bool reserve(std::int64_t user, std::int64_t bytes);
+  void release(std::int64_t user, std::int64_t bytes);
+  bool has_room(std::int64_t user, std::int64_t bytes);
 
  private:
   void check_host(const RequestHead& head) const;
   void check_origin(const RequestHead& head) const;
+  bool has_room_held(std::int64_t user, std::int64_t bytes) const;
   HttpAnswer run(const RequestHead& head, Destination& to, const Identity* admitted, std::string_view body);
   HttpAnswer written(const RequestHead& head, const Destination& to, Answer result) const;
   Answer run_once(const Destination& to, const Call& call, const base::json::value& request, std::string_view key);
@@ -83,7 +86,9 @@ class Service {
   bool any_host_ = false;
   bool loopback_only_ = true;
   std::int64_t body_memory_bytes_;
-  std::atomic<std::int64_t> reserved_ = 0;
+  std::mutex reserved_mutex_;
+  std::int64_t reserved_ = 0;
+  std::map<std::int64_t, std::int64_t> reserved_by_;  // users that hold some
   std::map<std::string, PlainRoute, std::less<>> plain_routes_;
   std::unique_ptr<IdempotencyStore> own_store_;
   IdempotencyStore* store_;
