@@ -4,6 +4,7 @@
 #include <netdb.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -64,6 +65,22 @@ base::Fd listen_at(const ServerOptions& options) {
   return socket;
 }
 
+/// Open files that this process may have, after asking for as many as it may ask for.
+std::int64_t raise_file_limit() {
+  rlimit limit{};
+  if (::getrlimit(RLIMIT_NOFILE, &limit) != 0) return 1024;
+  const rlimit raised{limit.rlim_max, limit.rlim_max};
+  if (limit.rlim_cur != limit.rlim_max && ::setrlimit(RLIMIT_NOFILE, &raised) == 0) limit = raised;
+  return static_cast<std::int64_t>(std::min<rlim_t>(limit.rlim_cur, std::numeric_limits<int>::max()));
+}
+
+/// Connections must leave files for everything else: jobs that could not be given pipes would fail for good, while a client
+/// that is refused comes back.
+int connections_within(std::int64_t file_limit, int wanted) {
+  constexpr std::int64_t kOtherFiles = 256;
+  return static_cast<int>(std::min<std::int64_t>(wanted, std::max(file_limit - kOtherFiles, file_limit / 4)));
+}
+
 std::uint16_t port_of(const base::Fd& socket) {
   sockaddr_storage address{};
   socklen_t size = sizeof address;
@@ -96,6 +113,7 @@ struct Server::State {
 
   State(const Router& router, Authenticate authenticate, ServerOptions given)
       : options(std::move(given)), service(router, std::move(authenticate), options), listening(listen_at(options)), port(port_of(listening)) {
+    options.max_connections = connections_within(raise_file_limit(), options.max_connections);
     const int shortest = std::min({options.header_timeout_ms, options.body_timeout_ms, options.idle_timeout_ms, options.write_timeout_ms, options.heartbeat_ms});
     tick = std::chrono::milliseconds(std::clamp(shortest / 4, 10, 1000));
     for (int i = 0; i < options.io_threads; ++i) io.push_back(std::make_unique<IoThread>());

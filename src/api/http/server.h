@@ -50,7 +50,7 @@ struct ServerOptions {
                       base::field("io_threads", &ServerOptions::io_threads, "threads that move bytes").range(1, 64),
                       base::field("worker_threads", &ServerOptions::worker_threads, "threads that handlers run on").range(1, 1024),
                       base::field("allowed_hosts", &ServerOptions::allowed_hosts, "further names that requests may use for this server"),
-                      base::field("max_connections", &ServerOptions::max_connections, "open connections at most").range(1, 1000000),
+                      base::field("max_connections", &ServerOptions::max_connections, "open connections at most, less when the system allows this process fewer files").range(1, 1000000),
                       base::field("body_memory_bytes", &ServerOptions::body_memory_bytes, "memory for all request bodies that are held at one time").positive(),
                       base::field("header_timeout_ms", &ServerOptions::header_timeout_ms, "from a request's first byte to the end of its headers").positive(),
                       base::field("body_timeout_ms", &ServerOptions::body_timeout_ms, "between two pieces of a body").positive(),
@@ -77,7 +77,7 @@ enum class PlainCost {
 /// handlers on worker threads, and answers errors as problem details. `GET /api/v2/openapi.json` describes the contract.
 class Server {
  public:
-  /// Listens at once. Errors: unavailable when the address is taken ("is another ncloudd running?"), invalid_argument for
+  /// Listens at once, and raises this process's limit of open files to what the system allows. Errors: unavailable when the address is taken ("is another ncloudd running?"), invalid_argument for
   /// an address that is none of this machine's.
   Server(const Router& router, Authenticate authenticate, ServerOptions options);
   ~Server();

@@ -1,5 +1,7 @@
 #include "api/http/server.h"
 
+#include <sys/resource.h>
+
 #include "api/http/fake_server_test.h"
 #include "base/clock.h"
 
@@ -254,6 +256,25 @@ TEST(Server, refuses_connections_over_the_limit) {
   EXPECT_EQ(status_of(first.request("GET /api/v2/info").answer()), 200);
   EXPECT_EQ(status_of(second.request("GET /api/v2/info").answer()), 200);
   EXPECT_EQ(status_of(RawClient(server).rest()), 503);
+}
+
+// In a process of its own, as limits that were lowered stay so.
+TEST(Server, leaves_files_for_others) {
+  const auto crowd = [] {
+    const rlimit low{100, 200};
+    ::setrlimit(RLIMIT_NOFILE, &low);
+    FakeServer server;
+    rlimit raised{};
+    ::getrlimit(RLIMIT_NOFILE, &raised);
+    if (raised.rlim_cur != 200) ::_exit(1);
+    std::vector<std::unique_ptr<RawClient>> clients;
+    for (int i = 0; i < 50; ++i) {
+      clients.push_back(std::make_unique<RawClient>(server));
+      if (status_of(clients.back()->request("GET /api/v2/info").answer()) != 200) ::_exit(2);
+    }
+    ::_exit(status_of(RawClient(server).rest()) == 503 ? 0 : 3);
+  };
+  EXPECT_EXIT(crowd(), testing::ExitedWithCode(0), "");
 }
 
 TEST(Server, gives_etags_and_honours_them) {
