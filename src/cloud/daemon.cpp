@@ -14,11 +14,27 @@
 
 namespace cloud {
 
+namespace {
+
+// Only a folder that this program made, or an empty one, may be worked in: whatever lies in it is ours to remove.
+void refuse_foreign(const std::filesystem::path& folder) {
+  if (std::filesystem::exists(folder / "ncloud.db")) return;
+  for (const auto& entry : std::filesystem::directory_iterator(folder)) {
+    const std::string name = entry.path().filename().string();
+    if (name == "lock" || name == "lost+found") continue;  // a start that got no further; the root of a file system
+    throw base::Error(base::Code::conflict, fmt::format("'{}' is not empty and not a data folder of ncloudd (it has '{}', but no ncloud.db); choose an "
+                                                        "empty or a new folder with --data-dir", folder.string(), base::printable(name)));
+  }
+}
+
+}  // namespace
+
 DataFolder::DataFolder(std::filesystem::path path) : path_(std::move(path)) {
   std::error_code error;
-  std::filesystem::create_directories(path_, error);
+  const bool made = std::filesystem::create_directories(path_, error);
   if (error) throw base::system_error(fmt::format("cannot create the data folder '{}'", path_.string()), error.value());
-  std::filesystem::permissions(path_, std::filesystem::perms::owner_all, error);
+  if (made) std::filesystem::permissions(path_, std::filesystem::perms::owner_all, error);
+  refuse_foreign(path_);
   const auto file = path_ / "lock";
   lock_ = base::Fd(::open(file.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600));
   if (!lock_) throw base::system_error(fmt::format("cannot open '{}'", file.string()), errno);
@@ -29,9 +45,13 @@ DataFolder::DataFolder(std::filesystem::path path) : path_(std::move(path)) {
     throw base::Error(base::Code::conflict, fmt::format("another ncloudd (process {}) works in '{}'; stop it, or choose another folder with --data-dir",
                                                         pid, path_.string()));
   }
+  // Only for the message above, so a full disk must not keep the daemon from starting.
   const std::string pid = std::to_string(::getpid()) + "\n";
-  if (::ftruncate(lock_.get(), 0) != 0 || ::pwrite(lock_.get(), pid.data(), pid.size(), 0) < 0)
-    throw base::system_error(fmt::format("cannot write '{}'", file.string()), errno);
+  if (::pwrite(lock_.get(), pid.data(), pid.size(), 0) < 0 || ::ftruncate(lock_.get(), static_cast<off_t>(pid.size())) != 0)
+    base::log_warning("cannot write '{}'", file.string());
+  // From here on the folder is ours, also when the start ends before there is anything in the database.
+  const auto database = path_ / "ncloud.db";
+  if (!base::Fd(::open(database.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600))) throw base::system_error(fmt::format("cannot open '{}'", database.string()), errno);
 }
 
 Machine this_machine() {

@@ -15,7 +15,8 @@
 
 namespace cloud {
 
-/// A data folder that is locked for this process. Errors: conflict naming the process that has it.
+/// A data folder that is locked for this process. Errors: conflict naming the process that has it, and for a folder with
+/// other things in it.
 class DataFolder {
  public:
   explicit DataFolder(std::filesystem::path path);

@@ -108,8 +108,9 @@ TEST_F(ObjectsTest, sweep_removes_what_a_crash_left) {
   const auto path = objects.path_of(kept);
   std::ofstream(path.string() + ".tmp-123456") << "half";
   std::ofstream(path.parent_path() / std::string(62, 'a')) << "unused";
+  std::ofstream(path.parent_path() / "thesis.tex") << "not ours";
   EXPECT_EQ(objects.sweep(), 10);
-  EXPECT_EQ(files(), 1u);
+  EXPECT_EQ(files(), 2u);
   EXPECT_EQ(base::read_file(path), "kept");
 }
 

@@ -5,6 +5,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <vector>
 
@@ -17,6 +18,13 @@ namespace {
 void sync_folder(const std::filesystem::path& folder) {
   const base::Fd fd(::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
   if (!fd || ::fsync(fd.get()) != 0) throw base::system_error(fmt::format("cannot write folder '{}' to disk", folder.string()), errno);
+}
+
+// An object's name, or that of one that was being written. Nothing else here is ours to remove.
+bool is_ours(std::string_view name) {
+  constexpr std::string_view kBeingWritten = ".tmp-";
+  const auto digits = std::min(name.find_first_not_of("0123456789abcdef"), name.size());
+  return digits == 64 && (name.size() == 64 || name.substr(64).starts_with(kBeingWritten));
 }
 
 }  // namespace
@@ -58,7 +66,7 @@ std::int64_t ObjectFolder::sweep(const std::function<bool(std::string_view)>& ke
   for (const auto& entry : std::filesystem::recursive_directory_iterator(folder_)) {
     if (!entry.is_regular_file()) continue;
     const std::string sha256 = entry.path().parent_path().filename().string() + entry.path().filename().string();
-    if (sha256.size() == 64 && keep(sha256)) continue;
+    if (!is_ours(sha256) || (sha256.size() == 64 && keep(sha256))) continue;
     freed += static_cast<std::int64_t>(entry.file_size());
     garbage.push_back(entry.path());
   }

@@ -119,8 +119,11 @@ class LocalWorker::LocalJob : public Job {
 };
 
 LocalWorker::LocalWorker(Sandbox sandbox, std::filesystem::path folder) : sandbox_(std::move(sandbox)), folder_(std::move(folder)) {
-  std::filesystem::remove_all(folder_);
   std::filesystem::create_directories(folder_);
+  std::vector<std::filesystem::path> left;  // by jobs of the last run; they have numbers for names
+  for (const auto& entry : std::filesystem::directory_iterator(folder_))
+    if (entry.path().filename().string().find_first_not_of("0123456789") == std::string::npos) left.push_back(entry.path());
+  for (const auto& path : left) std::filesystem::remove_all(path);
   sandbox_.check();
   base::log_info("jobs: sandbox {}, limits by {}", sandbox_.walls() ? "bubblewrap" : "NONE", cgroups_.driver_name());
 }
