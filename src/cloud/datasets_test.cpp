@@ -60,6 +60,7 @@ TEST_F(Datasets, bad_shards_are_refused_with_the_reason) {
   EXPECT_REFUSED(put(user, "fashion", 0, good.substr(0, good.size() - 3)), invalid_argument, "shard of records from 0 on");
   EXPECT_REFUSED(put(user, "fashion", 0, ""), invalid_argument, "");
   EXPECT_REFUSED(put(user, "fashion", 8, good), invalid_argument, "ends at record 10");
+  EXPECT_REFUSED(put(user, "fashion", std::numeric_limits<std::int64_t>::max() - 1, good), invalid_argument, "ends at record 10");
   records::ShardWriter writer({records::ElementType::STRING});
   const std::vector<std::string> one{"x"};
   writer.add("r", one);

@@ -70,9 +70,8 @@ std::int64_t check_shard(std::string_view bytes, const api::PutShard& request, c
     if (words_of(reader.types()) != dataset.types)
       throw Error(Code::invalid_argument, fmt::format("{} has columns {}, dataset '{}' has {}", what, fmt::join(words_of(reader.types()), ", "),
                                                       dataset.name, fmt::join(dataset.types, ", ")));
-    const std::int64_t end = request.first_record + reader.record_count();
     if (reader.record_count() == 0) throw Error(Code::invalid_argument, what + " has no records");
-    if (end > dataset.record_count)
+    if (request.first_record > dataset.record_count - reader.record_count())  // the sum may be more than fits
       throw Error(Code::invalid_argument, fmt::format("{} has {} records, but dataset '{}' ends at record {}", what, reader.record_count(), dataset.name,
                                                       dataset.record_count));
     return reader.record_count();
