@@ -17,14 +17,17 @@ std::int64_t dataset_id_of(Database& db, std::int64_t tenant_id, std::string_vie
   return found;
 }
 
-api::Dataset dataset_with(Database& db, std::int64_t id) {
-  api::Dataset dataset = *db.first("select id, name, state, record_count, types, labels, created_us from datasets where id = ?", [](const Row& row) {
+api::Dataset dataset_with(Database& db, std::int64_t id, Labels labels) {
+  api::Dataset dataset = *db.first("select id, name, state, record_count, types, created_us from datasets where id = ?", [](const Row& row) {
     return api::Dataset{.id = row.integer(0), .name = row.text(1), .state = base::decode<api::DatasetState>(base::json::value(row.text(2))),
                         .record_count = row.integer(3),
                         .types = base::decode<std::vector<std::string>>(base::parse_json(row.text(4), "types")),
-                        .labels = base::decode<std::vector<std::string>>(base::parse_json(row.text(5), "labels")),
-                        .created_at = base::rfc3339(row.integer(6))};
+                        .created_at = base::rfc3339(row.integer(5))};
   }, id);
+  if (labels == Labels::load)
+    dataset.labels = *db.first("select labels from datasets where id = ?", [](const Row& row) {
+      return base::decode<std::vector<std::string>>(base::parse_json(row.text(0), "labels"));
+    }, id);
   db.first("select coalesce(sum(record_count), 0), coalesce(sum(size_bytes), 0) from shards where dataset_id = ?", [&](const Row& row) {
     dataset.records_received = row.integer(0);
     dataset.size_bytes = row.integer(1);

@@ -13,7 +13,8 @@ namespace cloud {
 /// Id of the tenant's dataset of that id or name. Errors: not_found, also for one of another tenant.
 std::int64_t dataset_id_of(Database& db, std::int64_t tenant_id, std::string_view reference);
 
-api::Dataset dataset_with(Database& db, std::int64_t id);
+enum class Labels { load, leave_out };  // there may be a megabyte of them
+api::Dataset dataset_with(Database& db, std::int64_t id, Labels labels = Labels::load);
 
 /// Objects that hold the records, in record order.
 std::vector<std::string> shards_of(Database& db, std::int64_t dataset_id);

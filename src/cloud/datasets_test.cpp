@@ -81,6 +81,19 @@ TEST_F(Datasets, bad_announcements_are_refused) {
   request = announcement("fashion", 10);
   request.labels = {"a", "a"};
   EXPECT_REFUSED(call(user, api::create_dataset, request), invalid_argument, "same name");
+  for (const std::string& bad : {std::string(), std::string(257, 'x'), std::string("a\nb")}) {
+    request.labels = {"a", bad};
+    EXPECT_REFUSED(call(user, api::create_dataset, request), invalid_argument, "1 to 256 bytes");
+  }
+  request.labels.clear();
+  for (int i = 0; i < 5000; ++i) request.labels.push_back(std::to_string(i) + std::string(250, 'x'));
+  EXPECT_REFUSED(call(user, api::create_dataset, request), too_large, "in all");
+}
+
+TEST_F(Datasets, lists_leave_the_labels_out) {
+  make_dataset(user);
+  EXPECT_EQ(call(user, api::get_dataset, {.dataset = "fashion"}).labels.size(), 2u);
+  EXPECT_TRUE(call(user, api::list_datasets, {}).items.at(0).labels.empty());
 }
 
 TEST_F(Datasets, a_full_disk_loses_nothing) {

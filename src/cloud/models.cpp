@@ -47,7 +47,7 @@ constexpr Transition kTransitions[] = {
 };
 
 constexpr std::string_view kColumns =
-    "id, tenant_id, owner, name, state, reason, filename, yaml, labels, epochs, epochs_completed, batch_size, seed, cpus, memory_bytes, train_cost, "
+    "id, tenant_id, owner, name, state, reason, epochs, epochs_completed, batch_size, seed, cpus, memory_bytes, train_cost, "
     "eval_cost, metrics, restarts, crashes_since_checkpoint, stop_requested, checkpoint_sha256, checkpoint_bytes, checkpoint_epochs, deploy_cpus, "
     "deploy_memory_bytes, rest_state, holds, queued_us, created_us, started_us, ended_us";
 
@@ -58,32 +58,29 @@ ModelRow row_of(const Row& row) {
           .name = row.text(3),
           .state = base::decode<ModelState>(base::json::value(row.text(4))),
           .reason = row.text(5),
-          .filename = row.text(6),
-          .yaml = row.text(7),
-          .labels = base::decode<std::vector<std::string>>(base::parse_json(row.text(8), "labels")),
-          .epochs = row.integer(9),
-          .epochs_completed = row.integer(10),
-          .batch_size = row.optional_integer(11),
-          .seed = static_cast<std::uint64_t>(row.integer(12)),
-          .cpus = static_cast<int>(row.integer(13)),
-          .memory_bytes = row.integer(14),
-          .train_cost = row.optional_real(15),
-          .eval_cost = row.optional_real(16),
-          .metrics = row.text(17),
-          .restarts = static_cast<int>(row.integer(18)),
-          .crashes_since_checkpoint = static_cast<int>(row.integer(19)),
-          .stop_requested = row.integer(20) != 0,
-          .checkpoint_sha256 = row.text(21),
-          .checkpoint_bytes = row.optional_integer(22),
-          .checkpoint_epochs = row.integer(23),
-          .deploy_cpus = static_cast<int>(row.integer(24)),
-          .deploy_memory_bytes = row.integer(25),
-          .rest_state = row.text(26),
-          .holds = row.integer(27) != 0,
-          .queued_us = row.integer(28),
-          .created_us = row.integer(29),
-          .started_us = row.optional_integer(30),
-          .ended_us = row.optional_integer(31)};
+          .epochs = row.integer(6),
+          .epochs_completed = row.integer(7),
+          .batch_size = row.optional_integer(8),
+          .seed = static_cast<std::uint64_t>(row.integer(9)),
+          .cpus = static_cast<int>(row.integer(10)),
+          .memory_bytes = row.integer(11),
+          .train_cost = row.optional_real(12),
+          .eval_cost = row.optional_real(13),
+          .metrics = row.text(14),
+          .restarts = static_cast<int>(row.integer(15)),
+          .crashes_since_checkpoint = static_cast<int>(row.integer(16)),
+          .stop_requested = row.integer(17) != 0,
+          .checkpoint_sha256 = row.text(18),
+          .checkpoint_bytes = row.optional_integer(19),
+          .checkpoint_epochs = row.integer(20),
+          .deploy_cpus = static_cast<int>(row.integer(21)),
+          .deploy_memory_bytes = row.integer(22),
+          .rest_state = row.text(23),
+          .holds = row.integer(24) != 0,
+          .queued_us = row.integer(25),
+          .created_us = row.integer(26),
+          .started_us = row.optional_integer(27),
+          .ended_us = row.optional_integer(28)};
 }
 
 std::optional<std::string> rfc3339(std::optional<std::int64_t> us) { return us ? std::optional(base::rfc3339(*us)) : std::nullopt; }
@@ -105,6 +102,15 @@ ModelRow model_of(Database& db, std::int64_t tenant_id, std::int64_t id) {
   auto row = find_model(db, id);
   if (!row || row->tenant_id != tenant_id) throw Error(Code::not_found, fmt::format("no model {}; see: ncloud model ls", id));
   return std::move(*row);
+}
+
+void load_definition(Database& db, ModelRow& row) {
+  db.first("select filename, yaml, labels from models where id = ?", [&](const Row& found) {
+    row.filename = found.text(0);
+    row.yaml = found.text(1);
+    row.labels = base::decode<std::vector<std::string>>(base::parse_json(found.text(2), "labels"));
+    return 0;
+  }, row.id);
 }
 
 std::vector<ModelRow> models_in(Database& db, const std::vector<ModelState>& states) {

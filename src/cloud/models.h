@@ -27,7 +27,7 @@ struct ModelRow {
   std::string name;
   ModelState state = ModelState::received;
   std::string reason;
-  std::string filename;
+  std::string filename;             ///< these three may be large: there in a new row and after load_definition()
   std::string yaml;
   std::vector<std::string> labels;
   std::int64_t epochs = 0;
@@ -65,6 +65,7 @@ struct DatasetOfModel {
 /// Errors: not_found, also for a model of another tenant.
 ModelRow model_of(Database& db, std::int64_t tenant_id, std::int64_t id);
 std::optional<ModelRow> find_model(Database& db, std::int64_t id);
+void load_definition(Database& db, ModelRow& row);
 std::vector<ModelRow> models_in(Database& db, const std::vector<ModelState>& states);
 
 std::int64_t insert_model(Database& db, const ModelRow& row, const std::vector<DatasetOfModel>& datasets);

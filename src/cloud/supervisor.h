@@ -95,7 +95,7 @@ class Supervisor {
 
   void start_training(std::int64_t model);
   void launch_training(const ModelRow& row, Training& training);
-  TrainOrder train_order(const ModelRow& row);
+  TrainOrder train_order(ModelRow row);
   void training_ended_held(std::int64_t model, const JobEnd& end);
   void training_crashed(std::int64_t model, const JobEnd& end);
 

@@ -11,7 +11,8 @@ using base::Code;
 using base::Error;
 using enum api::ModelState;
 
-TrainOrder Supervisor::train_order(const ModelRow& row) {
+TrainOrder Supervisor::train_order(ModelRow row) {
+  store_.read([&](Database& db) { load_definition(db, row); });
   TrainOrder order;
   order.job = {.model_file = row.filename, .yaml = row.yaml, .epochs = row.epochs, .batch_size = row.batch_size, .seed = row.seed,
                .threads = row.cpus, .labels = row.labels};

@@ -26,7 +26,7 @@ struct Dataset {
                       base::field("records_received", &Dataset::records_received, "records that are stored"),
                       base::field("size_bytes", &Dataset::size_bytes, "bytes stored"),
                       base::field("types", &Dataset::types, "element types of the manifest's columns"),
-                      base::field("labels", &Dataset::labels, "names of the classes, in index order"),
+                      base::field("labels", &Dataset::labels, "names of the classes, in index order; left out of lists"),
                       base::field("created_at", &Dataset::created_at, "RFC 3339, UTC"));
   }
 };

@@ -1,5 +1,6 @@
 #include "cloud/datasets.h"
 
+#include <algorithm>
 #include <set>
 
 #include "base/clock.h"
@@ -16,7 +17,9 @@ namespace {
 using base::Code;
 using base::Error;
 
-constexpr std::size_t kMaxLabels = 1000000;
+constexpr std::size_t kMaxLabels = 100000;
+constexpr std::size_t kMaxLabelBytes = 256;
+constexpr std::size_t kMaxLabelsBytes = std::size_t{1} << 20;  // of all together
 
 std::vector<std::string> words_of(const std::vector<records::ElementType>& types) {
   std::vector<std::string> words;
@@ -32,6 +35,15 @@ void check_announcement(const api::CreateDataset& request) {
   base::decode<std::vector<records::ElementType>>(base::encode(request.types), "/types");
   if (request.labels.size() > kMaxLabels)
     throw Error(Code::too_large, fmt::format("at most {} labels are allowed, got {}", kMaxLabels, request.labels.size()), "/labels");
+  std::size_t bytes = 0;
+  for (const std::string& label : request.labels) {
+    const bool control = std::any_of(label.begin(), label.end(), [](char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7f; });
+    if (label.empty() || label.size() > kMaxLabelBytes || control)
+      throw Error(Code::invalid_argument, fmt::format("a label must have 1 to {} bytes without control characters, got '{}'", kMaxLabelBytes,
+                                                      base::printable(label.substr(0, 80))), "/labels");
+    bytes += label.size();
+  }
+  if (bytes > kMaxLabelsBytes) throw Error(Code::too_large, fmt::format("the labels may have {} bytes in all, got {}", kMaxLabelsBytes, bytes), "/labels");
   const std::set<std::string_view> distinct(request.labels.begin(), request.labels.end());
   if (distinct.size() != request.labels.size()) throw Error(Code::invalid_argument, "two labels have the same name", "/labels");
 }
@@ -94,7 +106,7 @@ api::Shard put_shard(const Parts& parts, const api::Call& call, const api::PutSh
   const api::Dataset dataset = parts.store.read([&](Database& db) {
     const std::int64_t id = dataset_id_of(db, tenant, request.dataset);
     known = same_shard(db, id, request);
-    return dataset_with(db, id);
+    return dataset_with(db, id, Labels::leave_out);
   });
   const std::int64_t count = check_shard(call.body, request, dataset);
   if (known) return *known;
@@ -102,7 +114,7 @@ api::Shard put_shard(const Parts& parts, const api::Call& call, const api::PutSh
   return parts.store.write([&](Database& db) {
     const std::int64_t id = dataset_id_of(db, tenant, std::to_string(dataset.id));
     if (const auto same = same_shard(db, id, request)) return *same;
-    const api::Dataset now = dataset_with(db, id);
+    const api::Dataset now = dataset_with(db, id, Labels::leave_out);
     if (now.state != api::DatasetState::uploading)
       throw Error(Code::conflict, fmt::format("dataset '{}' is complete and takes no more records", now.name));
     const std::int64_t overlapping = db.number("select count(*) from shards where dataset_id = ? and first_record < ? and first_record + record_count > ?",
@@ -176,7 +188,7 @@ void handle_datasets(api::Router& router, Parts parts) {
       const auto ids = db.all("select id from datasets where tenant_id = ? and id < ? order by id desc limit ?",
                               [](const Row& row) { return row.integer(0); }, call.identity.tenant_id, before, request.page_size + 1);
       std::vector<api::Dataset> datasets;
-      for (const std::int64_t id : ids) datasets.push_back(dataset_with(db, id));
+      for (const std::int64_t id : ids) datasets.push_back(dataset_with(db, id, Labels::leave_out));
       return page_of(std::move(datasets), request.page_size, [](const api::Dataset& dataset) { return dataset.id; });
     });
   });
