@@ -106,6 +106,9 @@ TEST_F(Supervising, impossible_requests_are_refused_at_submit) {
   EXPECT_REFUSED(call(user, api::train_model, {.filename = "m.yaml", .yaml = "nonsense", .datasets = {{.dataset = "fashion"}}}), invalid_argument, "m.yaml:2");
   EXPECT_REFUSED(call(user, api::train_model, {.filename = "m.yaml", .yaml = "x", .datasets = {}}), invalid_argument, "--dataset");
   EXPECT_REFUSED(call(user, api::train_model, {.filename = "m.yaml", .yaml = "x", .datasets = {{.role = "test", .dataset = "fashion"}}}), invalid_argument, "role");
+  EXPECT_REFUSED(call(user, api::train_model, {.filename = "m.yaml", .yaml = "x", .datasets = {{.dataset = "fashion"}, {.dataset = "1"}}}), invalid_argument, "twice");
+  EXPECT_REFUSED(call(user, api::train_model, {.filename = "m.yaml", .yaml = "x", .datasets = std::vector<api::DatasetUse>(65, {.dataset = "fashion"})}),
+                 invalid_argument, "at most 64 datasets");
   call(user, api::create_dataset, announcement("half", 10));
   EXPECT_REFUSED(call(user, api::train_model, {.filename = "m.yaml", .yaml = "x", .datasets = {{.dataset = "half"}}}), conflict, "0 of 10 records");
   EXPECT_EQ(call(user, api::list_models, {}).items.size(), 0u);

@@ -15,6 +15,10 @@ namespace {
 using base::Code;
 using base::Error;
 
+// Each shard is a file in the job's folder, which is made while nothing else can start.
+constexpr std::size_t kMaxUses = 64;
+constexpr std::int64_t kMaxShards = 20000;
+
 // What a model is to be called when nobody said: its file's name without folder and ".yaml".
 std::string name_from(std::string_view filename) {
   filename = filename.substr(filename.find_last_of('/') + 1);
@@ -36,13 +40,22 @@ api::Model train(const Parts& parts, const api::Call& call, const api::TrainMode
   std::vector<DatasetOfModel> uses;
   ModelToCheck check{.filename = request.filename, .yaml = request.yaml};
   check.batch_size = request.batch_size;
+  if (request.datasets.size() > kMaxUses)
+    throw Error(Code::invalid_argument, fmt::format("a training takes at most {} datasets, got {}", kMaxUses, request.datasets.size()), "/datasets");
   parts.store.read([&](Database& db) {
     std::size_t i = 0;
+    std::int64_t shards = 0;
     for (const api::DatasetUse& use : request.datasets) {
       const std::string where = fmt::format("/datasets/{}", i++);
       if (use.role != "train" && use.role != "eval")
         throw Error(Code::invalid_argument, fmt::format("role must be train or eval, got '{}'", base::printable(use.role)), where + "/role");
       const std::int64_t id = dataset_id_of(db, tenant, use.dataset);
+      for (const DatasetOfModel& before : uses)
+        if (before.role == use.role && before.dataset_id == id)
+          throw Error(Code::invalid_argument, fmt::format("dataset '{}' is named twice with the role {}", before.name, use.role), where);
+      shards += db.number("select count(*) from shards where dataset_id = ?", id);
+      if (shards > kMaxShards)
+        throw Error(Code::too_large, fmt::format("the datasets have more than {} shards; upload them in larger ones", kMaxShards), where);
       const api::Dataset dataset = dataset_with(db, id);
       if (dataset.state != api::DatasetState::ready)
         throw Error(Code::conflict, fmt::format("dataset '{}' is not ready: {} of {} records have arrived; finish its upload first", dataset.name,
@@ -69,14 +82,15 @@ api::Model train(const Parts& parts, const api::Call& call, const api::TrainMode
 }
 
 api::Bytes checkpoint(const Parts& parts, const api::Call& call, const api::ModelRef& request) {
-  // Pinned, so that a newer checkpoint does not remove the file while it is read.
+  // Pinned, so that a newer checkpoint does not remove the file before it is open.
   const auto [pin, path] = parts.store.read([&](Database& db) {
     const ModelRow row = model_of(db, call.identity.tenant_id, request.model);
     if (row.checkpoint_sha256.empty())
       throw Error(Code::conflict, fmt::format("model {} has no checkpoint yet; the first one is written at the end of its first epoch", row.id));
     return std::pair(std::make_unique<Objects::Pin>(parts.objects, row.checkpoint_sha256), parts.objects.path_of(row.checkpoint_sha256));
   });
-  return {base::read_file(path, std::size_t{8} << 30)};
+  const auto size = static_cast<std::int64_t>(std::filesystem::file_size(path));
+  return {.file = api::OpenFile{base::open_for_reading(path), size}};
 }
 
 }  // namespace
