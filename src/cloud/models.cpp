@@ -203,6 +203,7 @@ Snapshot snapshot_of(Database& db, std::int64_t tenant_id) {
                      .cpus = static_cast<int>(row.integer(trains ? 3 : 5)),
                      .memory_bytes = row.integer(trains ? 4 : 6),
                      .since_us = row.integer(8),
+                     .serves = !trains,
                      .holds = state == running || state == deployed || state == undeploying || (state == deploying && row.integer(7) != 0)};
       },
       tenant_id);

@@ -59,6 +59,12 @@ class Queue {
     free_.memory_bytes -= claim.memory_bytes;
   }
 
+  // A deployment gives nothing back by itself.
+  std::string what_to_do(std::string_view scarce) const {
+    const bool endless = std::any_of(holders_.begin(), holders_.end(), [](const Claim* holder) { return holder->serves; });
+    return endless ? fmt::format("; undeploy or stop one, or ask for {} {}", scarce == "CPUs" ? "fewer" : "less", scarce) : "";
+  }
+
   std::string why_it_waits(const Claim& claim) const {
     if (claim.cpus > share_.cpus)
       return fmt::format("needs {}, but the tenant is allotted {}: an administrator can allot more", cpus_text(claim.cpus), share_.cpus);
@@ -66,10 +72,11 @@ class Queue {
       return fmt::format("needs {}, but the tenant is allotted {}: an administrator can allot more", memory_text(claim.memory_bytes),
                          base::size_text(static_cast<double>(share_.memory_bytes)));
     if (claim.cpus > free_.cpus)
-      return fmt::format("waits for {}: {} {} of {}", cpus_text(claim.cpus - free_.cpus), models_text(holders_), share_.cpus - free_.cpus, share_.cpus);
-    return fmt::format("waits for {}: {} {} of {}", memory_text(claim.memory_bytes - free_.memory_bytes), models_text(holders_),
+      return fmt::format("waits for {}: {} {} of {}{}", cpus_text(claim.cpus - free_.cpus), models_text(holders_), share_.cpus - free_.cpus, share_.cpus,
+                         what_to_do("CPUs"));
+    return fmt::format("waits for {}: {} {} of {}{}", memory_text(claim.memory_bytes - free_.memory_bytes), models_text(holders_),
                        base::size_text(static_cast<double>(share_.memory_bytes - free_.memory_bytes)),
-                       base::size_text(static_cast<double>(share_.memory_bytes)));
+                       base::size_text(static_cast<double>(share_.memory_bytes)), what_to_do("memory"));
   }
 
   // Holders give back in the order of their ends, until the claim fits.

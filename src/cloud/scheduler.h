@@ -14,6 +14,7 @@ struct Claim {
   int cpus = 0;
   std::int64_t memory_bytes = 0;
   std::int64_t since_us = 0;            ///< when it queued up; the order of the queue, then the model's number
+  bool serves = false;                  ///< is a deployment: gives nothing back until somebody undeploys it
   bool holds = false;                   ///< has its resources already
   std::optional<double> ends_in_s;      ///< of one that holds: when it will give them back, if that is known
 };

@@ -35,6 +35,12 @@ TEST(Scheduler, says_what_is_waited_for_and_who_has_it) {
   EXPECT_FALSE(of(decisions, 9).starts_in_s);
 }
 
+TEST(Scheduler, says_what_to_do_about_a_deployment_that_holds_what_is_waited_for) {
+  const Claim holder{.model = 7, .tenant = 1, .cpus = 2, .serves = true, .holds = true};
+  const auto decisions = schedule({{{1, {2, 4 * kGB}}}, {holder, {.model = 8, .tenant = 1, .cpus = 1, .since_us = 1}}});
+  EXPECT_EQ(of(decisions, 8).reason, "waits for 1 CPU: model 7 holds 2 of 2; undeploy or stop one, or ask for fewer CPUs");
+}
+
 TEST(Scheduler, memory_is_a_limit_too) {
   const Claim holder{.model = 7, .tenant = 1, .cpus = 1, .memory_bytes = 3 * kGB, .holds = true};
   const auto decisions = schedule({{{1, {4, 4 * kGB}}}, {holder, {.model = 8, .tenant = 1, .cpus = 1, .memory_bytes = 2 * kGB}}});

@@ -83,7 +83,8 @@ api::Model Supervisor::resume(std::int64_t tenant, std::int64_t model, std::opti
   const std::lock_guard lock(control_);
   store_.write([&](Database& db) {
     ModelRow row = model_of(db, tenant, model);
-    if (row.state == queued || row.state == running) refuse(row, "it goes on already; follow it with: ncloud model logs " + std::to_string(model));
+    if (row.state == queued || row.state == running) refuse(row, row.stop_requested ? "it is stopping; try again when it has stopped"
+                                                                              : fmt::format("it goes on already; follow it with: ncloud model follow {}", model));
     if (row.state == deploying || row.state == deployed || row.state == undeploying)
       refuse(row, fmt::format("undeploy it first: ncloud model undeploy {}", model));
     if (row.state != stopped && row.state != error && row.state != completed) refuse(row, "it cannot be resumed");
