@@ -51,6 +51,8 @@ std::string Identities::new_admin_token() {
 }
 
 std::optional<std::string> Identities::first_start() {
+  // Read first: a start on a full disk must not need to write.
+  if (store_.read([](Database& db) { return db.number("select count(*) from users") > 0; })) return std::nullopt;
   const std::string secret = new_secret();
   const bool first = store_.write([&](Database& db) {
     if (db.number("select count(*) from users") > 0) return false;

@@ -12,55 +12,69 @@ using base::Error;
 using enum api::ModelState;
 
 Supervisor::Supervisor(Store& store, Objects& objects, EventLogs& logs, Worker& worker)
-    : store_(store), objects_(objects), logs_(logs), worker_(worker) {}
+    : store_(store), objects_(objects), logs_(logs), worker_(worker), repeater_([this] { repeat(); }) {}
 
 Supervisor::~Supervisor() { close(0); }
 
 void Supervisor::recover() {
   const std::lock_guard lock(control_);
   const auto rows = store_.read([](Database& db) { return models_in(db, {received, queued, running, deploying, deployed, undeploying}); });
-  for (const ModelRow& found : rows) {
-    change(found.id, [&](Database& db, ModelRow& row) {
-      row.holds = false;
-      switch (row.state) {
-        case received: become(db, row, queued); break;
-        case running:
-          if (row.stop_requested) {
-            row.stop_requested = false;
-            row.ended_us = base::wall_now_us();
-            become(db, row, stopped, "stopped; the server ended while it stopped, so it goes on from its last checkpoint");
-          } else {
-            become(db, row, queued, "the server was restarted");
-          }
-          break;
-        case deployed: become(db, row, deploying, "the server was restarted"); break;
-        case undeploying: become(db, row, base::decode<ModelState>(base::json::value(row.rest_state))); break;
-        default: save(db, row);
-      }
-      if (row.epochs_completed > row.checkpoint_epochs && row.state == queued) {
-        row.epochs_completed = row.checkpoint_epochs;  // what was not kept is trained again
-        save(db, row);
-      }
-    });
-    const ModelRow now = *store_.read([&](Database& db) { return find_model(db, found.id); });
-    logs_.set_live(now.id, in_training(now.state));
-    if (now.state != found.state) note_state(now);
-  }
+  for (const ModelRow& found : rows) write_end(found.id, [this, model = found.id] { recover_model(model); });
   dispatch_held();
+}
+
+void Supervisor::recover_model(std::int64_t model) {
+  const auto before = store_.read([&](Database& db) { return find_model(db, model); });
+  if (!before) return;
+  change(model, [&](Database& db, ModelRow& row) {
+    row.holds = false;
+    switch (row.state) {
+      case received: become(db, row, queued); break;
+      case running:
+        if (row.stop_requested) {
+          row.stop_requested = false;
+          row.ended_us = base::wall_now_us();
+          become(db, row, stopped, "stopped; the server ended while it stopped, so it goes on from its last checkpoint");
+        } else {
+          become(db, row, queued, "the server was restarted");
+        }
+        break;
+      case deployed: become(db, row, deploying, "the server was restarted"); break;
+      case undeploying: become(db, row, base::decode<ModelState>(base::json::value(row.rest_state))); break;
+      default: save(db, row);
+    }
+    if (row.epochs_completed > row.checkpoint_epochs && row.state == queued) {
+      row.epochs_completed = row.checkpoint_epochs;  // what was not kept is trained again
+      save(db, row);
+    }
+  });
+  const ModelRow now = *store_.read([&](Database& db) { return find_model(db, model); });
+  logs_.set_live(now.id, in_training(now.state));
+  if (now.state != before->state) note_state(now);
 }
 
 void Supervisor::close(int grace_ms) {
   std::unique_lock lock(control_);
   closing_ = true;
   changed_.notify_all();
+  due_.notify_all();
+  write_ends();
+  for (const auto& [model, write] : std::exchange(unwritten_ends_, {})) {  // the next start finds out what became of them
+    trainings_.erase(model);
+    servings_.erase(model);
+  }
   for (auto& [model, training] : trainings_) training.job->stop(grace_ms);
   for (auto& [model, serving] : servings_) {
     if (serving.deployment) serving.deployment->fail();
     if (serving.job) serving.job->kill();
   }
   changed_.wait(lock, [&] { return trainings_.empty() && servings_.empty(); });
-  const std::lock_guard registry_lock(registry_mutex_);
-  registry_.clear();
+  {
+    const std::lock_guard registry_lock(registry_mutex_);
+    registry_.clear();
+  }
+  lock.unlock();
+  if (repeater_.joinable()) repeater_.join();
 }
 
 void Supervisor::dispatch() {
@@ -69,27 +83,94 @@ void Supervisor::dispatch() {
 }
 
 void Supervisor::dispatch_held() {
+  try {
+    write_ends();
+    start_what_can();
+  } catch (const std::exception& error) {
+    base::log_error("cannot start what waits: {}", error.what());
+    wake_in(kRestUs);
+  }
+}
+
+void Supervisor::start_what_can() {
   if (closing_) return;
+  const std::int64_t now = base::steady_now_us();
+  std::erase_if(rests_, [&](const auto& rest) { return rest.second.until_us <= now; });
   const auto todo = store_.read([&](Database& db) { return decisions(db, 0); });
   for (const Decision& decision : todo) {
-    if (!decision.start) continue;
-    const auto row = store_.read([&](Database& db) { return find_model(db, decision.model); });
+    const std::int64_t model = decision.model;
+    // Of one whose start failed, the process may still be ending.
+    if (!decision.start || unwritten_ends_.contains(model) || trainings_.contains(model) || servings_.contains(model)) continue;
+    if (const auto resting = rests_.find(model); resting != rests_.end()) {
+      wake_in(resting->second.until_us - now);
+      continue;
+    }
+    if (const auto row = store_.read([&](Database& db) { return find_model(db, model); })) start(*row);
+  }
+}
+
+void Supervisor::start(const ModelRow& row) {
+  try {
+    if (row.state == queued)
+      start_training(row.id);
+    else
+      start_serving(row.id);
+  } catch (const Error& error) {
+    base::log_error("model {} cannot be started: {}", row.id, error.message);
+    if (error.code == Code::disk_full || error.code == Code::unavailable) return rest(row.id, error.message);
     try {
-      if (row->state == queued)
-        start_training(row->id);
-      else
-        start_serving(row->id);
-    } catch (const Error& error) {
-      base::log_error("model {} cannot be started: {}", row->id, error.message);
       // Nothing was started, so the state says why; a person resumes or deploys it again.
-      if (row->state == queued) {
-        change(row->id, [&](Database& db, ModelRow& now) { become(db, now, ModelState::error, "cannot be started: " + error.message); });
-        logs_.set_live(row->id, false);
+      if (row.state == queued) {
+        change(row.id, [&](Database& db, ModelRow& now) { become(db, now, ModelState::error, "cannot be started: " + error.message); });
+        logs_.set_live(row.id, false);
       } else {
-        end_deployment(row->id, "cannot be deployed: " + error.message);
+        end_deployment(row.id, "cannot be deployed: " + error.message);
       }
+    } catch (const Error& again) {
+      rest(row.id, again.message);
     }
   }
+}
+
+void Supervisor::rest(std::int64_t model, std::string reason) {
+  rests_[model] = {base::steady_now_us() + kRestUs, std::move(reason)};
+  wake_in(kRestUs);
+}
+
+void Supervisor::wake_in(std::int64_t us) {
+  const std::int64_t at = base::steady_now_us() + us;
+  wake_at_us_ = wake_at_us_ ? std::min(*wake_at_us_, at) : at;
+  due_.notify_all();
+}
+
+void Supervisor::repeat() {
+  std::unique_lock lock(control_);
+  while (!closing_) {
+    const std::int64_t left_us = wake_at_us_ ? *wake_at_us_ - base::steady_now_us() : 0;
+    if (!wake_at_us_) {
+      due_.wait(lock);
+    } else if (left_us > 0) {
+      due_.wait_for(lock, std::chrono::microseconds(left_us));
+    } else {
+      wake_at_us_.reset();
+      dispatch_held();
+    }
+  }
+}
+
+void Supervisor::write_end(std::int64_t model, std::function<void()> write) {
+  try {
+    write();
+    unwritten_ends_.erase(model);
+  } catch (const std::exception& error) {
+    base::log_error("what became of model {} cannot be written and is tried again: {}", model, error.what());
+    unwritten_ends_.insert_or_assign(model, std::move(write));
+    wake_in(kRetryUs);
+  }
+}
+
+void Supervisor::write_ends() {
+  for (const auto& [model, write] : std::exchange(unwritten_ends_, {})) write_end(model, write);
 }
 
 std::vector<Decision> Supervisor::decisions(Database& db, std::int64_t tenant) {
@@ -107,6 +188,8 @@ void Supervisor::fill_in_queue(Database& db, std::int64_t tenant, std::vector<ap
   std::optional<std::vector<Decision>> todo;
   for (api::Model& model : models) {
     if (model.state != queued && model.state != deploying) continue;
+    const auto resting = rests_.find(model.id);
+    if (resting != rests_.end()) model.reason = "cannot be started now, and is tried again: " + resting->second.reason;
     if (!todo) todo = decisions(db, tenant);
     for (const Decision& decision : *todo) {
       if (decision.model != model.id || decision.start) continue;

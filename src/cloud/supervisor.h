@@ -5,6 +5,7 @@
 #include <memory>
 #include <mutex>
 #include <shared_mutex>
+#include <thread>
 
 #include "api/resources/models.h"
 #include "api/router.h"
@@ -25,12 +26,15 @@ class Supervisor {
   static constexpr int kMaxCrashes = 5;             ///< without a checkpoint between them
   static constexpr int kStopGraceMs = 60000;
   static constexpr std::int64_t kSettledUs = 60000000; ///< a deployment that runs out of memory sooner than this has failed again
+  static constexpr std::int64_t kRetryUs = 1000000;    ///< until an end that could not be written is tried again
+  static constexpr std::int64_t kRestUs = 5000000;     ///< until what could not be started is tried again
   static constexpr std::int64_t kStepLogUs = 500000; ///< at least this long between two step events that are kept
 
   Supervisor(Store& store, Objects& objects, EventLogs& logs, Worker& worker);
   ~Supervisor();
 
-  /// Once, at the start: what was in flight when the last daemon ended goes on or is finished.
+  /// Once, at the start: what was in flight when the last daemon ended goes on or is finished. What cannot be written now is
+  /// written when it can.
   void recover();
 
   /// Asks trainings to stop with a checkpoint and queues them for the next start; ends deployments, which the next start
@@ -84,8 +88,21 @@ class Supervisor {
     bool ending = false;
   };
 
-  // All of these with control_ held.
+  // What could not be started for now, such as for want of disk space.
+  struct Rest {
+    std::int64_t until_us = 0;
+    std::string reason;
+  };
+
+  // All of these with control_ held. dispatch_held() throws nothing: what asked for it has been done.
   void dispatch_held();
+  void start_what_can();
+  void start(const ModelRow& row);
+  void rest(std::int64_t model, std::string reason);
+  void wake_in(std::int64_t us);
+  void write_end(std::int64_t model, std::function<void()> write);
+  void write_ends();
+  void recover_model(std::int64_t model);
   std::vector<Decision> decisions(Database& db, std::int64_t tenant);
   void fill_in_queue(Database& db, std::int64_t tenant, std::vector<api::Model>& models);
   api::Model show_held(std::int64_t tenant, std::int64_t model);
@@ -102,6 +119,8 @@ class Supervisor {
   void start_serving(std::int64_t model);
   void launch_serving(const ModelRow& row, Serving& serving);
   void end_deployment(std::int64_t model, std::string reason);
+  void note_crash(std::int64_t model, const std::string& reason);
+  void serving_over(std::int64_t model, std::string reason);
   void enlist(std::int64_t model, std::shared_ptr<Deployment> deployment);
 
   // What processes report.
@@ -121,9 +140,19 @@ class Supervisor {
   bool closing_ = false;
   std::map<std::int64_t, Training> trainings_;
   std::map<std::int64_t, Serving> servings_;
+  // What has happened to models but is not in the database yet, because that refused it (a full disk, for one): the states
+  // there are untrue until these are done. Nothing else happens to such a model before.
+  std::map<std::int64_t, std::function<void()>> unwritten_ends_;
+  std::map<std::int64_t, Rest> rests_;
+
+  void repeat();  // the thread's work: dispatches when wake_at_us_ has come
+  std::condition_variable due_;
+  std::optional<std::int64_t> wake_at_us_;
 
   std::shared_mutex registry_mutex_;
   std::map<std::int64_t, std::shared_ptr<Deployment>> registry_;  // what predict() finds
+
+  std::thread repeater_;  // the last member: it uses the others
 };
 
 }  // namespace cloud

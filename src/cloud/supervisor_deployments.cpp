@@ -21,6 +21,7 @@ void Supervisor::enlist(std::int64_t model, std::shared_ptr<Deployment> deployme
 void Supervisor::launch_serving(const ModelRow& row, Serving& serving) {
   const std::int64_t model = row.id;
   base::Fd socket;
+  serving.ready_us = 0;
   serving.job = worker_.serve({.checkpoint = objects_.path_of(row.checkpoint_sha256), .limits = {row.deploy_cpus, row.deploy_memory_bytes}}, socket,
                               {.event = [this, model](const job::Event& event, const std::filesystem::path&) { serving_said(model, event); },
                                .end = [this, model](const JobEnd& end) { serving_ended(model, end); }});
@@ -40,6 +41,12 @@ void Supervisor::start_serving(std::int64_t model) {
     launch_serving(row, serving);
   } catch (...) {
     servings_.erase(model);
+    write_end(model, [this, model] {
+      change(model, [](Database& db, ModelRow& now) {
+        now.holds = false;
+        save(db, now);
+      });
+    });
     throw;
   }
 }
@@ -53,7 +60,8 @@ void Supervisor::serving_said(std::int64_t model, const job::Event& event) {
   change(model, [](Database& db, ModelRow& row) {
     if (row.state == deploying) become(db, row, deployed);
   });
-  found->second.failures = 0;
+  found->second.has_served = true;
+  found->second.ready_us = base::steady_now_us();
   found->second.deployment->open();
 }
 
@@ -67,25 +75,18 @@ void Supervisor::serving_ended(std::int64_t model, const JobEnd& end) {
   serving.deployment.reset();
   try {
     if (!closing_ && !serving.ending) {
+      // Having been ready ends a row of failures; for want of memory, only if it has served for a while, because what asks
+      // for too much of it comes after the start.
+      const bool settled = !end.out_of_memory || base::steady_now_us() - serving.ready_us > kSettledUs;
+      if (serving.ready_us != 0 && settled) serving.failures = 0;
       const int failures = ++serving.failures;
       const int wait_ms = std::min(30000, 100 << std::min(failures, 10));
       base::log_warning("the deployment of model {} ended with {}", model, end.text());
-      bool give_up = false;
-      change(model, [&](Database& db, ModelRow& row) {
-        give_up = failures > kMaxCrashes || end.out_of_memory;
-        if (give_up) return;
-        const std::string reason = fmt::format("its process ended with {}; started again", end.text());
-        if (row.state == deployed) {
-          become(db, row, deploying, reason);
-        } else {
-          row.reason = reason;
-          save(db, row);
-        }
-      });
+      const bool give_up = failures > kMaxCrashes || (end.out_of_memory && !serving.has_served);
+      if (!give_up) note_crash(model, fmt::format("its process ended with {}; started again", end.text()));
       if (give_up) {
-        servings_.erase(model);
-        end_deployment(model, fmt::format("undeployed, because its process ended {} times in a row, the last time with {}", failures, end.text()));
-        changed_.notify_all();
+        const std::string why = end.out_of_memory ? "it needs more than its memory" : fmt::format("its process ended {} times in a row", failures);
+        serving_over(model, fmt::format("undeployed, because {}; the last time it ended with {}", why, end.text()));
         return;
       }
       // This thread belongs to the ended process and has nothing else to do.
@@ -95,19 +96,37 @@ void Supervisor::serving_ended(std::int64_t model, const JobEnd& end) {
         return;
       }
     }
-    const bool ending = serving.ending;
+    if (serving.ending) return serving_over(model, "");
     servings_.erase(model);
-    if (ending) end_deployment(model, "");
   } catch (const std::exception& error) {
     base::log_error("deployment of model {}: {}", model, error.what());
-    servings_.erase(model);
-    try {
-      end_deployment(model, fmt::format("undeployed: {}", error.what()));
-    } catch (const std::exception& again) {
-      base::log_error("deployment of model {}: {}", model, again.what());
-    }
+    return serving_over(model, fmt::format("undeployed: {}", error.what()));
   }
   changed_.notify_all();
+}
+
+// That the database refuses this (a full disk, for one) is no reason not to serve.
+void Supervisor::note_crash(std::int64_t model, const std::string& reason) {
+  try {
+    change(model, [&](Database& db, ModelRow& row) {
+      if (row.state == deployed) return become(db, row, deploying, reason);
+      row.reason = reason;
+      save(db, row);
+    });
+  } catch (const Error& error) {
+    base::log_error("deployment of model {}: {}", model, error.message);
+  }
+}
+
+// Its last process has ended, and there will be no other.
+void Supervisor::serving_over(std::int64_t model, std::string reason) {
+  write_end(model, [this, model, reason = std::move(reason)] {
+    end_deployment(model, reason);
+    servings_.erase(model);
+  });
+  if (closing_ && unwritten_ends_.erase(model) > 0) servings_.erase(model);  // the next start deploys it again
+  changed_.notify_all();
+  dispatch_held();
 }
 
 void Supervisor::end_deployment(std::int64_t model, std::string reason) {
@@ -117,7 +136,6 @@ void Supervisor::end_deployment(std::int64_t model, std::string reason) {
     row.deploy_memory_bytes = 0;
     become(db, row, base::decode<ModelState>(base::json::value(row.rest_state)), reason);
   });
-  dispatch_held();
 }
 
 }  // namespace cloud

@@ -71,7 +71,21 @@ api::Model Supervisor::stop(std::int64_t tenant, std::int64_t model) {
         save(db, row);
       });
       const auto training = trainings_.find(model);
-      if (training != trainings_.end()) training->second.job->stop(kStopGraceMs);
+      if (training != trainings_.end() && training->second.job) training->second.job->stop(kStopGraceMs);
+    }
+    if (unwritten_ends_.contains(model)) dispatch_held();  // writes it, if that is possible now
+    if (!trainings_.contains(model) && !closing_) {
+      change(model, [](Database& db, ModelRow& row) {
+        if (row.state != running) return;
+        row.stop_requested = false;
+        row.epochs_completed = row.checkpoint_epochs;
+        row.ended_us = base::wall_now_us();
+        become(db, row, stopped, "stopped; its job had ended before, so it goes on from its last checkpoint");
+      });
+      unwritten_ends_.erase(model);
+      note_state(*store_.read([&](Database& db) { return find_model(db, model); }));
+      logs_.set_live(model, false);
+      dispatch_held();
     }
   } else {
     refuse(found, found.state == stopped ? "there is nothing to stop" : "only a queued or running training can be stopped");
@@ -170,6 +184,8 @@ api::Model Supervisor::undeploy(std::int64_t tenant, std::int64_t model) {
   const auto serving = servings_.find(model);
   if (serving == servings_.end()) {
     end_deployment(model, "");
+    unwritten_ends_.erase(model);
+    dispatch_held();
     return show_held(tenant, model);
   }
   change(model, [](Database& db, ModelRow& row) { become(db, row, undeploying); });

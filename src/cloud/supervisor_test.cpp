@@ -55,7 +55,7 @@ TEST(ModelStates, only_the_tables_transitions_are_allowed) {
       if (may_become(from, to)) ++allowed;
       if (from == to) EXPECT_FALSE(may_become(from, to));
     }
-  EXPECT_EQ(allowed, 25);
+  EXPECT_EQ(allowed, 28);
 }
 
 TEST_F(Supervising, a_training_from_submit_to_completion) {
@@ -302,6 +302,29 @@ TEST_F(Supervising, a_crashed_deployment_fails_its_requests_and_comes_back) {
   EXPECT_EQ(show(user, id).state, deployed);
 }
 
+TEST_F(Supervising, a_deployment_killed_for_memory_after_it_served_is_started_again) {
+  const std::int64_t id = completed_model();
+  call(user, api::deploy_model, {.model = id});
+  const std::size_t before = worker->started();
+  worker->last().say({.kind = job::EventKind::ready});
+  worker->last().exit({.signal = 9, .out_of_memory = true});
+  EXPECT_EQ(worker->started(), before + 1);
+  EXPECT_EQ(show(user, id).state, deploying);
+  worker->last().say({.kind = job::EventKind::ready});
+  EXPECT_EQ(show(user, id).state, deployed);
+  call(user, api::undeploy_model, {.model = id});
+  eventually([&] { return show(user, id).state == completed; });
+}
+
+TEST_F(Supervising, a_deployment_that_never_fits_its_memory_goes_back_to_where_it_was) {
+  const std::int64_t id = completed_model();
+  call(user, api::deploy_model, {.model = id});
+  worker->last().exit({.signal = 9, .out_of_memory = true});
+  EXPECT_EQ(show(user, id).state, completed);
+  EXPECT_NE(show(user, id).reason.find("needs more than its memory"), std::string::npos) << show(user, id).reason;
+  EXPECT_EQ(call(user, api::list_resources, {}).items[0].cpus_used, 0);
+}
+
 TEST_F(Supervising, deployments_wait_for_resources_like_trainings) {
   const std::int64_t id = completed_model();
   train(user, 2);
@@ -363,6 +386,69 @@ TEST_F(Supervising, a_stop_that_the_daemon_did_not_live_to_see_is_finished) {
   start();
   EXPECT_EQ(show(user, 1).state, stopped);
   EXPECT_EQ(worker->started(), 0u);
+}
+
+// Makes the database refuse every change of a model, as a full disk would.
+class Refusal {
+ public:
+  explicit Refusal(const std::filesystem::path& folder) : database_(folder / "ncloud.db", Database::Mode::write) {
+    database_.script("create trigger refusal before update on models begin select raise(abort, 'full'); end");
+  }
+  ~Refusal() { database_.script("drop trigger refusal"); }
+
+ private:
+  Database database_;
+};
+
+TEST_F(Supervising, an_end_that_cannot_be_written_is_written_later) {
+  const std::int64_t serves = completed_model();
+  call(user, api::deploy_model, {.model = serves, .memory = "64MiB"});
+  FakeJob& serving = worker->last();
+  const std::int64_t trains = train(user, 1).id;
+  {
+    const Refusal refusal(folder.path());
+    worker->last().end(job::Outcome::completed);
+    serving.exit({.signal = 9, .out_of_memory = true});
+    EXPECT_EQ(show(user, trains).state, running);
+    EXPECT_EQ(show(user, serves).state, deploying);
+  }
+  eventually([&] { return show(user, trains).state == completed && show(user, serves).state == completed; });
+  EXPECT_EQ(call(user, api::list_resources, {}).items[0].cpus_used, 0);
+}
+
+TEST_F(Supervising, a_start_that_cannot_be_written_is_not_tried_again_at_once) {
+  {
+    const Refusal refusal(folder.path());
+    const auto model = train(user);
+    EXPECT_EQ(model.state, queued);
+    EXPECT_NE(model.reason.find("tried again"), std::string::npos) << model.reason;
+    eventually([&] { return worker->last().ended.load(); });
+    EXPECT_EQ(worker->started(), 1u);
+  }
+  EXPECT_EQ(show(user, 1).state, queued);
+  EXPECT_EQ(call(user, api::stop_model, {.model = 1}).state, stopped);
+}
+
+TEST_F(Supervising, a_running_training_without_a_job_can_be_stopped) {
+  train(user);
+  worker->last().say_epoch(0);
+  worker->last().end(job::Outcome::stopped);
+  Database(folder.path() / "ncloud.db", Database::Mode::write).run("update models set state = 'running'");
+  EXPECT_EQ(call(user, api::stop_model, {.model = 1}).state, stopped);
+  EXPECT_EQ(show(user, 1).epochs_completed, 0);
+}
+
+TEST_F(Supervising, a_folder_with_other_things_in_it_is_refused) {
+  const auto home = folder.path() / "home";
+  std::filesystem::create_directories(home / "jobs");
+  std::filesystem::permissions(home, std::filesystem::perms(0755));
+  EXPECT_REFUSED(DataFolder{home}, conflict, "--data-dir");
+  EXPECT_EQ(std::filesystem::status(home).permissions(), std::filesystem::perms(0755));
+  EXPECT_FALSE(std::filesystem::exists(home / "lock"));
+  std::filesystem::remove(home / "jobs");
+  { const DataFolder mine(home); }
+  std::filesystem::create_directories(home / "jobs");
+  const DataFolder again(home);
 }
 
 TEST_F(Supervising, one_folder_has_one_daemon) {

@@ -131,26 +131,18 @@ void Supervisor::training_ended(std::int64_t model, const JobEnd& end) {
   const std::lock_guard lock(control_);
   const auto found = trainings_.find(model);
   if (found == trainings_.end()) return;
-  try {
-    training_ended_held(model, end);
-  } catch (const std::exception& error) {
-    // The database refuses (a full disk): the state stays, and the next start takes the training up again.
-    base::log_error("the end of model {}'s job cannot be written: {}", model, error.what());
-    trainings_.erase(model);
-  }
+  write_end(model, [this, model, end] { training_ended_held(model, end); });
+  if (closing_ && unwritten_ends_.erase(model) > 0) trainings_.erase(model);  // the next start takes it up
   changed_.notify_all();
-  try {
-    dispatch_held();
-  } catch (const std::exception& error) {
-    base::log_error("cannot start what waits: {}", error.what());
-  }
+  dispatch_held();
 }
 
 void Supervisor::training_ended_held(std::int64_t model, const JobEnd& end) {
   const std::optional<job::Event> said = trainings_[model].end;
   const ModelRow before = *store_.read([&](Database& db) { return find_model(db, model); });
-  if (before.state != running) {  // its start could not be written
+  if (before.state != running) {  // its start could not be written, or its end has been
     trainings_.erase(model);
+    logs_.set_live(model, in_training(before.state) && !closing_);
     return;
   }
   const bool finished = said && said->outcome;
