@@ -72,7 +72,7 @@ std::string read_file(const std::filesystem::path& path, std::size_t limit_bytes
   if (S_ISDIR(status.st_mode)) throw Error(Code::invalid_argument, fmt::format("'{}' is a folder, not a file", path.string()));
   if (static_cast<std::size_t>(status.st_size) > limit_bytes)
     throw Error(Code::too_large, fmt::format("'{}' has {} bytes; the limit is {}", path.string(), status.st_size, limit_bytes));
-  std::string bytes(static_cast<std::size_t>(status.st_size), '\0');
+  std::string bytes(static_cast<std::size_t>(status.st_size) + 1, '\0');  // one more, to see the end without growing
   std::size_t filled = 0;
   for (;;) {
     if (filled == bytes.size()) bytes.resize(filled + 4096);  // also files that grow, or that have no size, as in /proc
