@@ -1,10 +1,12 @@
 #pragma once
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "api/argument.h"
 #include "base/fields.h"
+#include "base/files.h"
 
 namespace api {
 
@@ -30,10 +32,17 @@ enum class BodyKind {
   events,  ///< (responses only) server-sent events; each one's data is one described struct as JSON
 };
 
+/// A file that is open for reading, at its beginning. Its size does not change.
+struct OpenFile {
+  base::Fd fd;
+  std::int64_t size_bytes = 0;
+};
+
 /// Raw bytes of a request or an answer.
 struct Bytes {
   std::string content;
   std::string content_type = "application/octet-stream";
+  std::optional<OpenFile> file = {};  ///< of large answers: its bytes instead of content, so that they are never all in memory
 };
 
 /// An answer without content.

@@ -130,7 +130,7 @@ class FakeCloud : public testing::Test {
     api::Answer answer = daemon->router().call(operation, call, base::encode(request));
     if (answer.later) answer = api::Later<api::Answer>(*answer.later).wait();
     if constexpr (std::is_same_v<typename Op::Response, api::Bytes>)
-      return answer.bytes->content;
+      return answer.bytes->file ? base::read_file(fmt::format("/proc/self/fd/{}", answer.bytes->file->fd.get())) : answer.bytes->content;
     else if constexpr (requires { typename Op::Response::Nothing; })
       return answer;
     else

@@ -17,6 +17,7 @@ constexpr std::size_t kUncheckedBodyBytes = std::size_t{64} << 10;
 constexpr std::size_t kReserveStepBytes = std::size_t{1} << 20;
 // A body that comes more slowly than this for longer than a pause may last holds its memory for nothing.
 constexpr std::int64_t kBodyBytesPerSecond = std::int64_t{16} << 10;
+constexpr std::size_t kFilePieceBytes = std::size_t{256} << 10;
 constexpr std::size_t kEventsAtOnce = 256;
 // What a refused client may still send before the connection is cut, so that it gets to read the answer.
 constexpr std::size_t kLingerBytes = std::size_t{4} << 20;
@@ -214,7 +215,8 @@ Task<Connection::Next> Connection::exchange() {
     std::span<iovec> left;
     bool sent = true;
     const auto send_now = [&] {
-      head_text = answer_head(answer, answer.content.size(), keep_alive);
+      head_text = answer_head(answer, answer.file ? static_cast<std::size_t>(answer.file->size_bytes) : answer.content.size(), keep_alive);
+      if (head.method == "HEAD") answer.file.reset();
       pieces[0] = piece(head_text);
       pieces[1] = piece(answer.content);
       left = std::span(pieces, head.method == "HEAD" ? 1 : 2);
@@ -247,6 +249,7 @@ Task<Connection::Next> Connection::exchange() {
       co_return Next::linger;
     }
     if (sent && !left.empty()) sent = co_await stream_.send(left, us(options_.write_timeout_ms));
+    if (sent && answer.file) sent = co_await send_file(*answer.file);
     co_return sent && keep_alive ? Next::keep : sent ? Next::linger : Next::close;
   } catch (const std::exception& error) {
     refusal = service_.problem(error, to_.request_id);
@@ -265,6 +268,29 @@ Task<Connection::Next> Connection::respond(HttpAnswer answer, bool keep_alive) {
   if (parser_->head_done() && parser_->head().method == "HEAD") all = all.first(1);
   const bool sent = co_await stream_.send(all, us(options_.write_timeout_ms));
   co_return !sent ? Next::close : keep_alive ? Next::keep : Next::linger;
+}
+
+/// False also when the file is shorter than was said: the connection then ends early, which the client notices.
+Task<bool> Connection::send_file(OpenFile& file) {
+  std::string buffer(kFilePieceBytes, '\0');
+  std::size_t got = 0;
+  std::int64_t left = file.size_bytes;
+  const std::function<void()> read = [&] {
+    try {
+      got = base::read_some(file.fd, std::span(buffer).first(static_cast<std::size_t>(std::min<std::int64_t>(left, kFilePieceBytes))));
+    } catch (const std::exception& error) {
+      base::log_error("request {}: {}", to_.request_id, error.what());
+      got = 0;
+    }
+  };
+  while (left > 0) {
+    co_await on_worker(read);  // the disk may be slow
+    if (got == 0) co_return false;
+    iovec pieces[] = {{buffer.data(), got}};
+    if (!co_await stream_.send(pieces, us(options_.write_timeout_ms))) co_return false;
+    left -= static_cast<std::int64_t>(got);
+  }
+  co_return true;
 }
 
 /// Sends what a feed gives until it ends, the client leaves, its token is revoked or the server stops. One batch at a time

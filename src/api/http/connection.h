@@ -38,6 +38,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
   Task<bool> read_body();
   Task<Next> exchange();
   Task<Next> respond(HttpAnswer answer, bool keep_alive);
+  Task<bool> send_file(OpenFile& file);
   Task<void> stream_events(HttpAnswer& answer);
   Task<void> on_worker(const std::function<void()>& work);
   Task<void> linger();

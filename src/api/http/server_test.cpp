@@ -329,6 +329,29 @@ TEST(Server, sends_large_answers_to_slow_readers) {
   EXPECT_EQ(client.call(get_checkpoint, {.model = 1}).content.size(), 3'000'000u);
 }
 
+TEST(Server, sends_files_in_pieces) {
+  const base::TemporaryFolder folder;
+  std::string content;
+  for (int i = 0; i < 200'000; ++i) content += std::to_string(i);
+  base::write_file_atomically(folder.path() / "f", content);
+  FakeServer server({}, [&](Router& router) {
+    router.handle(get_checkpoint, [&](const Call&, const ModelRef& request) {
+      const std::int64_t more = request.model == 2 ? 1 : 0;  // the second one is shorter than it says
+      return Bytes{.file = OpenFile{base::open_for_reading(folder.path() / "f"), static_cast<std::int64_t>(content.size()) + more}};
+    });
+  });
+  RawClient client(server);
+  const std::string head = client.request("HEAD /api/v2/models/1/checkpoint", kAdmin).answer(false);
+  EXPECT_NE(head.find(fmt::format("content-length: {}\r\n", content.size())), std::string::npos) << head;
+  for (int i = 0; i < 2; ++i) {
+    const std::string answer = client.request("GET /api/v2/models/1/checkpoint", kAdmin).answer();
+    EXPECT_TRUE(answer.substr(answer.find("\r\n\r\n") + 4) == content);
+  }
+  client.request("GET /api/v2/models/2/checkpoint", kAdmin);
+  const std::string cut = client.rest();  // to the end of the connection
+  EXPECT_EQ(cut.size() - cut.find("\r\n\r\n") - 4, content.size());
+}
+
 TEST(Server, works_on_other_requests_while_one_waits) {
   FakeServer server;
   server.busy = true;

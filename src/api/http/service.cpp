@@ -299,6 +299,7 @@ HttpAnswer Service::written(const RequestHead& head, const Destination& to, Answ
   if (result.bytes) {
     answer.headers.emplace_back("content-type", std::move(result.bytes->content_type));
     answer.content = std::move(result.bytes->content);
+    answer.file = std::move(result.bytes->file);
     return answer;
   }
   if (result.json.is_object() && result.json.get_object().empty()) {

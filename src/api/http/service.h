@@ -18,6 +18,7 @@ struct HttpAnswer {
   int status = 200;
   std::vector<std::pair<std::string, std::string>> headers;
   std::string content;
+  std::optional<OpenFile> file;       ///< when set, its bytes instead of content
   std::unique_ptr<EventFeed> events;  ///< when set, a stream follows instead of content
   std::int64_t events_after = 0;
   std::optional<Later<Answer>> later;  ///< when set, the answer is what finish() makes of its outcome
