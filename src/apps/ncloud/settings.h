@@ -14,8 +14,11 @@ inline constexpr std::string_view kDefaultHost = "http://127.0.0.1:8642";
 struct Profile {
   std::string host{kDefaultHost};
   std::string token;
+  std::string user;
   static constexpr auto fields() {
-    return std::tuple(base::field("host", &Profile::host, "address of the server"), base::field("token", &Profile::token, "the secret"));
+    return std::tuple(base::field("host", &Profile::host, "address of the server"),
+                      base::field("token", &Profile::token, "the secret"),
+                      base::field("user", &Profile::user, "whose token it is"));
   }
 };
 

@@ -9,16 +9,18 @@ namespace {
 struct Configure {
   bool token_stdin = false;
   bool list = false;
+  bool replace = false;
   static constexpr auto fields() {
     return std::tuple(base::field("token_stdin", &Configure::token_stdin, "read the token from standard input, for scripts"),
-                      base::field("list", &Configure::list, "show what is configured"));
+                      base::field("list", &Configure::list, "show what is configured"),
+                      base::field("replace", &Configure::replace, "put this token in the place of another user's"));
   }
 };
 
 int list_profiles(Session& session, const Settings& settings) {
   base::json::array rows;
   for (const auto& [name, profile] : settings.profiles)
-    rows.push_back(base::json::object{{"profile", name}, {"host", profile.host}, {"token", profile.token.empty() ? "none" : "stored"}});
+    rows.push_back(base::json::object{{"profile", name}, {"host", profile.host}, {"user", profile.user}, {"token", profile.token.empty() ? "none" : "stored"}});
   session.show(rows);
   if (rows.empty()) session.note("nothing is configured yet; run: ncloud configure");
   return 0;
@@ -28,6 +30,18 @@ std::string trimmed(std::string text) {
   while (!text.empty() && std::isspace(static_cast<unsigned char>(text.back()))) text.pop_back();
   const auto start = text.find_first_not_of(" \t\r\n");
   return start == std::string::npos ? "" : text.substr(start);
+}
+
+/// Keeps a person from losing a token that is stored nowhere else.
+void check_replacement(const Configure& options, const std::string& name, const Profile& before, const Profile& now) {
+  const bool same_owner = before.user == now.user && normal_host(before.host) == now.host;
+  if (options.replace || before.token.empty() || before.token == now.token || same_owner) return;
+  const std::string what = fmt::format("profile '{}' holds the token of {} at {}", name, before.user.empty() ? "a user" : before.user, before.host);
+  if (!options.token_stdin) {
+    const std::string answer = trimmed(ask(fmt::format("{}; replace it by that of {} at {}? [y/N]", what, now.user, now.host)));
+    if (answer == "y" || answer == "Y" || answer == "yes") return;
+  }
+  throw base::Error(base::Code::conflict, fmt::format("{}; keep both: ncloud configure --profile {}, or replace it: ncloud configure --replace", what, now.user));
 }
 
 int configure(Session& session, const Configure& options) {
@@ -53,6 +67,8 @@ int configure(Session& session, const Configure& options) {
   if (profile.token.empty())
     throw base::Error(base::Code::invalid_argument, "no token given; ncloudd prints an administrator's token at its first start");
   const api::Caller caller = api::Client(profile.host, profile.token).call(api::get_caller, {});
+  profile.user = caller.user;
+  check_replacement(options, name, settings.profiles[name], profile);
   settings.profiles[name] = profile;
   write_settings(settings);
   session.note(fmt::format("you are {}{}{} at {}; written to {}", caller.user, caller.tenant.empty() ? "" : " of tenant " + caller.tenant,
