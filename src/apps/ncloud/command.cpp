@@ -17,6 +17,9 @@ int run_operation(Session& session, const api::OperationInfo& operation, const j
   }
   const json::value answer = session.client().call_json(operation, given);
   session.show(answer);
+  const json::value* items = answer.is_object() ? answer.get_object().if_contains("items") : nullptr;
+  if (session.format() == Format::table && items != nullptr && items->is_array() && items->get_array().empty())
+    session.note(given.empty() ? "none yet" : "none");
   const json::value* token = answer.is_object() ? answer.get_object().if_contains("next_page_token") : nullptr;
   if (token != nullptr && token->is_string() && !token->get_string().empty())
     session.note(fmt::format("there is more: add --page-token {}", std::string_view(token->get_string())));
