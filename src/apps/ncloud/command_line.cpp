@@ -4,6 +4,7 @@
 
 #include "apps/ncloud/command.h"
 #include "apps/ncloud/terminal.h"
+#include "base/version.h"
 #include "base/log.h"
 
 namespace ncloud {
@@ -141,16 +142,21 @@ void check_words(int argc, const char* const* argv) {
       words.push_back(full_word(word));
   }
   if (words.empty()) return;
-  std::vector<std::string_view> first{"help"}, second;
+  std::vector<std::string_view> first{"help"}, second, with_this_verb;
   for (const Command& command : commands()) {
     const std::string_view text = command.words;
     const auto space = text.find(' ');
     if (std::find(first.begin(), first.end(), text.substr(0, space)) == first.end()) first.push_back(text.substr(0, space));
     if (!command.shortcut.empty()) first.push_back(command.shortcut);
-    if (space != std::string_view::npos && text.substr(0, space) == words[0]) second.push_back(text.substr(space + 1));
+    if (space == std::string_view::npos) continue;
+    if (text.substr(0, space) == words[0]) second.push_back(text.substr(space + 1));
+    if (text.substr(space + 1) == words[0]) with_this_verb.push_back(text);
   }
-  if (std::find(first.begin(), first.end(), words[0]) == first.end())
+  if (std::find(first.begin(), first.end(), words[0]) == first.end()) {
+    if (with_this_verb.size() == 1)
+      throw Error(Code::invalid_argument, fmt::format("unknown command '{}'; did you mean '{}'?; see ncloud --help", words[0], with_this_verb[0]));
     throw Error(Code::invalid_argument, fmt::format("{}; see ncloud --help", base::unknown_word("command", words[0], first)));
+  }
   if (words.size() == 2 && !second.empty() && std::find(second.begin(), second.end(), words[1]) == second.end())
     throw Error(Code::invalid_argument,
                 fmt::format("{}; see ncloud {} --help", base::unknown_word(fmt::format("command of {}", words[0]), words[1], second), words[0]));
@@ -159,13 +165,20 @@ void check_words(int argc, const char* const* argv) {
 std::string_view hint_for(Code code, std::string_view message) {
   if (message.find("ncloud ") != std::string_view::npos) return "";  // it names a command itself
   if (code == Code::unauthenticated) return "run: ncloud configure";
-  if (code == Code::over_allotment) return "what your tenant has: ncloud resource ls";
+  if (code == Code::over_allotment) return "what is allotted and in use: ncloud resource ls";
   return "";
 }
 
+/// "state: unknown value 'x'" for what is wrong at "/state/0".
+std::string with_name_of_option(const Error& error) {
+  if (!error.message.starts_with("unknown value") || !error.where.starts_with('/')) return error.message;
+  const std::string_view field = std::string_view(error.where).substr(1);
+  return fmt::format("{}: {}", flag_name(field.substr(0, field.find('/'))), error.message);
+}
+
 int report(const Error& error) {
-  fmt::print(stderr, "{} {}\n", red("ncloud:"), base::printable(error.message));
-  if (const std::string_view hint = hint_for(error.code, error.message); !hint.empty()) fmt::print(stderr, "{}\n", dim(hint));
+  complain(with_name_of_option(error));
+  if (const std::string_view hint = hint_for(error.code, error.message); !hint.empty()) tell(dim(hint));
   return base::kind_of(error.code).exit_code;
 }
 
@@ -177,7 +190,7 @@ int run(int argc, const char* const* argv) {
   app.add_option("--host", host, "address of the server, instead of the profile's")->type_name("URL");
   app.add_option("--profile", profile, "which of the configured servers and tokens")->type_name("NAME");
   app.add_option("-o,--output", output, "table, json or yaml")->type_name("FORMAT");
-  app.set_version_flag("--version", "ncloud " NCLOUD_VERSION);
+  app.set_version_flag("--version", std::string("ncloud ") + base::kVersion);
   app.footer(kFooter);
   app.require_subcommand(0, 1);
   build(app, all);
@@ -210,6 +223,8 @@ int run(int argc, const char* const* argv) {
 int run_command_line(int argc, const char* const* argv) {
   try {
     return run(argc, argv);
+  } catch (const OutputClosed&) {
+    return 141;  // as a program that SIGPIPE ends
   } catch (const Error& error) {
     return report(error);
   } catch (const std::exception& error) {

@@ -89,7 +89,7 @@ TEST_F(CommandLine, runs_commands_of_the_contract) {
   EXPECT_EQ(run({"m", "s", "7"}), 0);
   EXPECT_NE(out_.find("id                 7\n"), std::string::npos) << out_;
   EXPECT_EQ(run({"model", "rm", "7"}), 0);
-  EXPECT_EQ(out_, "freed_bytes  1.0 kB\n");
+  EXPECT_EQ(out_, "freed  1.0 kB\n");
 }
 
 TEST_F(CommandLine, explains_errors) {
@@ -104,6 +104,11 @@ TEST_F(CommandLine, explains_errors) {
   EXPECT_EQ(run({"model", "show"}), 2);
   EXPECT_EQ(run({"model", "show", "1", "--wrong"}), 2);
   EXPECT_EQ(run({"info", "-o", "xml"}), 2);
+  EXPECT_NE(err_.find("output: unknown value 'xml'"), std::string::npos) << err_;
+  EXPECT_EQ(run({"follow", "1"}), 2);
+  EXPECT_NE(err_.find("did you mean 'model follow'"), std::string::npos) << err_;
+  EXPECT_EQ(run({"model", "ls"}), 0);
+  EXPECT_EQ(err_, "none yet\n");
   ::setenv("NCLOUD_TOKEN", "wrong", 1);
   EXPECT_EQ(run({"whoami"}), 3);
   EXPECT_NE(err_.find("ncloud configure"), std::string::npos) << err_;
@@ -194,6 +199,12 @@ TEST_F(CommandLine, predicts) {
   EXPECT_EQ(out_, "probability  index  label\n     1.0000      4  bag\n");
   ASSERT_EQ(run({"model", "predict", "3", input.c_str(), input.c_str()}), 0) << err_;
   EXPECT_NE(out_.find("file"), std::string::npos);
+  const std::string missing = (folder_.path() / "missing.png").string();
+  EXPECT_EQ(run({"predict", "3", input.c_str(), missing.c_str(), input.c_str()}), 5);
+  EXPECT_EQ(std::count(out_.begin(), out_.end(), '\n'), 3) << out_;
+  EXPECT_NE(err_.find("missing.png"), std::string::npos) << err_;
+  EXPECT_EQ(run({"predict", "3", input.c_str(), "-o", "json"}), 0);
+  EXPECT_EQ(base::parse_json(out_, "out").at(0).at("file"), base::json::value(input));
 }
 
 TEST_F(CommandLine, exports) {

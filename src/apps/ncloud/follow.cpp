@@ -7,6 +7,7 @@
 namespace ncloud {
 namespace {
 
+using api::ModelState;
 using api::TrainingEvent;
 using api::TrainingEventKind;
 
@@ -25,13 +26,13 @@ std::string epoch_text(const TrainingEvent& event) {
   return fmt::format("epoch {}{}", event.epoch.value_or(0) + 1, of);
 }
 
-std::string step_text(const TrainingEvent& event) {
-  std::string out = epoch_text(event);
-  if (event.batch) out += fmt::format("  batch {}{}", *event.batch, event.batches ? fmt::format("/{}", *event.batches) : "");
-  out += figures(event);
-  if (event.images_per_s) out += fmt::format("  {:.0f} images/s", *event.images_per_s);
-  if (event.eta_s) out += fmt::format("  ETA {}", base::duration_text(*event.eta_s));
-  return out;
+std::vector<LivePart> step_parts(const TrainingEvent& event) {
+  std::vector<LivePart> parts{{epoch_text(event)}};
+  if (event.batch) parts.push_back({fmt::format("batch {}{}", *event.batch, event.batches ? fmt::format("/{}", *event.batches) : ""), 1});
+  if (event.cost) parts.push_back({fmt::format("cost {:.4f}", *event.cost), 3});
+  if (event.images_per_s) parts.push_back({fmt::format("{:.0f} images/s", *event.images_per_s), 4});
+  if (event.eta_s) parts.push_back({fmt::format("ETA {}", base::duration_text(*event.eta_s)), 2});
+  return parts;
 }
 
 /// The line that stays on the screen for an event; empty for those that pass.
@@ -53,43 +54,88 @@ std::string lasting_line(const TrainingEvent& event) {
   return "";
 }
 
+bool is_waiting(ModelState state) { return state == ModelState::received || state == ModelState::queued; }
+
+/// Shows why a model is in the queue until it is not. False after Ctrl-C.
+bool wait_in_queue(Session& session, std::int64_t model) {
+  LiveLine live;
+  std::string told;
+  while (true) {
+    const std::optional<api::Model> now = look_at(session, model);
+    if (!now) return false;
+    if (now->state != ModelState::queued) return true;
+    const std::string place = now->queue_position ? fmt::format("number {} in the queue", *now->queue_position) : "in the queue";
+    live.draw({{place}, {now->reason}});
+    const std::string line = now->reason.empty() ? place : fmt::format("{}: {}", place, now->reason);
+    if (!notes_are_terminal() && line != std::exchange(told, line)) session.note(line);
+    std::this_thread::sleep_for(std::chrono::milliseconds(100));
+  }
+}
+
+/// What is said at the end of a training. A reason that was `shown` is not told again.
+std::string last_line(const api::Model& model, std::string_view shown) {
+  std::string line = fmt::format("model {} is {}", model.id, base::word(model.state));
+  if (!model.reason.empty() && model.reason != shown) line += ": " + model.reason;
+  line += fmt::format("  (epochs {}/{}", model.epochs_completed, model.epochs);
+  if (model.train_cost) line += fmt::format(", cost {:.4f}", *model.train_cost);
+  if (model.eval_cost) line += fmt::format(", eval cost {:.4f}", *model.eval_cost);
+  const std::string metrics = cell("", model.metrics);
+  return line + fmt::format("{}{})", metrics.empty() ? "" : ", ", metrics);
+}
+
+int say_goodbye(const Session& session, std::int64_t model, bool waits) {
+  session.note(fmt::format("{}; come back with: ncloud model follow {}", waits ? "it stays in the queue" : "training goes on", model));
+  return base::kind_of(base::Code::interrupted).exit_code;
+}
+
 }  // namespace
+
+std::optional<api::Model> look_at(Session& session, std::int64_t model) {
+  if (interrupted()) return std::nullopt;
+  try {
+    return session.client().call(api::get_model, {.model = model});
+  } catch (const base::Error& error) {
+    if (error.code == base::Code::interrupted) return std::nullopt;
+    throw;
+  }
+}
 
 int follow_training(Session& session, std::int64_t model, std::int64_t after) {
   LiveLine live;
   const bool as_json = session.format() == Format::json;
-  const auto on_event = [&](const TrainingEvent& event, std::int64_t) {
+  ModelState state = ModelState::running;
+  std::string shown_reason;
+  const auto on_event = [&](const TrainingEvent& event, std::int64_t id) {
+    after = id;
+    if (event.kind == TrainingEventKind::state && event.state) {
+      state = *event.state;
+      shown_reason = event.text.value_or("");
+    }
     if (as_json) {
       session.print(base::to_text(base::encode(event)) + "\n");
       return true;
     }
     if (event.kind == TrainingEventKind::step) {
-      live.draw(step_text(event));
+      live.draw(step_parts(event));
     } else if (const std::string line = lasting_line(event); !line.empty()) {
       live.clear();
       session.print(base::printable(line) + "\n");
     }
-    return true;
+    return event.kind != TrainingEventKind::state || state != ModelState::queued;  // no events tell why it waits
   };
-  const bool ended = session.client().follow(api::follow_model, {.model = model, .after = after, .follow = true}, on_event, interrupted);
-  live.clear();
-  if (!ended) {
-    session.note(fmt::format("training goes on; come back with: ncloud model follow {}", model));
-    return base::kind_of(base::Code::interrupted).exit_code;
+  while (!session.client().follow(api::follow_model, {.model = model, .after = after, .follow = true}, on_event, interrupted)) {
+    live.clear();
+    if (interrupted() || !wait_in_queue(session, model)) return say_goodbye(session, model, is_waiting(state));
   }
-  const api::Model final_state = session.client().call(api::get_model, {.model = model});
-  std::string line = fmt::format("model {} is {}", model, base::word(final_state.state));
-  if (!final_state.reason.empty()) line += ": " + final_state.reason;
-  line += fmt::format("  (epochs {}/{}", final_state.epochs_completed, final_state.epochs);
-  if (final_state.train_cost) line += fmt::format(", cost {:.4f}", *final_state.train_cost);
-  if (final_state.eval_cost) line += fmt::format(", eval cost {:.4f}", *final_state.eval_cost);
-  const std::string metrics = cell("", final_state.metrics);
-  line += fmt::format("{}{})", metrics.empty() ? "" : ", ", metrics);
+  live.clear();
+  const std::optional<api::Model> ended = look_at(session, model);
+  if (!ended) return base::kind_of(base::Code::interrupted).exit_code;
+  const std::string line = last_line(*ended, as_json ? "" : shown_reason);
   if (as_json)
     session.note(line);
   else
     session.print(base::printable(line) + "\n");
-  return final_state.state == api::ModelState::error ? 1 : 0;
+  return ended->state == ModelState::error ? 1 : 0;
 }
 
 }  // namespace ncloud

@@ -61,7 +61,121 @@ void write_yaml(std::string& out, const json::value& value, int depth, bool afte
 
 // ---- tables ----
 
-/// Columns that text takes: code points, which is right for all but wide and combining characters.
+bool is_number(std::string_view text) {
+  return !text.empty() && text.find_first_not_of("0123456789.-+eE%") == std::string_view::npos;
+}
+
+std::string number_text(double value) {
+  if (value == std::floor(value) && std::abs(value) < 1e15) return fmt::format("{:.0f}", value);
+  return fmt::format("{:.4g}", value);
+}
+
+constexpr std::size_t kGap = 2;
+constexpr std::size_t kWidestCell = 48;  // on a terminal
+
+bool is_time(std::string_view name) { return name.ends_with("_at") || name == "estimated_start"; }
+bool is_memory(std::string_view name) { return name.starts_with("memory"); }
+
+/// How people read a field's name: cells of "..._bytes" say their unit themselves.
+std::string title(std::string_view name) {
+  if (name.ends_with("_bytes")) name.remove_suffix(6);
+  return std::string(name);
+}
+
+/// Memory is asked for in powers of 1024, so it is shown in them.
+std::string memory_text(double bytes) {
+  constexpr const char* kUnits[] = {"B", "KiB", "MiB", "GiB", "TiB"};
+  int unit = 0;
+  while (bytes >= 1024 && unit < 4) {
+    bytes /= 1024;
+    ++unit;
+  }
+  return fmt::format("{:.4g} {}", bytes, kUnits[unit]);
+}
+
+/// "train=fashion" for a dataset and its role.
+std::string use_text(const json::value& use) {
+  const auto word = [&](const char* key) { return use.is_object() && use.get_object().contains(key) ? cell(key, use.get_object().at(key)) : ""; };
+  return fmt::format("{}={}", word("role"), word("dataset"));
+}
+
+struct Column {
+  std::string name;
+  std::vector<std::string> cells;
+  bool is_prose = false;  ///< may be cut, so it comes last
+
+  std::size_t width() const {
+    std::size_t widest = columns_of(title(name));
+    for (const std::string& text : cells) widest = std::max(widest, columns_of(text));
+    return std::min(widest, is_prose ? std::size_t{16} : kWidestCell);
+  }
+};
+
+std::vector<Column> columns_with_content(const json::array& items) {
+  std::vector<std::string> names;
+  for (const json::value& item : items)
+    for (const auto& member : item.is_object() ? item.get_object() : json::object{{"", item}})
+      if (std::find(names.begin(), names.end(), std::string_view(member.key())) == names.end()) names.emplace_back(member.key());
+  std::vector<Column> columns;
+  for (const std::string& name : names) {
+    if (name.ends_with("_sha256")) continue;
+    Column column{.name = name, .is_prose = name == "reason"};
+    bool empty = true;
+    for (const json::value& item : items) {
+      const json::value* value = item.is_object() ? item.get_object().if_contains(name) : name.empty() ? &item : nullptr;
+      column.cells.push_back(value == nullptr ? "" : cell(name, *value));
+      empty = empty && column.cells.back().empty();
+    }
+    if (!empty) columns.push_back(std::move(column));
+  }
+  std::stable_partition(columns.begin(), columns.end(), [](const Column& c) { return !c.is_prose; });
+  return columns;
+}
+
+/// Takes columns out until the rest fits: from the right, but no prose. Gives their names.
+std::vector<std::string> take_out_what_does_not_fit(std::vector<Column>& columns, std::size_t width) {
+  std::vector<std::string> names;
+  const auto total = [&] {
+    std::size_t sum = 0;
+    for (const Column& column : columns) sum += column.width() + (sum > 0 ? kGap : 0);
+    return sum;
+  };
+  while (total() > width) {
+    const auto last = std::find_if(columns.rbegin(), columns.rend(), [](const Column& c) { return !c.is_prose; });
+    if (last == columns.rend() || last.base() - 1 == columns.begin()) break;  // the first one says what a row is about
+    names.insert(names.begin(), title(last->name));
+    columns.erase(last.base() - 1);
+  }
+  return names;
+}
+
+std::string list_table(const json::array& items, int width) {
+  std::vector<Column> columns = columns_with_content(items);
+  std::vector<std::string> left_out;
+  if (width > 0) left_out = take_out_what_does_not_fit(columns, static_cast<std::size_t>(width));
+  std::vector<std::vector<std::string>> rows(items.size() + 1);
+  for (const Column& column : columns) {
+    rows[0].push_back(title(column.name));
+    for (std::size_t i = 0; i < column.cells.size(); ++i) rows[i + 1].push_back(column.cells[i]);
+  }
+  std::string out = table(rows, width);
+  if (!left_out.empty()) out += fmt::format("(left out: {}; -o json shows all)\n", fmt::join(left_out, ", "));
+  return out;
+}
+
+std::string object_lines(const json::object& object) {
+  std::size_t widest = 0;
+  for (const auto& member : object) widest = std::max(widest, title(member.key()).size());
+  std::string out;
+  for (const auto& member : object) {
+    const std::string text = cell(member.key(), member.value());
+    if (!text.empty()) out += fmt::format("{:<{}}  {}\n", title(member.key()), widest, text);
+  }
+  return out;
+}
+
+}  // namespace
+
 std::size_t columns_of(std::string_view text) {
   return static_cast<std::size_t>(std::count_if(text.begin(), text.end(), [](char c) { return (static_cast<unsigned char>(c) & 0xc0) != 0x80; }));
 }
@@ -80,70 +194,29 @@ std::string shortened(std::string_view text, std::size_t columns) {
   return out + "…";
 }
 
-bool is_number(std::string_view text) {
-  return !text.empty() && text.find_first_not_of("0123456789.-+eE%") == std::string_view::npos;
-}
-
-std::string number_text(double value) {
-  if (value == std::floor(value) && std::abs(value) < 1e15) return fmt::format("{:.0f}", value);
-  return fmt::format("{:.4g}", value);
-}
-
-std::string list_table(const json::array& items, int width) {
-  std::vector<std::string> names;
-  for (const json::value& item : items) {
-    if (!item.is_object()) continue;
-    for (const auto& member : item.get_object())
-      if (std::find(names.begin(), names.end(), std::string_view(member.key())) == names.end()) names.emplace_back(member.key());
-  }
-  std::vector<std::vector<std::string>> rows{{}};
-  for (const json::value& item : items) rows.emplace_back(item.is_object() ? 0 : 1, item.is_object() ? "" : cell("", item));
-  for (const std::string& name : names) {
-    std::vector<std::string> column;
-    bool empty = true;
-    for (const json::value& item : items) {
-      const json::value* value = item.is_object() ? item.get_object().if_contains(name) : nullptr;
-      column.push_back(value == nullptr ? "" : cell(name, *value));
-      empty = empty && column.back().empty();
-    }
-    if (empty) continue;
-    rows[0].push_back(name);
-    for (std::size_t i = 0; i < column.size(); ++i) rows[i + 1].push_back(column[i]);
-  }
-  return table(rows, width);
-}
-
-std::string object_lines(const json::object& object) {
-  std::size_t widest = 0;
-  for (const auto& member : object) widest = std::max(widest, member.key().size());
-  std::string out;
-  for (const auto& member : object) {
-    const std::string text = cell(member.key(), member.value());
-    if (!text.empty()) out += fmt::format("{:<{}}  {}\n", std::string_view(member.key()), widest, text);
-  }
-  return out;
-}
-
-}  // namespace
-
 std::string cell(std::string_view name, const json::value& value) {
   if (value.is_null()) return "";
   if (value.is_bool()) return value.get_bool() ? "yes" : "no";
   if (value.is_number()) {
     const double number = value.to_number<double>();
-    if (name.ends_with("_bytes")) return base::size_text(number);
+    if (name.ends_with("_bytes")) return is_memory(name) ? memory_text(number) : base::size_text(number);
     return number_text(number);
   }
   if (value.is_string()) {
     std::string text = base::printable(value.get_string());
-    if (name.ends_with("_at") && text.size() > 19 && text.ends_with('Z')) {
+    if (is_time(name) && text.size() > 19 && text.ends_with('Z')) {
       text.resize(19);
       text[10] = ' ';
+      text += " UTC";
     }
     return text;
   }
   std::string out;
   if (value.is_array()) {
+    if (name == "datasets") {
+      for (const json::value& item : value.get_array()) out += (out.empty() ? "" : " ") + use_text(item);
+      return out;
+    }
     for (const json::value& item : value.get_array()) out += (out.empty() ? "" : ", ") + cell("", item);
     return out;
   }
@@ -153,8 +226,6 @@ std::string cell(std::string_view name, const json::value& value) {
 }
 
 std::string table(const std::vector<std::vector<std::string>>& rows, int width) {
-  constexpr std::size_t kGap = 2;
-  constexpr std::size_t kWidestCell = 48;
   std::vector<std::size_t> widths;
   std::vector<bool> numeric;
   for (std::size_t r = 0; r < rows.size(); ++r) {
@@ -167,21 +238,19 @@ std::string table(const std::vector<std::vector<std::string>>& rows, int width) 
       if (r > 0 && !rows[r][c].empty()) numeric[c] = numeric[c] && is_number(rows[r][c]);
     }
   }
-  std::size_t shown = widths.size();
-  if (width > 0) {
-    std::size_t total = 0;
-    for (std::size_t c = 0; c < widths.size(); ++c) {
+  if (width > 0 && !widths.empty()) {
+    std::size_t others = 0;
+    for (std::size_t c = 0; c + 1 < widths.size(); ++c) {
       widths[c] = std::min(widths[c], kWidestCell);
-      total += widths[c] + (c > 0 ? kGap : 0);
-      if (total <= static_cast<std::size_t>(width) || c == 0) continue;
-      shown = c;
-      break;
+      others += widths[c] + kGap;
     }
+    const auto room = static_cast<std::size_t>(width) > others ? static_cast<std::size_t>(width) - others : std::size_t{1};
+    widths.back() = std::min(widths.back(), room);
   }
   std::string out;
   for (const auto& row : rows) {
     std::string line;
-    for (std::size_t c = 0; c < std::min(shown, row.size()); ++c) {
+    for (std::size_t c = 0; c < row.size(); ++c) {
       if (c > 0) line.append(kGap, ' ');
       const std::string text = shortened(row[c], widths[c]);
       const std::string padding(widths[c] - columns_of(text), ' ');

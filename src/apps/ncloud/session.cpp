@@ -22,10 +22,12 @@ api::Client& Session::client() {
 void Session::show(const base::json::value& answer) const { print(render(answer, format_, output_width())); }
 
 void Session::print(std::string_view text) const {
-  if (std::fwrite(text.data(), 1, text.size(), stdout) != text.size() || std::fflush(stdout) != 0)
+  if (std::fwrite(text.data(), 1, text.size(), stdout) != text.size() || std::fflush(stdout) != 0) {
+    if (errno == EPIPE) throw OutputClosed();
     throw base::system_error("cannot write to standard output", errno);
+  }
 }
 
-void Session::note(std::string_view text) const { fmt::print(stderr, "{}\n", base::printable(text)); }
+void Session::note(std::string_view text) const { tell(base::printable(text)); }
 
 }  // namespace ncloud

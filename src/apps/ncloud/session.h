@@ -9,6 +9,9 @@
 
 namespace ncloud {
 
+/// Thrown when nobody reads standard output any more, as in `ncloud model logs 1 | head -1`.
+struct OutputClosed {};
+
 /// What a command works with: the server it talks to and the terminal it writes to.
 class Session {
  public:
@@ -27,7 +30,7 @@ class Session {
     show(base::encode(described));
   }
 
-  void print(std::string_view text) const;  ///< to standard output, as it is
+  void print(std::string_view text) const;  ///< to standard output, as it is. Errors: OutputClosed
   void note(std::string_view text) const;   ///< a line for people on standard error
 
  private:

@@ -10,6 +10,7 @@
 #include <iostream>
 
 #include "api/client.h"
+#include "apps/ncloud/output.h"
 #include "base/clock.h"
 #include "base/error.h"
 #include "base/log.h"
@@ -51,6 +52,9 @@ int output_width() { return output_is_terminal() ? width_of(STDOUT_FILENO) : 0; 
 std::string red(std::string_view text) { return shows_colours() ? fmt::format("\x1b[31m{}\x1b[0m", text) : std::string(text); }
 std::string dim(std::string_view text) { return shows_colours() ? fmt::format("\x1b[2m{}\x1b[0m", text) : std::string(text); }
 
+void tell(std::string_view line) { std::fputs(fmt::format("{}\n", line).c_str(), stderr); }
+void complain(std::string_view message) { tell(fmt::format("{} {}", red("ncloud:"), base::printable(message))); }
+
 std::string ask(std::string_view question) {
   need_terminal(question);
   fmt::print(stderr, "{}: ", question);
@@ -89,14 +93,24 @@ void catch_interrupts() {
 
 bool interrupted() { return interrupt_count > 0; }
 
-void LiveLine::draw(std::string_view text) {
+std::string fitted(std::vector<LivePart> parts, std::size_t columns) {
+  while (true) {
+    std::string line;
+    for (const LivePart& part : parts) line += (line.empty() || part.text.empty() ? "" : "  ") + base::printable(part.text);
+    const auto first_to_go = std::max_element(parts.begin(), parts.end(), [](const LivePart& a, const LivePart& b) { return a.spare < b.spare; });
+    if (columns_of(line) <= columns || first_to_go == parts.end() || first_to_go->spare == 0) return shortened(line, columns);
+    parts.erase(first_to_go);
+  }
+}
+
+void LiveLine::draw(const std::vector<LivePart>& parts) {
   if (!notes_are_terminal()) return;
   const std::int64_t now = base::steady_now_us();
   if (drawn_ && now - last_us_ < 100'000) return;
   last_us_ = now;
   drawn_ = true;
-  const std::string shown = base::printable(text).substr(0, static_cast<std::size_t>(width_of(STDERR_FILENO) - 1));
-  fmt::print(stderr, "\r{}\x1b[K", shown);
+  const auto columns = static_cast<std::size_t>(std::max(width_of(STDERR_FILENO) - 1, 1));
+  fmt::print(stderr, "\r{}\x1b[K", fitted(parts, columns));
 }
 
 void LiveLine::clear() {

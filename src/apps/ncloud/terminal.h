@@ -1,6 +1,7 @@
 #pragma once
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace ncloud {
 
@@ -14,6 +15,11 @@ int output_width();
 std::string red(std::string_view text);
 std::string dim(std::string_view text);
 
+/// A line on standard error; lost when nobody reads there.
+void tell(std::string_view line);
+/// The same for what went wrong; control characters are made visible.
+void complain(std::string_view message);
+
 /// Asks on the terminal. Errors: invalid_argument when standard input is none.
 std::string ask(std::string_view question);
 std::string ask_secret(std::string_view question);
@@ -22,12 +28,19 @@ std::string ask_secret(std::string_view question);
 void catch_interrupts();
 bool interrupted();
 
+/// A part of a live line. Where there is no room, the parts with the highest `spare` are left out first; those with 0 stay.
+struct LivePart {
+  std::string text;
+  int spare = 0;
+};
+std::string fitted(std::vector<LivePart> parts, std::size_t columns);
+
 /// One line on standard error that is drawn again and again, at most ten times a second. Does nothing when that is no
 /// terminal.
 class LiveLine {
  public:
   ~LiveLine() { clear(); }
-  void draw(std::string_view text);
+  void draw(const std::vector<LivePart>& parts);
   void clear();  ///< before other text is written
 
  private:

@@ -1,4 +1,5 @@
 #include "apps/ncloud/command.h"
+#include "apps/ncloud/follow.h"
 #include "apps/ncloud/terminal.h"
 #include "base/clock.h"
 #include "base/files.h"
@@ -19,19 +20,35 @@ struct Deploy {
   }
 };
 
+/// The model after the request. One that is deployed or deploying already is what was asked for.
+api::Model request_deployment(Session& session, const Deploy& options) {
+  try {
+    return session.client().call(api::deploy_model, {.model = options.model, .cpus = options.cpus, .memory = options.memory});
+  } catch (const base::Error& error) {
+    if (error.code != base::Code::conflict) throw;
+    api::Model model = session.client().call(api::get_model, {.model = options.model});
+    if (model.state != api::ModelState::deploying && model.state != api::ModelState::deployed) throw;
+    session.note(fmt::format("model {} is {} already", model.id, base::word(model.state)));
+    return model;
+  }
+}
+
 int deploy(Session& session, const Deploy& options) {
-  api::Model model = session.client().call(api::deploy_model, {.model = options.model, .cpus = options.cpus, .memory = options.memory});
+  api::Model model = request_deployment(session, options);
   const std::int64_t start = base::steady_now_us();
   LiveLine line;
+  std::string told;
   while (options.wait && model.state == api::ModelState::deploying) {
-    if (interrupted()) {
+    line.draw({{fmt::format("deploying  {}", base::duration_text(static_cast<double>(base::steady_now_us() - start) / 1e6))}, {model.reason}});
+    if (!notes_are_terminal() && !model.reason.empty() && model.reason != std::exchange(told, model.reason)) session.note(model.reason);
+    std::this_thread::sleep_for(std::chrono::milliseconds(25));
+    const std::optional<api::Model> now = look_at(session, options.model);
+    if (!now) {
       line.clear();
       session.note(fmt::format("it goes on deploying; look with: ncloud model show {}", options.model));
       return base::kind_of(base::Code::interrupted).exit_code;
     }
-    line.draw(fmt::format("deploying  {}", base::duration_text(static_cast<double>(base::steady_now_us() - start) / 1e6)));
-    std::this_thread::sleep_for(std::chrono::milliseconds(25));
-    model = session.client().call(api::get_model, {.model = options.model});
+    model = *now;
   }
   line.clear();
   session.show(model);

@@ -17,6 +17,13 @@ void for_each_event(Session& session, std::int64_t model, Visit visit) {
   });
 }
 
+std::string checkpoint_text(const TrainingEvent& event) {
+  std::string out = "checkpoint";
+  if (event.epoch) out += fmt::format(" in epoch {}", *event.epoch + 1);
+  if (event.batch) out += fmt::format(", batch {}{}", *event.batch, event.batches ? fmt::format("/{}", *event.batches) : "");
+  return out;
+}
+
 struct Logs {
   std::int64_t model = 0;
   bool follow = false;
@@ -36,7 +43,7 @@ int logs(Session& session, const Logs& options) {
     std::string text;
     if (event.kind == TrainingEventKind::state && event.state) text = fmt::format("state {}", base::word(*event.state));
     if (event.kind == TrainingEventKind::restart) text = "restart";
-    if (event.kind == TrainingEventKind::checkpoint) text = "checkpoint";
+    if (event.kind == TrainingEventKind::checkpoint) text = checkpoint_text(event);
     if (event.kind == TrainingEventKind::epoch) text = fmt::format("epoch {} ended", event.epoch.value_or(0) + 1);
     if (event.kind == TrainingEventKind::epoch && event.cost) text += fmt::format(", cost {:.4f}", *event.cost);
     if (event.text && !event.text->empty()) text += (text.empty() ? "" : ": ") + *event.text;

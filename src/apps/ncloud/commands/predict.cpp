@@ -2,7 +2,9 @@
 #include <iterator>
 
 #include "apps/ncloud/command.h"
+#include "apps/ncloud/terminal.h"
 #include "base/files.h"
+#include "base/log.h"
 
 namespace ncloud {
 namespace {
@@ -23,21 +25,73 @@ std::string read_input(const std::string& file) {
   return base::read_file(file, api::predict.body_limit_bytes);
 }
 
-int predict(Session& session, const PredictFiles& options) {
-  base::json::array rows;
-  for (const std::string& file : options.files) {
-    const api::Prediction prediction = session.client().call(api::predict, {.model = options.model, .k = options.k}, read_input(file));
+/// Whether other files may well be predicted after this failure.
+bool concerns_one_file(base::Code code) {
+  return code == base::Code::invalid_argument || code == base::Code::too_large || code == base::Code::data_loss;
+}
+
+/// Writes each prediction when it comes (table), or all at the end (JSON, YAML).
+class PredictionWriter {
+ public:
+  PredictionWriter(const Session& session, const std::vector<std::string>& files) : session_(session) {
+    if (files.size() == 1) return;
+    for (const std::string& file : files) file_columns_ = std::max({file_columns_, columns_of(base::printable(file)), columns_of("file")});
+    if (output_is_terminal()) file_columns_ = std::min<std::size_t>(file_columns_, 48);
+  }
+
+  void add(const std::string& file, const api::Prediction& prediction) {
     for (const api::ClassProbability& each : prediction.predictions) {
-      base::json::object row;
-      if (options.files.size() > 1) row["file"] = file;
-      row["probability"] = session.format() == Format::table ? base::json::value(fmt::format("{:.4f}", each.probability)) : base::json::value(each.probability);
-      row["index"] = each.index;
-      row["label"] = each.label;
-      rows.push_back(row);
+      if (session_.format() != Format::table) {
+        rows_.push_back(base::json::object{{"file", file}, {"probability", each.probability}, {"index", each.index}, {"label", each.label}});
+        continue;
+      }
+      if (!std::exchange(has_head_, true)) print_row("file", "probability", "index", "label");
+      print_row(file, fmt::format("{:.4f}", each.probability), std::to_string(each.index), each.label);
     }
   }
-  session.show(rows);
-  return 0;
+  void finish() {
+    if (session_.format() != Format::table) session_.show(rows_);
+  }
+
+ private:
+  void print_row(std::string_view file, std::string_view probability, std::string_view index, std::string_view label) const {
+    std::string line;
+    if (file_columns_ > 0) {
+      line = shortened(base::printable(file), file_columns_);
+      line.append(file_columns_ - columns_of(line) + 2, ' ');
+    }
+    session_.print(line + fmt::format("{:>11}  {:>5}  {}\n", probability, index, base::printable(label)));
+  }
+
+  const Session& session_;
+  base::json::array rows_;
+  std::size_t file_columns_ = 0;  // 0: one file needs no name
+  bool has_head_ = false;
+};
+
+/// A file that cannot be predicted does not keep back the others; the exit code is the first such file's.
+int predict(Session& session, const PredictFiles& options) {
+  PredictionWriter writer(session, options.files);
+  int exit_code = 0;
+  for (const std::string& file : options.files) {
+    bool is_read = false;
+    try {
+      const std::string input = read_input(file);
+      is_read = true;
+      writer.add(file, session.client().call(api::predict, {.model = options.model, .k = options.k}, input));
+    } catch (const base::Error& error) {
+      const bool names_file = error.message.find(file) != std::string::npos;
+      const std::string message = names_file ? error.message : fmt::format("{}: {}", file, error.message);
+      if (options.files.size() == 1 || (is_read && !concerns_one_file(error.code))) {
+        if (options.files.size() > 1) writer.finish();
+        throw base::Error(error.code, message, error.where);
+      }
+      complain(message);
+      if (exit_code == 0) exit_code = base::kind_of(error.code).exit_code;
+    }
+  }
+  writer.finish();
+  return exit_code;
 }
 
 const Shelved shelved(command("model predict", "Predict the classes of files with a deployed model", predict, "predict"));

@@ -164,13 +164,17 @@ void show_progress(const Counts& counts, std::int64_t total, std::int64_t start_
     std::this_thread::sleep_for(std::chrono::milliseconds(20));
     const std::int64_t records = counts.records;
     const double seconds = static_cast<double>(base::steady_now_us() - start_us) / 1e6;
-    const double rate = static_cast<double>(records) / seconds;
+    const std::int64_t sent = std::max<std::int64_t>(records - counts.skipped_records, 0);
+    const double rate = static_cast<double>(sent) / seconds;
     const double percent = 100.0 * static_cast<double>(records) / static_cast<double>(total);
-    std::string text = fmt::format("{:3.0f} %  {}/{} files  {}  {:.0f} files/s", percent, records, total, base::size_text(static_cast<double>(counts.bytes)), rate);
-    if (records > 0 && records < total) text += fmt::format("  ETA {}", base::duration_text(static_cast<double>(total - records) / rate));
-    line.draw(text);
+    std::vector<LivePart> parts{{fmt::format("{:3.0f} %", percent)},
+                                {fmt::format("{}/{} files", records, total), 2},
+                                {base::size_text(static_cast<double>(counts.bytes)), 4},
+                                {fmt::format("{:.0f} files/s", rate), 3}};
+    if (sent > 0 && records < total) parts.push_back({fmt::format("ETA {}", base::duration_text(static_cast<double>(total - records) / rate)), 1});
+    line.draw(parts);
     if (notes_are_terminal() || records * 10 < total * next_tenth) continue;
-    fmt::print(stderr, "{}\n", text);
+    tell(fitted(parts, std::string::npos));
     next_tenth = records * 10 / total + 1;
   }
 }
@@ -215,7 +219,8 @@ int upload(Session& session, const Upload& options) {
   const double seconds = static_cast<double>(base::steady_now_us() - start_us) / 1e6;
   if (counts.skipped_records > 0) session.note(fmt::format("{} files were already there", counts.skipped_records.load()));
   session.show(finished);
-  session.note(fmt::format("{} files in {}, {:.0f} files/s", counts.records.load(), base::duration_text(seconds), static_cast<double>(counts.records) / seconds));
+  const std::int64_t sent = counts.records - counts.skipped_records;
+  if (sent > 0) session.note(fmt::format("{} files in {}, {:.0f} files/s", sent, base::duration_text(seconds), static_cast<double>(sent) / seconds));
   return 0;
 }
 
