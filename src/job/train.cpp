@@ -43,7 +43,9 @@ class Reporter : public neon::TrainingEvents {
   }
 
   void on_checkpoint(const neon::Trainer& trainer) override {
-    if (!training_.save) return;
+    // A stop right after an epoch asks for the step that the epoch's end has saved already.
+    if (!training_.save || trainer.position().step == saved_step_) return;
+    saved_step_ = trainer.position().step;
     neon::Checkpoint checkpoint = trainer.checkpoint();
     checkpoint.spec = checked_.spec;
     checkpoint.preprocessing = preprocessing_of(checked_.section);
@@ -59,6 +61,7 @@ class Reporter : public neon::TrainingEvents {
   std::int64_t batch_size_;
   const Emit& emit_;
   bool first_ = true;
+  std::int64_t saved_step_ = -1;
   std::int64_t last_step_us_ = 0;
 };
 

@@ -1,0 +1,62 @@
+#include "job/train.h"
+
+#include <gtest/gtest.h>
+
+#include "base/files.h"
+
+namespace job {
+namespace {
+
+// A 1×1 gray PNG, so that the manifest holds all there is.
+constexpr std::string_view kPixel =
+    "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAAAAAA6fptVAAAACklEQVR4nGNwAAAAQgBBKTf07wAAAABJRU5ErkJggg==";
+
+Training training_in(const std::filesystem::path& folder) {
+  std::string manifest = "@BINARY\tSTRING\n";
+  for (int i = 0; i < 12; ++i) manifest += fmt::format("{}\t{}\n", kPixel, i % 3);
+  base::write_file_atomically(folder / "train.tsv", manifest);
+  Training training;
+  training.spec = neon::parse_model(R"(
+layers:
+  - {type: Affine, config: {nout: 3, init: {type: GlorotUniform}, activation: {type: Softmax}}}
+cost: CrossEntropyMulti
+optimizer: {type: GradientDescentMomentum, config: {learning_rate: 0.1, momentum_coef: 0.9}}
+epochs: 3
+batchsize: 4
+dataset: {train: train.tsv, etl: [{type: image, height: 1, width: 1, channels: 1}, {type: label}]}
+)", "model.yaml");
+  training.section = dataset_section(training.spec);
+  training.data = open_files(training.section, folder);
+  return training;
+}
+
+TEST(Train, SavesEachStepOnceAlsoWhenStoppedRightAfterAnEpoch) {
+  const base::TemporaryFolder folder("job-test");
+  Training training = training_in(folder.path());
+  std::atomic<bool> stop{false};
+  std::vector<std::int64_t> saved;
+  training.save = [&](const neon::Checkpoint& checkpoint) {
+    saved.push_back(checkpoint.position.step);
+    stop = saved.size() == 2;  // while the second epoch's end is saved
+  };
+  EXPECT_EQ(train(training, [](const Event&) {}, stop), Outcome::stopped);
+  EXPECT_EQ(saved, (std::vector<std::int64_t>{3, 6}));
+}
+
+TEST(Train, ReportsItsStepsAndEpochs) {
+  const base::TemporaryFolder folder("job-test");
+  const Training training = training_in(folder.path());
+  const std::atomic<bool> stop{false};
+  std::vector<std::int64_t> epochs;
+  std::int64_t last_step = 0;
+  const Outcome outcome = train(training, [&](const Event& event) {
+    if (event.kind == EventKind::epoch) epochs.push_back(*event.epoch);
+    if (event.kind == EventKind::step) last_step = *event.step;
+  }, stop);
+  EXPECT_EQ(outcome, Outcome::completed);
+  EXPECT_EQ(epochs, (std::vector<std::int64_t>{0, 1, 2}));
+  EXPECT_EQ(last_step, 9);
+}
+
+}  // namespace
+}  // namespace job
