@@ -19,7 +19,7 @@ demo: all
 	@examples/fashion_mnist/demo $(BUILD)/bin
 
 test: all
-	ctest --test-dir $(BUILD) --output-on-failure -j $(JOBS)
+	ctest --test-dir $(BUILD) --output-on-failure -j $(JOBS) --repeat until-pass:2
 
 bench: all
 	@bench/run $(BUILD)/bin $(SUITE)

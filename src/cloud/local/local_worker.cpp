@@ -120,6 +120,7 @@ class LocalWorker::LocalJob : public Job {
 
 LocalWorker::LocalWorker(Sandbox sandbox, std::filesystem::path folder) : sandbox_(std::move(sandbox)), folder_(std::move(folder)) {
   std::filesystem::create_directories(folder_);
+  ::signal(SIGPIPE, SIG_IGN);  // writing to a job that has ended is an error, not the end of this process
   std::vector<std::filesystem::path> left;  // by jobs of the last run; they have numbers for names
   for (const auto& entry : std::filesystem::directory_iterator(folder_))
     if (entry.path().filename().string().find_first_not_of("0123456789") == std::string::npos) left.push_back(entry.path());
