@@ -65,7 +65,8 @@ AugmentationEntry AugmentationEntry::from_json(const base::json::value& value, s
   const std::string type = split_type(value, where, entry.config);
   if (type != "image") {
     constexpr std::array<std::string_view, 1> kKnown{"image"};
-    throw Error(Code::invalid_argument, base::unknown_word("augmentation type", type, kKnown), base::pointer_to(where, "type"));
+    throw Error(Code::invalid_argument, base::unknown_word("augmentation type", type, kKnown),
+                base::pointer_to(where, "type"));
   }
   Augmentations::check(entry.config, where);
   return entry;

@@ -46,8 +46,10 @@ struct LoaderConfig {
         base::field("shuffle_enable", &LoaderConfig::shuffle_enable,
                     "a new random order of all records each epoch; default: true in training, false in evaluation"),
         base::field("decoded_cache_bytes", &LoaderConfig::decoded_cache_bytes,
-                    "decoded records kept in memory so that later epochs need not decode them again; 0 for none").at_least(0),
-        base::field("prefetch_batches", &LoaderConfig::prefetch_batches, "batches made ahead of the training").range(2, 64));
+                    "decoded records kept in memory so that later epochs need not decode them again; 0 for none")
+            .at_least(0),
+        base::field("prefetch_batches", &LoaderConfig::prefetch_batches, "batches made ahead of the training")
+            .range(2, 64));
   }
 };
 

@@ -24,20 +24,27 @@ std::string with_etl(std::string_view etl) { return fmt::format(R"({{"etl": [{}]
 constexpr std::string_view kImage = R"({"type": "image", "height": 4, "width": 4})";
 
 TEST(LoaderConfig, ReadsBackWhatItWrites) {
-  const auto value = base::parse_json(R"({"etl": [{"type": "image", "height": 4, "width": 5}, {"type": "label", "binary": true}],
+  const auto value =
+      base::parse_json(R"({"etl": [{"type": "image", "height": 4, "width": 5}, {"type": "label", "binary": true}],
                                           "augmentation": [{"type": "image", "flip_enable": true}], "shuffle_enable": false,
-                                          "decoded_cache_bytes": 0, "prefetch_batches": 3})", "config");
+                                          "decoded_cache_bytes": 0, "prefetch_batches": 3})",
+                       "config");
   EXPECT_EQ(base::encode(base::decode<LoaderConfig>(value)), value);
 }
 
 TEST(LoaderConfig, RefusesUnknownKeysAtEveryLevel) {
   EXPECT_EQ(error_of(with_etl(kImage)), "no error");
-  EXPECT_THAT(error_of(R"({"etl": [], "augmentations": []})"), HasSubstr("/augmentations: unknown key 'augmentations'; did you mean 'augmentation'?"));
-  EXPECT_THAT(error_of(with_etl(R"({"type": "image", "heigth": 4, "width": 4})")), HasSubstr("/etl/0/heigth: unknown key 'heigth'; did you mean 'height'?"));
-  EXPECT_THAT(error_of(with_etl(R"({"type": "imag", "height": 4, "width": 4})")), HasSubstr("/etl/0/type: unknown etl type 'imag'; did you mean 'image'?"));
+  EXPECT_THAT(error_of(R"({"etl": [], "augmentations": []})"),
+              HasSubstr("/augmentations: unknown key 'augmentations'; did you mean 'augmentation'?"));
+  EXPECT_THAT(error_of(with_etl(R"({"type": "image", "heigth": 4, "width": 4})")),
+              HasSubstr("/etl/0/heigth: unknown key 'heigth'; did you mean 'height'?"));
+  EXPECT_THAT(error_of(with_etl(R"({"type": "imag", "height": 4, "width": 4})")),
+              HasSubstr("/etl/0/type: unknown etl type 'imag'; did you mean 'image'?"));
   EXPECT_THAT(error_of(with_etl(R"({"type": "char_map"})")), HasSubstr("unknown etl type 'char_map'"));
-  EXPECT_THAT(error_of(R"({"etl": [], "augmentation": [{"type": "image", "flip": true}]})"), HasSubstr("unknown augmentation key 'flip'"));
-  EXPECT_THAT(error_of(R"({"etl": [], "augmentation": [{"type": "audio"}]})"), HasSubstr("/augmentation/0/type: unknown augmentation type 'audio'"));
+  EXPECT_THAT(error_of(R"({"etl": [], "augmentation": [{"type": "image", "flip": true}]})"),
+              HasSubstr("unknown augmentation key 'flip'"));
+  EXPECT_THAT(error_of(R"({"etl": [], "augmentation": [{"type": "audio"}]})"),
+              HasSubstr("/augmentation/0/type: unknown augmentation type 'audio'"));
 }
 
 TEST(LoaderConfig, RefusesWhatIsMissingOrOutOfRange) {
@@ -45,19 +52,25 @@ TEST(LoaderConfig, RefusesWhatIsMissingOrOutOfRange) {
   EXPECT_THAT(error_of(with_etl(R"({"height": 4})")), HasSubstr("/etl/0: 'type' is missing"));
   EXPECT_THAT(error_of(with_etl(R"({"type": "image", "height": 4})")), HasSubstr("/etl/0: 'width' is missing"));
   EXPECT_THAT(error_of(with_etl(R"({"type": "image", "height": 0, "width": 4})")), HasSubstr("/etl/0/height: "));
-  EXPECT_THAT(error_of(with_etl(R"({"type": "image", "height": 4, "width": 4, "channels": 2})")), HasSubstr("channels must be 1 or 3, got 2"));
-  EXPECT_THAT(error_of(with_etl(R"({"type": "image", "height": 4, "width": 4, "channels": 1, "bgr_to_rgb": true})")), HasSubstr("bgr_to_rgb needs channels: 3"));
+  EXPECT_THAT(error_of(with_etl(R"({"type": "image", "height": 4, "width": 4, "channels": 2})")),
+              HasSubstr("channels must be 1 or 3, got 2"));
+  EXPECT_THAT(error_of(with_etl(R"({"type": "image", "height": 4, "width": 4, "channels": 1, "bgr_to_rgb": true})")),
+              HasSubstr("bgr_to_rgb needs channels: 3"));
   EXPECT_THAT(error_of(with_etl(R"({"type": "image", "height": 65535, "width": 65535})")), HasSubstr("million pixels"));
   EXPECT_THAT(error_of(with_etl(R"({"type": "label"})")), HasSubstr("/etl: etl names no input"));
   EXPECT_THAT(error_of(with_etl(fmt::format("{0}, {0}", kImage))), HasSubstr("/etl/1: a second input"));
-  EXPECT_THAT(error_of(with_etl(fmt::format(R"({}, {{"type": "label"}}, {{"type": "label"}})", kImage))), HasSubstr("/etl/2: a second target"));
-  EXPECT_THAT(error_of(fmt::format(R"({{"etl": [{}], "augmentation": [{{"type": "image"}}, {{"type": "image"}}]}})", kImage)), HasSubstr("/augmentation/1: "));
+  EXPECT_THAT(error_of(with_etl(fmt::format(R"({}, {{"type": "label"}}, {{"type": "label"}})", kImage))),
+              HasSubstr("/etl/2: a second target"));
+  EXPECT_THAT(
+      error_of(fmt::format(R"({{"etl": [{}], "augmentation": [{{"type": "image"}}, {{"type": "image"}}]}})", kImage)),
+      HasSubstr("/augmentation/1: "));
   EXPECT_THAT(error_of(R"({"etl": [], "prefetch_batches": 1})"), HasSubstr("/prefetch_batches: "));
 }
 
 TEST(LoaderConfig, ItsSchemaKnowsAllKeys) {
   const std::string schema = base::to_text(base::json::value(base::schema<LoaderConfig>()));
-  for (const char* word : {"\"image\"", "\"label\"", "bgr_to_rgb", "flip_enable", "stddev", "do_area_scale", "padding"}) EXPECT_THAT(schema, HasSubstr(word));
+  for (const char* word : {"\"image\"", "\"label\"", "bgr_to_rgb", "flip_enable", "stddev", "do_area_scale", "padding"})
+    EXPECT_THAT(schema, HasSubstr(word));
 }
 
 }  // namespace

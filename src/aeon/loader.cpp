@@ -33,7 +33,7 @@ struct Slot {
   Order order;                         // of its epoch; empty for the records' own
   std::int64_t taken_rows = 0;         // handed to workers
   std::int64_t done_rows = 0;
-  std::exception_ptr error;            // of the first bad row
+  std::exception_ptr error;  // of the first bad row
   std::int64_t error_row = 0;
 };
 
@@ -47,17 +47,20 @@ struct Workspace {
 
 }  // namespace
 
-// Slots form a ring of consecutive batches [first_, first_ + ring size): the caller holds or waits for the first, workers
-// fill the others in order, a few rows at a time. All fields of the ring are guarded by mutex_; rows being filled belong to
-// the worker that took them.
+// Slots form a ring of consecutive batches [first_, first_ + ring size): the caller holds or waits for the first,
+// workers fill the others in order, a few rows at a time. All fields of the ring are guarded by mutex_; rows being
+// filled belong to the worker that took them.
 class Loader::Pipeline {
  public:
   Pipeline(const LoaderConfig& config, std::shared_ptr<const records::RecordSource> source, LoaderOptions options)
-      : extraction_(config), source_(std::move(source)), options_(std::move(options)),
+      : extraction_(config),
+        source_(std::move(source)),
+        options_(std::move(options)),
         shuffles_(config.shuffle_enable.value_or(options_.mode == Mode::train)),
         cache_(source_->record_count(), extraction_.columns.size(), config.decoded_cache_bytes) {
     describe();
-    const std::int64_t slot_bytes = options_.batch_size * (input_bytes_ + static_cast<std::int64_t>(sizeof(std::int32_t)));
+    const std::int64_t slot_bytes =
+        options_.batch_size * (input_bytes_ + static_cast<std::int64_t>(sizeof(std::int32_t)));
     const std::int64_t ring = std::clamp<std::int64_t>(kMaxPrefetchBytes / slot_bytes, 2, config.prefetch_batches);
     slots_.resize(static_cast<std::size_t>(ring));
     for (Slot& slot : slots_) make_buffers(slot);
@@ -67,7 +70,8 @@ class Loader::Pipeline {
       for (int i = 0; i < options_.threads; ++i) threads_.emplace_back([this] { work(); });
     } catch (const std::system_error& failure) {
       stop();
-      throw Error(Code::unavailable, fmt::format("cannot start {} loader threads: {}", options_.threads, failure.what()));
+      throw Error(Code::unavailable,
+                  fmt::format("cannot start {} loader threads: {}", options_.threads, failure.what()));
     }
   }
 
@@ -77,7 +81,8 @@ class Loader::Pipeline {
 
   void seek(std::int64_t epoch, std::int64_t batch) {
     if (epoch < 0 || batch < 0 || batch >= info_.batches_per_epoch())
-      throw Error(Code::invalid_argument, fmt::format("no batch {} of epoch {}: an epoch has {} batches, from 0", batch, epoch, info_.batches_per_epoch()));
+      throw Error(Code::invalid_argument, fmt::format("no batch {} of epoch {}: an epoch has {} batches, from 0", batch,
+                                                      epoch, info_.batches_per_epoch()));
     std::unique_lock lock(mutex_);
     release();
     epoch_ended_ = false;
@@ -117,12 +122,15 @@ class Loader::Pipeline {
   bool every_epoch_alike() const { return options_.mode == Mode::evaluate && !shuffles_; }
 
   void describe() {
-    if (options_.batch_size < 1) throw Error(Code::invalid_argument, fmt::format("batch_size must be positive, got {}", options_.batch_size));
+    if (options_.batch_size < 1)
+      throw Error(Code::invalid_argument, fmt::format("batch_size must be positive, got {}", options_.batch_size));
     if (options_.threads < 1 || options_.threads > 1024)
       throw Error(Code::invalid_argument, fmt::format("threads must be from 1 to 1024, got {}", options_.threads));
     if (source_->record_count() < 1) throw Error(Code::invalid_argument, "the dataset has no records");
     if (extraction_.columns.size() > source_->types().size())
-      throw Error(Code::invalid_argument, fmt::format("etl has {} entries, but the records have {} columns", extraction_.columns.size(), source_->types().size()),
+      throw Error(Code::invalid_argument,
+                  fmt::format("etl has {} entries, but the records have {} columns", extraction_.columns.size(),
+                              source_->types().size()),
                   "/etl");
     for (std::size_t column = 0; column < extraction_.columns.size(); ++column) {
       try {
@@ -251,7 +259,8 @@ class Loader::Pipeline {
     } catch (const std::exception& failure) {
       if (cached) source_->read(index, workspace.record);  // for its name
       const auto* error = dynamic_cast<const Error*>(&failure);
-      throw Error(error != nullptr ? error->code : Code::internal, fmt::format("{}: {}", workspace.record.name, failure.what()));
+      throw Error(error != nullptr ? error->code : Code::internal,
+                  fmt::format("{}: {}", workspace.record.name, failure.what()));
     }
   }
 
@@ -272,9 +281,11 @@ class Loader::Pipeline {
     if (extraction_.target < 0) return;
     const auto column = static_cast<std::size_t>(extraction_.target);
     std::int32_t& label = slot.batch.target.as<std::int32_t>()[static_cast<std::size_t>(row)];
-    extraction_.columns[column]->write(workspace.views[column], draws, workspace.scratch, reinterpret_cast<std::byte*>(&label));
+    extraction_.columns[column]->write(workspace.views[column], draws, workspace.scratch,
+                                       reinterpret_cast<std::byte*>(&label));
     if (!options_.labels.empty() && label >= static_cast<std::int64_t>(options_.labels.size()))
-      throw Error(Code::invalid_argument, fmt::format("label {}, but there are {} classes, from 0", label, options_.labels.size()));
+      throw Error(Code::invalid_argument,
+                  fmt::format("label {}, but there are {} classes, from 0", label, options_.labels.size()));
   }
 
   Extraction extraction_;
@@ -290,12 +301,12 @@ class Loader::Pipeline {
   std::mutex mutex_;
   std::condition_variable work_wanted_, rows_done_;
   std::vector<Slot> slots_;
-  std::size_t first_ = 0;        // the slot that the caller gets next, or holds
-  std::size_t filling_ = 0;      // the slot whose rows are being handed out
-  bool delivered_ = false;       // the caller holds slots_[first_]
-  bool epoch_ended_ = false;     // next() has nothing more until seek()
+  std::size_t first_ = 0;     // the slot that the caller gets next, or holds
+  std::size_t filling_ = 0;   // the slot whose rows are being handed out
+  bool delivered_ = false;    // the caller holds slots_[first_]
+  bool epoch_ended_ = false;  // next() has nothing more until seek()
   bool parked_ = false, stopping_ = false;
-  int chunks_in_work_ = 0;  // that workers hold
+  int chunks_in_work_ = 0;                        // that workers hold
   std::int64_t next_epoch_ = 0, next_batch_ = 0;  // what assign() gives next
   std::int64_t order_epoch_ = 0;
   Order order_;

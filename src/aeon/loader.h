@@ -15,25 +15,28 @@ namespace aeon {
 /// In evaluation records come in their own order and nothing is random.
 enum class Mode { train, evaluate };
 
-constexpr auto enumerators(Mode) { return std::array{std::pair{Mode::train, "train"}, std::pair{Mode::evaluate, "evaluate"}}; }
+constexpr auto enumerators(Mode) {
+  return std::array{std::pair{Mode::train, "train"}, std::pair{Mode::evaluate, "evaluate"}};
+}
 
 struct LoaderOptions {
   Mode mode = Mode::train;
   std::int64_t batch_size = 128;
   std::uint64_t seed = 0;
-  int threads = 1;                   ///< that read, decode and augment, beside the caller's
-  std::vector<std::string> labels;   ///< names of the classes in index order, or empty; a larger index is an error
+  int threads = 1;                  ///< that read, decode and augment, beside the caller's
+  std::vector<std::string> labels;  ///< names of the classes in index order, or empty; a larger index is an error
 };
 
 /// Records as batches, made ahead by threads of its own.
 ///
-/// What row i of batch b of epoch e holds depends on (seed, e, b, batch size) alone, and the pixels of record r in epoch e
-/// on (seed, e, r) alone: never on threads or on where training began. The last batch of an epoch is filled up with the
-/// epoch's first records.
+/// What row i of batch b of epoch e holds depends on (seed, e, b, batch size) alone, and the pixels of record r in
+/// epoch e on (seed, e, r) alone: never on threads or on where training began. The last batch of an epoch is filled up
+/// with the epoch's first records.
 ///
 /// Shapes: input (n, c, h, w), or (n, h, w, c) without channel_major; target (n) i32, without data when etl has no target.
-/// Errors of next(): whatever is wrong with a record of that batch, naming the record ("train/00017.png (train.tsv:18): not
-/// a valid PNG: IDAT: CRC error"); of several the one that comes first in the batch. The same call again fails again.
+/// Errors of next(): whatever is wrong with a record of that batch, naming the record ("train/00017.png (train.tsv:18):
+/// not a valid PNG: IDAT: CRC error"); of several the one that comes first in the batch. The same call again fails
+/// again.
 class Loader final : public tensor::BatchSource {
  public:
   /// Errors: invalid_argument when the configuration does not fit itself (see check()) or the records' columns.

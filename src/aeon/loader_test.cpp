@@ -39,16 +39,20 @@ std::shared_ptr<Images> images(int count) {
   auto source = std::make_shared<Images>();
   for (int i = 0; i < count; ++i) {
     std::vector<std::uint8_t> pixels(30);
-    for (std::size_t p = 0; p < pixels.size(); ++p) pixels[p] = static_cast<std::uint8_t>(p == 0 ? i : static_cast<int>(p));
+    for (std::size_t p = 0; p < pixels.size(); ++p)
+      pixels[p] = static_cast<std::uint8_t>(p == 0 ? i : static_cast<int>(p));
     source->images.push_back(png_of(pixels, 5, 6, 1));
     source->labels.push_back(std::to_string(i % 10));
   }
   return source;
 }
 
-LoaderConfig config_of(std::string_view augmentation = "[]", std::string_view image = R"("height": 5, "width": 6, "channels": 1)") {
-  return base::decode<LoaderConfig>(base::parse_json(
-      fmt::format(R"({{"etl": [{{"type": "image", {}}}, {{"type": "label"}}], "augmentation": {}}})", image, augmentation), "config"));
+LoaderConfig config_of(std::string_view augmentation = "[]",
+                       std::string_view image = R"("height": 5, "width": 6, "channels": 1)") {
+  return base::decode<LoaderConfig>(
+      base::parse_json(fmt::format(R"({{"etl": [{{"type": "image", {}}}, {{"type": "label"}}], "augmentation": {}}})",
+                                   image, augmentation),
+                       "config"));
 }
 
 constexpr std::string_view kRandom = R"([{"type": "image", "flip_enable": true, "scale": [0.5, 1], "center": false}])";
@@ -159,8 +163,9 @@ TEST(Loader, SeekGivesTheSameBatchesAsRunningThrough) {
 }
 
 TEST(Loader, EvaluationIsWhatThePreprocessorGives) {
-  const LoaderConfig config = config_of(R"([{"type": "image", "flip_enable": true, "scale": [0.5, 1], "center": false, "mean": [0.25], "stddev": [0.5]}])",
-                                        R"("height": 4, "width": 4, "channels": 1)");
+  const LoaderConfig config = config_of(
+      R"([{"type": "image", "flip_enable": true, "scale": [0.5, 1], "center": false, "mean": [0.25], "stddev": [0.5]}])",
+      R"("height": 4, "width": 4, "channels": 1)");
   const auto source = images(6);
   Loader loader(config, source, {.mode = Mode::evaluate, .batch_size = 6});
   const Copy batch = copy_of(*loader.next());
@@ -169,13 +174,15 @@ TEST(Loader, EvaluationIsWhatThePreprocessorGives) {
   for (std::size_t i = 0; i < 6; ++i) {
     std::vector<float> sample(16);
     preprocessor.write(source->images[i], sample.data());
-    EXPECT_EQ(sample, std::vector<float>(batch.input.begin() + static_cast<std::ptrdiff_t>(i) * 16, batch.input.begin() + static_cast<std::ptrdiff_t>(i + 1) * 16));
+    EXPECT_EQ(sample, std::vector<float>(batch.input.begin() + static_cast<std::ptrdiff_t>(i) * 16,
+                                         batch.input.begin() + static_cast<std::ptrdiff_t>(i + 1) * 16));
   }
   EXPECT_THROW(preprocessor.write("no image", std::vector<float>(16).data()), Error);
 }
 
 TEST(Loader, EightBitOutput) {
-  Loader loader(config_of("[]", R"("height": 5, "width": 6, "channels": 1, "output_type": "uint8_t")"), images(4), {.mode = Mode::evaluate, .batch_size = 4});
+  Loader loader(config_of("[]", R"("height": 5, "width": 6, "channels": 1, "output_type": "uint8_t")"), images(4),
+                {.mode = Mode::evaluate, .batch_size = 4});
   const tensor::Batch* batch = loader.next();
   ASSERT_EQ(batch->input.dtype, tensor::Dtype::u8);
   EXPECT_EQ(batch->input.as<std::uint8_t>()[30], 1);
@@ -204,8 +211,10 @@ TEST(Loader, ABadRecordIsNamedByTheBatchThatHoldsIt) {
 }
 
 TEST(Loader, BadLabelsAreNamed) {
-  for (const auto& [text, reason] : {std::pair{"x", "a whole number from 0"}, std::pair{"1 ", "got '1 '"}, std::pair{"", "got ''"},
-                                     std::pair{"-1", "at least 0"}, std::pair{"3000000000", "a whole number from 0"}, std::pair{"3", "there are 2 classes"}}) {
+  for (const auto& [text, reason] :
+       {std::pair{"x", "a whole number from 0"}, std::pair{"1 ", "got '1 '"}, std::pair{"", "got ''"},
+        std::pair{"-1", "at least 0"}, std::pair{"3000000000", "a whole number from 0"},
+        std::pair{"3", "there are 2 classes"}}) {
     const auto source = images(2);
     source->labels[1] = text;
     Loader loader(config_of(), source, {.mode = Mode::evaluate, .batch_size = 2, .labels = {"a", "b"}});
@@ -227,7 +236,8 @@ TEST(Loader, BinaryLabels) {
 
 TEST(Loader, ErrorsOfCachedRecordsKeepTheirName) {
   const auto source = images(2);
-  const LoaderConfig config = config_of(R"([{"type": "image", "crop_enable": false}])", R"("height": 5, "width": 5, "channels": 1)");
+  const LoaderConfig config =
+      config_of(R"([{"type": "image", "crop_enable": false}])", R"("height": 5, "width": 5, "channels": 1)");
   Loader loader(config, source, {.mode = Mode::evaluate, .batch_size = 1});
   EXPECT_THAT(error_of_next(loader), HasSubstr("r0: the image is 6 wide and 5 high"));
   loader.seek(0, 1);
@@ -242,7 +252,8 @@ TEST(Loader, FilesThatAreMissingOrDamagedAreNamedWithTheirLine) {
   std::string damaged = source->images[1];
   damaged[damaged.find("IDAT") + 9] ^= 1;
   base::write_file_atomically(folder.path() / "1.png", damaged);
-  const auto manifest = records::parse_manifest("@FILE\tSTRING\n0.png\t0\n1.png\t1\n2.png\t2\n", folder.path() / "train.tsv");
+  const auto manifest =
+      records::parse_manifest("@FILE\tSTRING\n0.png\t0\n1.png\t1\n2.png\t2\n", folder.path() / "train.tsv");
   Loader loader(config_of(), records::open_manifest(manifest, {}), {.mode = Mode::evaluate, .batch_size = 1});
   EXPECT_NE(loader.next(), nullptr);
   EXPECT_THAT(error_of_next(loader), HasSubstr("1.png (train.tsv:3): not a valid PNG: IDAT: "));
@@ -252,7 +263,8 @@ TEST(Loader, FilesThatAreMissingOrDamagedAreNamedWithTheirLine) {
 
 TEST(Loader, ALabelColumnOfNumbersNeedsBinary) {
   try {
-    Loader loader(config_of(), records::open_manifest(records::parse_manifest("@FILE\tASCII_INT\n0.png\t0\n", "t.tsv"), {}), {});
+    Loader loader(config_of(),
+                  records::open_manifest(records::parse_manifest("@FILE\tASCII_INT\n0.png\t0\n", "t.tsv"), {}), {});
     FAIL();
   } catch (const Error& error) {
     EXPECT_EQ(error.where, "/etl/1");

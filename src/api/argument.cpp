@@ -17,7 +17,8 @@ bool parse_whole(std::string_view text, T& number) {
 }
 
 [[noreturn]] void fail_text(std::string_view name, std::string_view expected, std::string_view text) {
-  throw Error(Code::invalid_argument, fmt::format("{}: expected {}, got '{}'", name, expected, text), base::pointer_to("", name));
+  throw Error(Code::invalid_argument, fmt::format("{}: expected {}, got '{}'", name, expected, text),
+              base::pointer_to("", name));
 }
 
 }  // namespace

@@ -17,8 +17,8 @@ struct Argument {
   base::json::object schema;
 
   bool is_list() const { return schema.contains("items"); }
-  bool is_flag() const;     ///< true or false
-  bool is_on() const;       ///< of a flag: true unless said otherwise
+  bool is_flag() const;  ///< true or false
+  bool is_on() const;    ///< of a flag: true unless said otherwise
 };
 
 /// Fields of T in order.
@@ -33,8 +33,8 @@ std::vector<Argument> arguments_of() {
   return result;
 }
 
-/// Text as the value that a schema describes: a number, true or false, or the text itself. Errors: invalid_argument naming
-/// `name`.
+/// Text as the value that a schema describes: a number, true or false, or the text itself. Errors: invalid_argument
+/// naming `name`.
 base::json::value value_from_text(std::string_view name, const base::json::object& schema, std::string_view text);
 
 }  // namespace api

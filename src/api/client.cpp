@@ -32,15 +32,18 @@ bool has_json_body(const OperationInfo& operation) {
 }
 
 bool may_be_repeated(const OperationInfo& operation) {
-  return operation.creates || operation.method == Method::get || operation.method == Method::put || operation.method == Method::del;
+  return operation.creates || operation.method == Method::get || operation.method == Method::put ||
+         operation.method == Method::del;
 }
 
 Error unreachable(const std::string& base_url, std::string_view reason) {
-  const bool local = base_url.find("//127.0.0.1") != std::string::npos || base_url.find("//localhost") != std::string::npos ||
-                     base_url.find("//[::1]") != std::string::npos;
+  const bool local = base_url.find("//127.0.0.1") != std::string::npos ||
+                     base_url.find("//localhost") != std::string::npos || base_url.find("//[::1]") != std::string::npos;
   if (local && reason.find("onnect") != std::string_view::npos)
-    return Error(Code::unavailable, fmt::format("nothing listens at {}: is ncloudd running? start it with `ncloudd`", base_url));
-  return Error(Code::unavailable, fmt::format("cannot reach {}: {}; check the address with `ncloud configure --list`", base_url, reason));
+    return Error(Code::unavailable,
+                 fmt::format("nothing listens at {}: is ncloudd running? start it with `ncloudd`", base_url));
+  return Error(Code::unavailable,
+               fmt::format("cannot reach {}: {}; check the address with `ncloud configure --list`", base_url, reason));
 }
 
 /// Waits, unless stopped.
@@ -66,7 +69,8 @@ Carriers split_request(const OperationInfo& operation, const json::value& reques
     const std::string placeholder = fmt::format("{{{}}}", name);
     if (const auto at = path.find(placeholder); at != std::string::npos) {
       const std::string text = text_of(member.value());
-      if (text.empty()) throw Error(Code::invalid_argument, fmt::format("{} must not be empty", name), base::pointer_to("", name));
+      if (text.empty())
+        throw Error(Code::invalid_argument, fmt::format("{} must not be empty", name), base::pointer_to("", name));
       path.replace(at, placeholder.size(), encode_percent(text));
     } else if (carriers.has_json_body) {
       carriers.body[name] = member.value();
@@ -77,7 +81,8 @@ Carriers split_request(const OperationInfo& operation, const json::value& reques
     }
   }
   if (path.find('{') != std::string::npos)
-    throw Error(Code::invalid_argument, fmt::format("{} needs a value for {}", operation.name, path.substr(path.find('{'))));
+    throw Error(Code::invalid_argument,
+                fmt::format("{} needs a value for {}", operation.name, path.substr(path.find('{'))));
   carriers.target = path + query;
   return carriers;
 }
@@ -137,12 +142,14 @@ struct Client::State {
       case Outcome::answered: throw error_of(response.status, response.content);
       case Outcome::unreachable: throw unreachable(base_url, response.reason);
       case Outcome::timed_out:
-        if (response.status == 0 && response.reason.find("onnect") != std::string::npos) throw unreachable(base_url, response.reason);
+        if (response.status == 0 && response.reason.find("onnect") != std::string::npos)
+          throw unreachable(base_url, response.reason);
         throw Error(Code::unavailable, fmt::format("{} did not answer in time: {}", base_url, response.reason));
       case Outcome::ended: throw Error(Code::interrupted, "interrupted");
       case Outcome::broken: break;
     }
-    if (response.status >= 400) throw error_of(response.status, response.content);  // refused before it took the whole body
+    if (response.status >= 400)
+      throw error_of(response.status, response.content);  // refused before it took the whole body
     throw Error(Code::unavailable, fmt::format("the connection to {} broke: {}", base_url, response.reason));
   }
 };
@@ -150,7 +157,8 @@ struct Client::State {
 Client::Client(std::string base_url, std::string token, ClientOptions options) : state_(std::make_unique<State>()) {
   while (base_url.ends_with('/')) base_url.pop_back();
   if (base_url.find("://") == std::string::npos) base_url = "http://" + base_url;
-  if (token.find_first_of("\r\n") != std::string::npos) throw Error(Code::invalid_argument, "a token has no line breaks");
+  if (token.find_first_of("\r\n") != std::string::npos)
+    throw Error(Code::invalid_argument, "a token has no line breaks");
   state_->base_url = std::move(base_url);
   state_->token = std::move(token);
   state_->options = options;
@@ -174,7 +182,8 @@ Bytes Client::call_for_bytes(const OperationInfo& operation, const json::value& 
   return {std::move(response.content), std::move(response.content_type)};
 }
 
-bool Client::follow_json(const OperationInfo& operation, const json::value& request, const OnEvent& on_event, const std::function<bool()>& stop) {
+bool Client::follow_json(const OperationInfo& operation, const json::value& request, const OnEvent& on_event,
+                         const std::function<bool()>& stop) {
   const Carriers carriers = split_request(operation, request);
   Transport::Request http = state_->request_for(operation, carriers.target);
   http.silence_s = kSilenceS;

@@ -21,9 +21,8 @@ struct ClientOptions {
 };
 
 /// Calls a server's operations by its contract. Connections are kept and used again. Errors come out as the base::Error
-/// that the server's handler threw; unavailable when nothing listens. Operations that create carry an Idempotency-Key, so
-/// that repeating them is safe.
-/// Threads: one at a time; take one client a thread (they are cheap).
+/// that the server's handler threw; unavailable when nothing listens. Operations that create carry an Idempotency-Key,
+/// so that repeating them is safe. Threads: one at a time; take one client a thread (they are cheap).
 class Client {
  public:
   Client(std::string base_url, std::string token, ClientOptions options = {});
@@ -43,17 +42,23 @@ class Client {
   /// (false). A broken connection is made again from the last event seen; a server that stays away longer than some ten
   /// seconds is an error.
   template <class Op, class OnEvent>
-  bool follow(const Op& operation, const typename Op::Request& request, OnEvent&& on_event, const std::function<bool()>& stop = {}) {
+  bool follow(const Op& operation, const typename Op::Request& request, OnEvent&& on_event,
+              const std::function<bool()>& stop = {}) {
     return follow_json(
         operation, base::encode(request),
-        [&](const base::json::value& event, std::int64_t id) { return on_event(base::decode<event_type<Op>>(event), id); }, stop);
+        [&](const base::json::value& event, std::int64_t id) {
+          return on_event(base::decode<event_type<Op>>(event), id);
+        },
+        stop);
   }
 
   /// The same without types. `request` holds the operation's fields by name; null optionals are left out.
-  base::json::value call_json(const OperationInfo& operation, const base::json::value& request, std::string_view body = {});
+  base::json::value call_json(const OperationInfo& operation, const base::json::value& request,
+                              std::string_view body = {});
   Bytes call_for_bytes(const OperationInfo& operation, const base::json::value& request, std::string_view body = {});
   using OnEvent = std::function<bool(const base::json::value& event, std::int64_t id)>;
-  bool follow_json(const OperationInfo& operation, const base::json::value& request, const OnEvent& on_event, const std::function<bool()>& stop = {});
+  bool follow_json(const OperationInfo& operation, const base::json::value& request, const OnEvent& on_event,
+                   const std::function<bool()>& stop = {});
 
   const std::string& base_url() const;
 

@@ -10,8 +10,8 @@
 
 namespace api {
 
-/// A value, or the error in its place, that comes later and holds no thread until then. Copies are the same one: who promises
-/// keeps one and completes it, who asked takes another. Threads: any.
+/// A value, or the error in its place, that comes later and holds no thread until then. Copies are the same one: who
+/// promises keeps one and completes it, who asked takes another. Threads: any.
 template <class T>
 class Later {
  public:

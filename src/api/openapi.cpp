@@ -14,7 +14,8 @@ bool in_path(const OperationInfo& operation, std::string_view field) {
 }
 
 bool fields_in_query(const OperationInfo& operation) {
-  return operation.method == Method::get || operation.method == Method::del || operation.request_kind == BodyKind::bytes;
+  return operation.method == Method::get || operation.method == Method::del ||
+         operation.request_kind == BodyKind::bytes;
 }
 
 bool is_required(const json::object& schema, std::string_view field) {
@@ -107,13 +108,18 @@ void add_request(json::object& entry, const OperationInfo& operation, Components
     }
   }
   if (operation.creates)
-    parameters.push_back(parameter("Idempotency-Key", "header",
-                                   {{"type", "string"}, {"maxLength", 255}, {"description", "a repeated request with the same key gets the first one's answer"}},
-                                   false));
+    parameters.push_back(
+        parameter("Idempotency-Key", "header",
+                  {{"type", "string"},
+                   {"maxLength", 255},
+                   {"description", "a repeated request with the same key gets the first one's answer"}},
+                  false));
   if (operation.method == Method::patch)
-    parameters.push_back(parameter("If-Match", "header", {{"type", "string"}, {"description", "ETag of what the change is based on"}}, false));
+    parameters.push_back(parameter(
+        "If-Match", "header", {{"type", "string"}, {"description", "ETag of what the change is based on"}}, false));
   if (operation.response_kind == BodyKind::events)
-    parameters.push_back(parameter("Last-Event-ID", "header", {{"type", "string"}, {"description", "stands for `after`"}}, false));
+    parameters.push_back(
+        parameter("Last-Event-ID", "header", {{"type", "string"}, {"description", "stands for `after`"}}, false));
   if (!parameters.empty()) entry["parameters"] = parameters;
 
   if (operation.request_kind == BodyKind::bytes) {
@@ -139,11 +145,14 @@ void add_responses(json::object& entry, const OperationInfo& operation, Componen
     responses["200"] = {{"description", "The bytes"}, {"content", {{"application/octet-stream", json::object()}}}};
   } else if (operation.response_kind == BodyKind::events) {
     const json::value schema = components.refer(camel(operation.name) + "Event", operation.response_schema());
-    responses["200"] = {{"description", "Server-sent events; the data of each is one JSON object. A last `event: end` says that no more will come."},
-                        {"content", {{"text/event-stream", {{"schema", {{"type", "string"}}}, {"x-event-schema", schema}}}}}};
+    responses["200"] = {
+        {"description",
+         "Server-sent events; the data of each is one JSON object. A last `event: end` says that no more will come."},
+        {"content", {{"text/event-stream", {{"schema", {{"type", "string"}}}, {"x-event-schema", schema}}}}}};
   } else if (const json::object schema = operation.response_schema(); has_content(schema)) {
-    responses[operation.creates ? "201" : "200"] = {{"description", operation.creates ? "Created" : "OK"},
-                                                    {"content", json_content(components.refer(camel(operation.name) + "Response", schema))}};
+    responses[operation.creates ? "201" : "200"] = {
+        {"description", operation.creates ? "Created" : "OK"},
+        {"content", json_content(components.refer(camel(operation.name) + "Response", schema))}};
   } else {
     responses["204"] = {{"description", "Done"}};
   }
@@ -161,8 +170,8 @@ void add_responses(json::object& entry, const OperationInfo& operation, Componen
     text += fmt::format("{}{} (`{}`)", text.empty() ? "" : "; ", kind.title, kind.name);
   }
   for (const auto& [status, text] : words)
-    responses[std::to_string(status)] = {{"description", text},
-                                         {"content", {{kProblemType, {{"schema", {{"$ref", "#/components/schemas/Problem"}}}}}}}};
+    responses[std::to_string(status)] = {
+        {"description", text}, {"content", {{kProblemType, {{"schema", {{"$ref", "#/components/schemas/Problem"}}}}}}}};
   json::object sorted;
   for (const auto& [status, response] : responses) sorted[status] = response;
   entry["responses"] = sorted;
@@ -204,11 +213,15 @@ json::object openapi(std::string_view server_version) {
   json::object schemas = components.schemas();
   schemas["Problem"] = problem_schema();
   return {{"openapi", "3.1.0"},
-          {"info", {{"title", "ncloud"}, {"version", server_version}, {"description", "A deep learning cloud. Errors are problem details (RFC 9457)."}}},
+          {"info",
+           {{"title", "ncloud"},
+            {"version", server_version},
+            {"description", "A deep learning cloud. Errors are problem details (RFC 9457)."}}},
           {"tags", tag_list},
           {"security", {json::object{{"bearer", json::array()}}}},
           {"paths", paths},
-          {"components", {{"schemas", schemas}, {"securitySchemes", {{"bearer", {{"type", "http"}, {"scheme", "bearer"}}}}}}}};
+          {"components",
+           {{"schemas", schemas}, {"securitySchemes", {{"bearer", {{"type", "http"}, {"scheme", "bearer"}}}}}}}};
 }
 
 }  // namespace api

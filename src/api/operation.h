@@ -23,7 +23,8 @@ enum class Permission {
   admin,   ///< a token of an administrator
 };
 constexpr auto enumerators(Permission) {
-  return std::array{std::pair{Permission::anyone, "anyone"}, std::pair{Permission::user, "user"}, std::pair{Permission::admin, "admin"}};
+  return std::array{std::pair{Permission::anyone, "anyone"}, std::pair{Permission::user, "user"},
+                    std::pair{Permission::admin, "admin"}};
 }
 
 enum class BodyKind {
@@ -42,7 +43,8 @@ struct OpenFile {
 struct Bytes {
   std::string content;
   std::string content_type = "application/octet-stream";
-  std::optional<OpenFile> file = {};  ///< of large answers: its bytes instead of content, so that they are never all in memory
+  std::optional<OpenFile> file =
+      {};  ///< of large answers: its bytes instead of content, so that they are never all in memory
 };
 
 /// An answer without content.
@@ -52,16 +54,16 @@ struct Nothing {
 
 /// What is known of an operation without its types: enough for routing, OpenAPI and the command line.
 struct OperationInfo {
-  std::string_view name;     ///< "create_model": the operationId, the client's method
+  std::string_view name;  ///< "create_model": the operationId, the client's method
   Method method;
-  std::string_view path;     ///< "/api/v2/models/{model}"; {x} is the request's field of that name
+  std::string_view path;  ///< "/api/v2/models/{model}"; {x} is the request's field of that name
   Permission permission;
-  std::string_view summary;  ///< one line
-  std::string_view command;  ///< words of the command line: "model ls"; empty when no command is derived
+  std::string_view summary;             ///< one line
+  std::string_view command;             ///< words of the command line: "model ls"; empty when no command is derived
   std::vector<base::Code> errors = {};  ///< beside those every operation may give (400, 401, 404 of its path, 500)
   std::string_view example = {};        ///< a request body, as JSON
   std::size_t body_limit_bytes = std::size_t{1} << 20;
-  bool creates = false;                 ///< answers 201 and honours Idempotency-Key
+  bool creates = false;  ///< answers 201 and honours Idempotency-Key
 
   // Derived from the types.
   std::string_view resource = {};
@@ -78,8 +80,8 @@ std::vector<const OperationInfo*>& operations();
 template <class Response>
 struct EventsOf {};  ///< response type of operations that answer with a stream of Response
 
-/// One operation of the contract. Request fields named in the path travel there; the others travel in the query of GET, DELETE
-/// and of operations with a bytes body, else in the JSON body.
+/// One operation of the contract. Request fields named in the path travel there; the others travel in the query of GET,
+/// DELETE and of operations with a bytes body, else in the JSON body.
 template <class RequestType, class ResponseType, bool kTakesBytes = false>
 struct Operation : OperationInfo {
   using Request = RequestType;
@@ -113,8 +115,10 @@ struct PageRequest {
   int page_size = 100;
   std::string page_token;
   static constexpr auto fields() {
-    return std::tuple(base::field("page_size", &PageRequest::page_size, "entries at most in one answer").range(1, 1000).flag('n'),
-                      base::field("page_token", &PageRequest::page_token, "next_page_token of the answer before; empty for the first page"));
+    return std::tuple(
+        base::field("page_size", &PageRequest::page_size, "entries at most in one answer").range(1, 1000).flag('n'),
+        base::field("page_token", &PageRequest::page_token,
+                    "next_page_token of the answer before; empty for the first page"));
   }
 };
 
@@ -123,8 +127,9 @@ struct Page {
   std::vector<Item> items;
   std::string next_page_token;
   static constexpr auto fields() {
-    return std::tuple(base::field("items", &Page::items, "newest first"),
-                      base::field("next_page_token", &Page::next_page_token, "page_token of the next page; empty on the last"));
+    return std::tuple(
+        base::field("items", &Page::items, "newest first"),
+        base::field("next_page_token", &Page::next_page_token, "page_token of the next page; empty on the last"));
   }
 };
 

@@ -14,7 +14,8 @@ struct StatusError : base::Error {
   int status;
   std::vector<std::pair<std::string, std::string>> headers;
 
-  StatusError(int status, base::Code code, std::string message, std::vector<std::pair<std::string, std::string>> headers = {})
+  StatusError(int status, base::Code code, std::string message,
+              std::vector<std::pair<std::string, std::string>> headers = {})
       : Error(code, std::move(message)), status(status), headers(std::move(headers)) {}
 };
 
@@ -24,8 +25,8 @@ inline constexpr std::string_view kProblemType = "application/problem+json";
 /// error's word) and `where` (JSON pointer into the request; left out when empty). `status` 0: the code's.
 base::json::object problem_of(const base::Error& error, std::string_view request_id, int status = 0);
 
-/// The Error that an answer with a status of 400 or more stands for. Bodies that are no problem details (a proxy's page)
-/// give an Error of the status with the beginning of the body.
+/// The Error that an answer with a status of 400 or more stands for. Bodies that are no problem details (a proxy's
+/// page) give an Error of the status with the beginning of the body.
 base::Error error_of(int status, std::string_view body);
 
 /// JSON Schema of problem details.

@@ -71,7 +71,8 @@ void add_query_value(json::object& request, const json::object& schema, std::str
     return;
   }
   if (request.contains(name))
-    throw Error(Code::invalid_argument, fmt::format("parameter '{}' is given more than once", name), base::pointer_to("", name));
+    throw Error(Code::invalid_argument, fmt::format("parameter '{}' is given more than once", name),
+                base::pointer_to("", name));
   request[name] = value_from_text(name, *described, text);
 }
 
@@ -87,7 +88,9 @@ const json::object& request_schema_of(const OperationInfo& operation) {
 
 }  // namespace
 
-std::string etag_of(const json::value& resource) { return '"' + base::sha256(base::to_text(resource)).substr(0, 32) + '"'; }
+std::string etag_of(const json::value& resource) {
+  return '"' + base::sha256(base::to_text(resource)).substr(0, 32) + '"';
+}
 
 void check_if_match(const Call& call, const json::value& current) {
   if (call.if_match.empty() || call.if_match == "*") return;
@@ -134,17 +137,22 @@ json::value join_request(const OperationInfo& operation, const std::map<std::str
     base::fail_expected("a JSON object as the request's body", body, "");
   for (const auto& [name, text] : path) {
     if (request.contains(name))
-      throw Error(Code::invalid_argument, fmt::format("'{}' is given in the path; leave it out of the body", name), base::pointer_to("", name));
+      throw Error(Code::invalid_argument, fmt::format("'{}' is given in the path; leave it out of the body", name),
+                  base::pointer_to("", name));
     const json::object* described = property(schema, name);
-    if (described == nullptr) throw Error(Code::internal, fmt::format("{} does not describe its path's '{}'", operation.name, name));
+    if (described == nullptr)
+      throw Error(Code::internal, fmt::format("{} does not describe its path's '{}'", operation.name, name));
     request[name] = value_from_text(name, *described, text);
   }
-  const bool json_body = operation.method != Method::get && operation.method != Method::del && operation.request_kind == BodyKind::json;
+  const bool json_body =
+      operation.method != Method::get && operation.method != Method::del && operation.request_kind == BodyKind::json;
   if (json_body && !query.empty())
-    throw Error(Code::invalid_argument, fmt::format("{} takes no query; give '{}' in the JSON body", operation.name, query.front().first));
+    throw Error(Code::invalid_argument,
+                fmt::format("{} takes no query; give '{}' in the JSON body", operation.name, query.front().first));
   for (const auto& [name, text] : query) {
     if (path.contains(name))
-      throw Error(Code::invalid_argument, fmt::format("'{}' is given in the path; leave it out of the query", name), base::pointer_to("", name));
+      throw Error(Code::invalid_argument, fmt::format("'{}' is given in the path; leave it out of the query", name),
+                  base::pointer_to("", name));
     add_query_value(request, schema, name, text);
   }
   return request;

@@ -27,12 +27,13 @@ struct Identity {
 struct Call {
   Identity identity;
   std::string request_id;
-  std::string if_match;         ///< of a PATCH; empty when not sent
-  std::string_view body;        ///< of operations that take bytes; holds during the call
-  std::string_view body_type;   ///< its Content-Type
+  std::string if_match;        ///< of a PATCH; empty when not sent
+  std::string_view body;       ///< of operations that take bytes; holds during the call
+  std::string_view body_type;  ///< its Content-Type
 };
 
-/// A stream of events that a handler gives back. Threads: read() from one at a time; the wake function may be called from any.
+/// A stream of events that a handler gives back. Threads: read() from one at a time; the wake function may be called
+/// from any.
 class EventFeed {
  public:
   struct Event {
@@ -48,8 +49,8 @@ class EventFeed {
   /// No event will come after those that read() can give now.
   virtual bool ended() = 0;
 
-  /// `wake` is to be called whenever read() or ended() may have changed; nullptr takes it back (and, once it returns, the
-  /// old one is never called again).
+  /// `wake` is to be called whenever read() or ended() may have changed; nullptr takes it back (and, once it returns,
+  /// the old one is never called again).
   virtual void on_change(std::function<void()> wake) = 0;
 };
 
@@ -75,8 +76,9 @@ class Router {
  public:
   using Handler = std::function<Answer(const Call&, const base::json::value& request)>;
 
-  /// Handler: Response(const Call&, const Request&), or unique_ptr<EventFeed>(...) for streams of events, or, when the answer
-  /// comes from elsewhere and a thread should not wait for it, Later<Response>(...) (not of operations that create).
+  /// Handler: Response(const Call&, const Request&), or unique_ptr<EventFeed>(...) for streams of events, or, when the
+  /// answer comes from elsewhere and a thread should not wait for it, Later<Response>(...) (not of operations that
+  /// create).
   template <class Op, class Function>
   void handle(const Op& operation, Function function) {
     handlers_[operation.name] = [function](const Call& call, const base::json::value& json) {
@@ -88,7 +90,9 @@ class Router {
         answer.events = function(call, request);
         if constexpr (requires { request.after; }) answer.events_after = request.after;
       } else if constexpr (is_later<decltype(function(call, request))>) {
-        answer.later = function(call, request).map([](typename Op::Response response) { return Answer{.json = base::encode<typename Op::Response>(response)}; });
+        answer.later = function(call, request).map([](typename Op::Response response) {
+          return Answer{.json = base::encode<typename Op::Response>(response)};
+        });
       } else {
         answer.json = base::encode<typename Op::Response>(function(call, request));
       }
@@ -114,6 +118,7 @@ const OperationInfo* match(Method method, std::string_view path, std::map<std::s
 /// The request value from its three carriers. Text of query and path becomes what the request's schema says: numbers,
 /// booleans, lists of repeated names. Errors: invalid_argument.
 base::json::value join_request(const OperationInfo& operation, const std::map<std::string, std::string>& path,
-                               const std::vector<std::pair<std::string, std::string>>& query, const base::json::value& body);
+                               const std::vector<std::pair<std::string, std::string>>& query,
+                               const base::json::value& body);
 
 }  // namespace api

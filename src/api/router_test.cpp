@@ -20,9 +20,11 @@ TEST(Router, matches_methods_and_paths) {
   EXPECT_EQ(parameters.at("model"), "17");
   allowed.clear();
   EXPECT_EQ(match(Method::put, "/api/v2/models/17", parameters, allowed), nullptr);
-  EXPECT_EQ(std::set<Method>(allowed.begin(), allowed.end()), (std::set<Method>{Method::get, Method::patch, Method::del}));
+  EXPECT_EQ(std::set<Method>(allowed.begin(), allowed.end()),
+            (std::set<Method>{Method::get, Method::patch, Method::del}));
   allowed.clear();
-  for (const std::string_view path : {"/api/v2/models/", "/api/v2/models//events", "/api/v2", "", "/", "api/v2/x/y/z", "/api/v2/models/1/stop/"}) {
+  for (const std::string_view path :
+       {"/api/v2/models/", "/api/v2/models//events", "/api/v2", "", "/", "api/v2/x/y/z", "/api/v2/models/1/stop/"}) {
     EXPECT_EQ(match(Method::get, path, parameters, allowed), nullptr) << path;
     EXPECT_TRUE(allowed.empty()) << path;
   }
@@ -31,7 +33,8 @@ TEST(Router, matches_methods_and_paths) {
 TEST(Router, joins_what_travels_apart) {
   EXPECT_EQ(join_request(list_models, {}, {{"state", "running"}, {"state", "error"}, {"page_size", "7"}}, nullptr),
             (json::object{{"state", {"running", "error"}}, {"page_size", 7}}));
-  EXPECT_EQ(join_request(follow_model, {{"model", "3"}}, {{"follow", "false"}}, nullptr), (json::object{{"model", 3}, {"follow", false}}));
+  EXPECT_EQ(join_request(follow_model, {{"model", "3"}}, {{"follow", "false"}}, nullptr),
+            (json::object{{"model", 3}, {"follow", false}}));
   EXPECT_EQ(join_request(get_tenant, {{"tenant", "007"}}, {}, nullptr), (json::object{{"tenant", "007"}}));
 }
 
@@ -44,8 +47,10 @@ TEST(Router, refuses_what_does_not_fit) {
     }
     return std::string();
   };
-  EXPECT_EQ(refused([] { join_request(get_model, {{"model", "abc"}}, {}, nullptr); }), "model: expected a whole number, got 'abc'");
-  EXPECT_EQ(refused([] { join_request(list_models, {}, {{"page_siz", "1"}}, nullptr); }), "unknown parameter 'page_siz'; did you mean 'page_size'?");
+  EXPECT_EQ(refused([] { join_request(get_model, {{"model", "abc"}}, {}, nullptr); }),
+            "model: expected a whole number, got 'abc'");
+  EXPECT_EQ(refused([] { join_request(list_models, {}, {{"page_siz", "1"}}, nullptr); }),
+            "unknown parameter 'page_siz'; did you mean 'page_size'?");
   EXPECT_NE(refused([] { join_request(list_models, {}, {{"page_size", "1"}, {"page_size", "2"}}, nullptr); }), "");
   EXPECT_NE(refused([] { join_request(rename_model, {{"model", "1"}}, {}, json::object{{"model", 2}}); }), "");
   EXPECT_NE(refused([] { join_request(rename_model, {{"model", "1"}}, {{"name", "x"}}, nullptr); }), "");
@@ -68,7 +73,8 @@ TEST(Contract, every_path_parameter_is_a_field_and_names_are_unique) {
     EXPECT_TRUE(names.insert(operation->name).second) << operation->name;
     EXPECT_TRUE(places.insert({operation->path, operation->method}).second) << operation->path;
     const json::object schema = operation->request_schema();
-    for (auto open = operation->path.find('{'); open != std::string_view::npos; open = operation->path.find('{', open + 1)) {
+    for (auto open = operation->path.find('{'); open != std::string_view::npos;
+         open = operation->path.find('{', open + 1)) {
       const std::string_view name = operation->path.substr(open + 1, operation->path.find('}', open) - open - 1);
       EXPECT_TRUE(schema.at("properties").as_object().contains(name)) << operation->name;
     }
@@ -103,7 +109,8 @@ TEST(Openapi, describes_every_operation) {
   std::set<std::string> references;
   collect_references(document, references);
   EXPECT_GT(references.size(), 10u);
-  for (const std::string& reference : references) EXPECT_TRUE(document.at("components").at("schemas").as_object().contains(reference.substr(21))) << reference;
+  for (const std::string& reference : references)
+    EXPECT_TRUE(document.at("components").at("schemas").as_object().contains(reference.substr(21))) << reference;
   EXPECT_TRUE(document.at("tags").is_array());
   EXPECT_TRUE(document.at("security").is_array());
   EXPECT_TRUE(document.at("components").at("schemas").at("Problem").at("required").is_array());

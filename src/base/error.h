@@ -8,19 +8,19 @@ namespace base {
 
 /// What kind of failure an Error is. One table (error_kinds) says what each means on every border.
 enum class Code {
-  invalid_argument,    ///< the request can never work as it is
-  unauthenticated,     ///< no valid credentials
-  permission_denied,   ///< known caller, not allowed
-  not_found,           ///< no such thing, or not the caller's
-  conflict,            ///< the thing is in a state that does not allow this
-  precondition_failed, ///< the thing changed since the caller last read it
-  too_large,           ///< over a stated size limit
-  over_allotment,      ///< more than the tenant's resources
-  unavailable,         ///< cannot be done now; trying again may work
-  interrupted,         ///< stopped on purpose
-  disk_full,           ///< no space left where this must be written
-  data_loss,           ///< stored bytes are not what was written
-  internal,            ///< a fault of this program
+  invalid_argument,     ///< the request can never work as it is
+  unauthenticated,      ///< no valid credentials
+  permission_denied,    ///< known caller, not allowed
+  not_found,            ///< no such thing, or not the caller's
+  conflict,             ///< the thing is in a state that does not allow this
+  precondition_failed,  ///< the thing changed since the caller last read it
+  too_large,            ///< over a stated size limit
+  over_allotment,       ///< more than the tenant's resources
+  unavailable,          ///< cannot be done now; trying again may work
+  interrupted,          ///< stopped on purpose
+  disk_full,            ///< no space left where this must be written
+  data_loss,            ///< stored bytes are not what was written
+  internal,             ///< a fault of this program
 };
 
 /// The one exception type of this project. Thrown where the fault is seen, caught at borders.

@@ -20,9 +20,10 @@ void fail_expected(std::string_view expected, const json::value& came, std::stri
   std::string shown = to_text(came);
   if (shown.size() > 60) shown = shown.substr(0, 57) + "...";
   std::string_view last = where.substr(where.rfind('/') == std::string_view::npos ? 0 : where.rfind('/') + 1);
-  throw Error(Code::invalid_argument,
-              fmt::format("{}{}expected {}, got {} ({})", last, last.empty() ? "" : ": ", expected, shown, kind_word(came)),
-              std::string(where));
+  throw Error(
+      Code::invalid_argument,
+      fmt::format("{}{}expected {}, got {} ({})", last, last.empty() ? "" : ": ", expected, shown, kind_word(came)),
+      std::string(where));
 }
 
 }  // namespace base

@@ -1,6 +1,6 @@
 #pragma once
-// Described structs: a struct lists its fields once, and JSON and YAML decoding (with refusal of unknown keys), encoding,
-// JSON Schema, command line flags and documentation tables all come from that list.
+// Described structs: a struct lists its fields once, and JSON and YAML decoding (with refusal of unknown keys),
+// encoding, JSON Schema, command line flags and documentation tables all come from that list.
 //
 //   struct TrainOptions {
 //     int epochs = 10;
@@ -44,27 +44,57 @@ namespace base {
 template <class Struct, class Member>
 struct Field {
   std::string_view name;
-  Member Struct::*member;
+  Member Struct::* member;
   std::string_view doc;
   bool is_required = false;
   double minimum = -std::numeric_limits<double>::infinity();
   double maximum = std::numeric_limits<double>::infinity();
   bool exclusive_minimum = false;
-  char short_flag = 0;        ///< one-letter command line flag, 0 for none
-  bool is_positional = false; ///< a command line argument without a flag
+  char short_flag = 0;         ///< one-letter command line flag, 0 for none
+  bool is_positional = false;  ///< a command line argument without a flag
   std::string_view example;
 
-  constexpr Field required() const { Field f = *this; f.is_required = true; return f; }
-  constexpr Field range(double low, double high) const { Field f = *this; f.minimum = low; f.maximum = high; return f; }
-  constexpr Field at_least(double low) const { Field f = *this; f.minimum = low; return f; }
-  constexpr Field positive() const { Field f = *this; f.minimum = 0; f.exclusive_minimum = true; return f; }
-  constexpr Field flag(char letter) const { Field f = *this; f.short_flag = letter; return f; }
-  constexpr Field positional() const { Field f = *this; f.is_positional = true; return f; }
-  constexpr Field such_as(std::string_view text) const { Field f = *this; f.example = text; return f; }
+  constexpr Field required() const {
+    Field f = *this;
+    f.is_required = true;
+    return f;
+  }
+  constexpr Field range(double low, double high) const {
+    Field f = *this;
+    f.minimum = low;
+    f.maximum = high;
+    return f;
+  }
+  constexpr Field at_least(double low) const {
+    Field f = *this;
+    f.minimum = low;
+    return f;
+  }
+  constexpr Field positive() const {
+    Field f = *this;
+    f.minimum = 0;
+    f.exclusive_minimum = true;
+    return f;
+  }
+  constexpr Field flag(char letter) const {
+    Field f = *this;
+    f.short_flag = letter;
+    return f;
+  }
+  constexpr Field positional() const {
+    Field f = *this;
+    f.is_positional = true;
+    return f;
+  }
+  constexpr Field such_as(std::string_view text) const {
+    Field f = *this;
+    f.example = text;
+    return f;
+  }
 };
 
 template <class Struct, class Member>
-constexpr Field<Struct, Member> field(std::string_view name, Member Struct::*member, std::string_view doc) {
+constexpr Field<Struct, Member> field(std::string_view name, Member Struct::* member, std::string_view doc) {
   return {name, member, doc};
 }
 
@@ -81,14 +111,22 @@ concept OwnGrammar = requires(const T& t, const json::value& v, std::string_view
   { T::schema() } -> std::convertible_to<json::object>;
 };
 
-template <class T> struct is_optional : std::false_type {};
-template <class T> struct is_optional<std::optional<T>> : std::true_type {};
-template <class T> struct is_vector : std::false_type {};
-template <class T, class A> struct is_vector<std::vector<T, A>> : std::true_type {};
-template <class T> struct is_map : std::false_type {};
-template <class T> struct is_map<std::map<std::string, T>> : std::true_type {};
-template <class T> struct is_array : std::false_type {};
-template <class T, std::size_t N> struct is_array<std::array<T, N>> : std::true_type {};
+template <class T>
+struct is_optional : std::false_type {};
+template <class T>
+struct is_optional<std::optional<T>> : std::true_type {};
+template <class T>
+struct is_vector : std::false_type {};
+template <class T, class A>
+struct is_vector<std::vector<T, A>> : std::true_type {};
+template <class T>
+struct is_map : std::false_type {};
+template <class T>
+struct is_map<std::map<std::string, T>> : std::true_type {};
+template <class T>
+struct is_array : std::false_type {};
+template <class T, std::size_t N>
+struct is_array<std::array<T, N>> : std::true_type {};
 
 /// The word for an enumerator.
 template <DescribedEnum E>
@@ -139,7 +177,8 @@ void check_range(const FieldOfStruct& f, const Value& value, const std::string& 
     if (!low && !(number > f.maximum) && !std::isnan(number)) return;
     std::string expected;
     if (f.maximum != std::numeric_limits<double>::infinity())
-      expected = fmt::format("must be {} {} and at most {}", f.exclusive_minimum ? "over" : "at least", f.minimum, f.maximum);
+      expected =
+          fmt::format("must be {} {} and at most {}", f.exclusive_minimum ? "over" : "at least", f.minimum, f.maximum);
     else if (f.exclusive_minimum)
       expected = f.minimum == 0 ? "must be positive" : fmt::format("must be over {}", f.minimum);
     else
@@ -165,7 +204,8 @@ T decode_struct(const json::value& value, std::string_view where) {
     using Member = std::remove_cvref_t<decltype(result.*(f.member))>;
     const auto found = object.find(f.name);
     if (found == object.end()) {
-      if (f.is_required) throw Error(Code::invalid_argument, fmt::format("'{}' is missing", f.name), std::string(where));
+      if (f.is_required)
+        throw Error(Code::invalid_argument, fmt::format("'{}' is missing", f.name), std::string(where));
       return;
     }
     const std::string here = pointer_to(where, f.name);
@@ -190,7 +230,10 @@ T decode_integer(const json::value& value, std::string_view where) {
   if (!value.is_int64() && !value.is_uint64()) fail_expected("a whole number", value, where);
   json::error_code error;
   const T number = value.to_number<T>(error);
-  if (error) fail_expected(fmt::format("a whole number from {} to {}", std::numeric_limits<T>::min(), std::numeric_limits<T>::max()), value, where);
+  if (error)
+    fail_expected(
+        fmt::format("a whole number from {} to {}", std::numeric_limits<T>::min(), std::numeric_limits<T>::max()),
+        value, where);
   return number;
 }
 
@@ -243,7 +286,8 @@ T decode(const json::value& value, std::string_view where) {
     if (!value.is_object()) fail_expected("a mapping", value, where);
     T result;
     for (const auto& member : value.get_object())
-      result[std::string(member.key())] = decode<typename T::mapped_type>(member.value(), pointer_to(where, member.key()));
+      result[std::string(member.key())] =
+          decode<typename T::mapped_type>(member.value(), pointer_to(where, member.key()));
     return result;
   } else {
     static_assert(Described<T>, "describe this type with fields()");
@@ -311,7 +355,10 @@ json::object schema() {
   } else if constexpr (std::is_convertible_v<T, std::string_view>) {
     return {{"type", "string"}};
   } else if constexpr (is_array<T>::value) {
-    return {{"type", "array"}, {"items", schema<typename T::value_type>()}, {"minItems", std::tuple_size_v<T>}, {"maxItems", std::tuple_size_v<T>}};
+    return {{"type", "array"},
+            {"items", schema<typename T::value_type>()},
+            {"minItems", std::tuple_size_v<T>},
+            {"maxItems", std::tuple_size_v<T>}};
   } else if constexpr (is_vector<T>::value) {
     return {{"type", "array"}, {"items", schema<typename T::value_type>()}};
   } else if constexpr (is_map<T>::value) {

@@ -10,7 +10,9 @@ namespace base {
 namespace {
 
 enum class Colour { red, dark_green };
-constexpr auto enumerators(Colour) { return std::array{std::pair{Colour::red, "red"}, std::pair{Colour::dark_green, "dark_green"}}; }
+constexpr auto enumerators(Colour) {
+  return std::array{std::pair{Colour::red, "red"}, std::pair{Colour::dark_green, "dark_green"}};
+}
 
 struct Inner {
   int depth = 1;
@@ -24,7 +26,8 @@ struct Outer {
   Colour colour = Colour::red;
   std::vector<Inner> parts;
   static constexpr auto fields() {
-    return std::tuple(field("name", &Outer::name, "a name").required(), field("rate", &Outer::rate, "per second").positive(),
+    return std::tuple(field("name", &Outer::name, "a name").required(),
+                      field("rate", &Outer::rate, "per second").positive(),
                       field("count", &Outer::count, "how many").at_least(1), field("colour", &Outer::colour, "of what"),
                       field("parts", &Outer::parts, "in order"));
   }
@@ -63,7 +66,8 @@ TEST(Fields, RefusesUnknownKeysWithTheNearestKnown) {
 TEST(Fields, NamesWhatIsMissingOutOfRangeOrOfTheWrongKind) {
   EXPECT_EQ(error_of("{}").message, "'name' is missing");
   EXPECT_EQ(error_of(R"({"name":"a","rate":0})").message, "rate must be positive, got 0");
-  EXPECT_EQ(error_of(R"({"name":"a","parts":[{"depth":10}]})").message, "depth must be at least 1 and at most 9, got 10");
+  EXPECT_EQ(error_of(R"({"name":"a","parts":[{"depth":10}]})").message,
+            "depth must be at least 1 and at most 9, got 10");
   EXPECT_EQ(error_of(R"({"name":"a","count":0})").message, "count must be at least 1, got 0");
   EXPECT_EQ(error_of(R"({"name":7})").message, "name: expected a string, got 7 (a whole number)");
   EXPECT_EQ(error_of(R"({"name":"a","count":1.5})").message, "count: expected a whole number, got 1.5 (a number)");

@@ -67,11 +67,13 @@ std::size_t read_some(const Fd& file, std::span<char> buffer) {
 
 std::string read_file(const std::filesystem::path& path, std::size_t limit_bytes) {
   const Fd file = open_for_reading(path);
-  struct stat status {};
+  struct stat status{};
   if (::fstat(file.get(), &status) != 0) throw system_error(fmt::format("cannot read '{}'", path.string()), errno);
-  if (S_ISDIR(status.st_mode)) throw Error(Code::invalid_argument, fmt::format("'{}' is a folder, not a file", path.string()));
+  if (S_ISDIR(status.st_mode))
+    throw Error(Code::invalid_argument, fmt::format("'{}' is a folder, not a file", path.string()));
   if (static_cast<std::size_t>(status.st_size) > limit_bytes)
-    throw Error(Code::too_large, fmt::format("'{}' has {} bytes; the limit is {}", path.string(), status.st_size, limit_bytes));
+    throw Error(Code::too_large,
+                fmt::format("'{}' has {} bytes; the limit is {}", path.string(), status.st_size, limit_bytes));
   std::string bytes(static_cast<std::size_t>(status.st_size) + 1, '\0');  // one more, to see the end without growing
   std::size_t filled = 0;
   for (;;) {
@@ -106,7 +108,8 @@ void commit_file(const std::filesystem::path& temporary, const std::filesystem::
   }
   const int fault = injected_fault("rename", path);
   if (fault != 0) throw system_error(fmt::format("cannot name '{}'", path.string()), fault);
-  if (::rename(temporary.c_str(), path.c_str()) != 0) throw system_error(fmt::format("cannot name '{}'", path.string()), errno);
+  if (::rename(temporary.c_str(), path.c_str()) != 0)
+    throw system_error(fmt::format("cannot name '{}'", path.string()), errno);
   sync_folder(path.parent_path());
 }
 
@@ -125,7 +128,7 @@ void write_file_atomically(const std::filesystem::path& path, std::string_view b
 
 MappedFile::MappedFile(const std::filesystem::path& path) {
   const Fd file = open_for_reading(path);
-  struct stat status {};
+  struct stat status{};
   if (::fstat(file.get(), &status) != 0) throw system_error(fmt::format("cannot read '{}'", path.string()), errno);
   size_ = static_cast<std::size_t>(status.st_size);
   if (size_ == 0) return;

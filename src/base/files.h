@@ -42,8 +42,8 @@ std::string read_file(const std::filesystem::path& path, std::size_t limit_bytes
 std::size_t read_some(const Fd& file, std::span<char> buffer);  ///< 0 at the end
 void write_all(const Fd& file, std::string_view bytes, std::string_view name_in_errors);
 
-/// Makes `path` hold exactly `bytes`, or leaves it as it was: temporary name in the same folder, fsync, rename, fsync of
-/// the folder. When this returns, a crash of the process or the machine does not lose it.
+/// Makes `path` hold exactly `bytes`, or leaves it as it was: temporary name in the same folder, fsync, rename, fsync
+/// of the folder. When this returns, a crash of the process or the machine does not lose it.
 void write_file_atomically(const std::filesystem::path& path, std::string_view bytes);
 
 /// Makes an already written temporary file durable under its final name (fsync, rename, fsync of the folder).

@@ -15,7 +15,8 @@ struct Files : testing::Test {
   std::filesystem::path file = folder.path() / "file";
   ~Files() override { set_disk_fault(nullptr); }
   int entries() const {
-    return static_cast<int>(std::distance(std::filesystem::directory_iterator(folder.path()), std::filesystem::directory_iterator()));
+    return static_cast<int>(
+        std::distance(std::filesystem::directory_iterator(folder.path()), std::filesystem::directory_iterator()));
   }
 };
 
@@ -32,7 +33,8 @@ TEST_F(Files, WriteThenReadGivesTheSameBytes) {
 TEST_F(Files, AFailureAtAnyStepLeavesTheOldFileAndNothingElse) {
   write_file_atomically(file, "old");
   for (const std::string_view failing : {"write", "fsync", "rename"}) {
-    set_disk_fault([&](std::string_view operation, const std::filesystem::path&) { return operation == failing ? ENOSPC : 0; });
+    set_disk_fault(
+        [&](std::string_view operation, const std::filesystem::path&) { return operation == failing ? ENOSPC : 0; });
     try {
       write_file_atomically(file, "new");
       FAIL() << failing << " did not fail";

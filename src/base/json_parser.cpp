@@ -33,9 +33,15 @@ class Builder {
   bool on_key(json::string_view text, std::size_t, json::error_code&) { return stack_.push_key(text), true; }
   bool on_string_part(json::string_view text, std::size_t, json::error_code&) { return stack_.push_chars(text), true; }
   bool on_string(json::string_view text, std::size_t, json::error_code&) { return stack_.push_string(text), true; }
-  bool on_number_part(json::string_view text, json::error_code&) { return number_.append(text.data(), text.size()), true; }
-  bool on_int64(std::int64_t number, json::string_view, json::error_code&) { return number_.clear(), stack_.push_int64(number), true; }
-  bool on_uint64(std::uint64_t number, json::string_view, json::error_code&) { return number_.clear(), stack_.push_uint64(number), true; }
+  bool on_number_part(json::string_view text, json::error_code&) {
+    return number_.append(text.data(), text.size()), true;
+  }
+  bool on_int64(std::int64_t number, json::string_view, json::error_code&) {
+    return number_.clear(), stack_.push_int64(number), true;
+  }
+  bool on_uint64(std::uint64_t number, json::string_view, json::error_code&) {
+    return number_.clear(), stack_.push_uint64(number), true;
+  }
   bool on_double(double number, json::string_view text, json::error_code&) {
     number_.append(text.data(), text.size());
     double exact = number;  // stays for what overflows or underflows
@@ -71,7 +77,8 @@ json::value parse_json(std::string_view text, std::string_view what) {
   const std::size_t consumed = parser.write_some(false, text.data(), text.size(), error);
   if (!error && text.find_first_not_of(" \t\r\n", consumed) != std::string_view::npos) error = json::error::extra_data;
   if (error)
-    throw Error(Code::invalid_argument, fmt::format("{} is not valid JSON: {} at {}", what, error.message(), line_and_column(text, consumed)));
+    throw Error(Code::invalid_argument,
+                fmt::format("{} is not valid JSON: {} at {}", what, error.message(), line_and_column(text, consumed)));
   return parser.handler().release();
 }
 

@@ -25,14 +25,15 @@ std::atomic<LogLevel>& current_level() {
   return level;
 }
 
-/// The code point at the start of `text` when it is a control that a terminal obeys although it is no single byte: C1 controls
-/// (U+0080 to U+009F) and the marks that change the direction of writing. Else 0.
+/// The code point at the start of `text` when it is a control that a terminal obeys although it is no single byte: C1
+/// controls (U+0080 to U+009F) and the marks that change the direction of writing. Else 0.
 std::uint32_t hidden_control(std::string_view text) {
   const auto byte = [&](std::size_t i) { return i < text.size() ? static_cast<unsigned char>(text[i]) : 0u; };
   if (byte(0) == 0xc2 && byte(1) >= 0x80 && byte(1) <= 0x9f) return byte(1);
   if (byte(0) != 0xe2 || byte(2) < 0x80 || byte(2) > 0xbf) return 0;
   const std::uint32_t point = 0x2000 | (byte(1) & 0x3f) << 6 | (byte(2) & 0x3f);
-  const bool turns = point == 0x200e || point == 0x200f || (point >= 0x202a && point <= 0x202e) || (point >= 0x2066 && point <= 0x2069);
+  const bool turns = point == 0x200e || point == 0x200f || (point >= 0x202a && point <= 0x202e) ||
+                     (point >= 0x2066 && point <= 0x2069);
   return turns ? point : 0;
 }
 

@@ -22,8 +22,11 @@ void refuse_foreign(const std::filesystem::path& folder) {
   for (const auto& entry : std::filesystem::directory_iterator(folder)) {
     const std::string name = entry.path().filename().string();
     if (name == "lock" || name == "lost+found") continue;  // a start that got no further; the root of a file system
-    throw base::Error(base::Code::conflict, fmt::format("'{}' is not empty and not a data folder of ncloudd (it has '{}', but no ncloud.db); choose an "
-                                                        "empty or a new folder with --data-dir", folder.string(), base::printable(name)));
+    throw base::Error(
+        base::Code::conflict,
+        fmt::format("'{}' is not empty and not a data folder of ncloudd (it has '{}', but no ncloud.db); choose an "
+                    "empty or a new folder with --data-dir",
+                    folder.string(), base::printable(name)));
   }
 }
 
@@ -42,28 +45,33 @@ DataFolder::DataFolder(std::filesystem::path path) : path_(std::move(path)) {
   if (::flock(lock_.get(), LOCK_EX | LOCK_NB) != 0) {
     std::string pid = base::read_file(file, 64);
     while (!pid.empty() && pid.back() == '\n') pid.pop_back();
-    throw base::Error(base::Code::conflict, fmt::format("another ncloudd (process {}) works in '{}'; stop it, or choose another folder with --data-dir",
-                                                        pid, path_.string()));
+    throw base::Error(
+        base::Code::conflict,
+        fmt::format("another ncloudd (process {}) works in '{}'; stop it, or choose another folder with --data-dir",
+                    pid, path_.string()));
   }
   // Only for the message above, so a full disk must not keep the daemon from starting.
   const std::string pid = std::to_string(::getpid()) + "\n";
-  if (::pwrite(lock_.get(), pid.data(), pid.size(), 0) < 0 || ::ftruncate(lock_.get(), static_cast<off_t>(pid.size())) != 0)
+  if (::pwrite(lock_.get(), pid.data(), pid.size(), 0) < 0 ||
+      ::ftruncate(lock_.get(), static_cast<off_t>(pid.size())) != 0)
     base::log_warning("cannot write '{}'", file.string());
   // From here on the folder is ours, also when the start ends before there is anything in the database.
   const auto database = path_ / "ncloud.db";
-  if (!base::Fd(::open(database.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600))) throw base::system_error(fmt::format("cannot open '{}'", database.string()), errno);
+  if (!base::Fd(::open(database.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600)))
+    throw base::system_error(fmt::format("cannot open '{}'", database.string()), errno);
 }
 
 Machine this_machine() {
   cpu_set_t set;
   CPU_ZERO(&set);
   const int cpus = ::sched_getaffinity(0, sizeof set, &set) == 0 ? CPU_COUNT(&set) : 1;
-  struct sysinfo info {};
+  struct sysinfo info{};
   ::sysinfo(&info);
   return {cpus, static_cast<std::int64_t>(info.totalram) * info.mem_unit};
 }
 
-Daemon::Daemon(const std::filesystem::path& data_folder, std::unique_ptr<Worker> worker, Machine machine, CheckModel check)
+Daemon::Daemon(const std::filesystem::path& data_folder, std::unique_ptr<Worker> worker, Machine machine,
+               CheckModel check)
     : store_(data_folder / "ncloud.db"),
       objects_(store_, data_folder / "objects"),
       identities_(store_),
@@ -87,7 +95,8 @@ std::string Daemon::metrics() {
   std::string text = "# HELP ncloud_models Models by state.\n# TYPE ncloud_models gauge\n";
   store_.read([&](Database& db) {
     for (const auto& [state, word] : enumerators(ModelState{}))
-      text += fmt::format("ncloud_models{{state=\"{}\"}} {}\n", word, db.number("select count(*) from models where state = ?", state));
+      text += fmt::format("ncloud_models{{state=\"{}\"}} {}\n", word,
+                          db.number("select count(*) from models where state = ?", state));
     text += "# HELP ncloud_datasets Datasets.\n# TYPE ncloud_datasets gauge\n";
     text += fmt::format("ncloud_datasets {}\n", db.number("select count(*) from datasets"));
     text += "# HELP ncloud_objects_bytes Bytes in the object store.\n# TYPE ncloud_objects_bytes gauge\n";
@@ -95,11 +104,14 @@ std::string Daemon::metrics() {
     text += "# HELP ncloud_cpus_allotted CPUs given to tenants.\n# TYPE ncloud_cpus_allotted gauge\n";
     text += fmt::format("ncloud_cpus_allotted {}\n", db.number("select coalesce(sum(cpus), 0) from tenants"));
   });
-  text += fmt::format("# HELP ncloud_cpus CPUs of the machine.\n# TYPE ncloud_cpus gauge\nncloud_cpus {}\n", machine_.cpus);
+  text +=
+      fmt::format("# HELP ncloud_cpus CPUs of the machine.\n# TYPE ncloud_cpus gauge\nncloud_cpus {}\n", machine_.cpus);
   std::ifstream statm("/proc/self/statm");
   std::int64_t pages = 0, resident = 0;
   statm >> pages >> resident;
-  text += "# HELP process_resident_memory_bytes Resident memory size in bytes.\n# TYPE process_resident_memory_bytes gauge\n";
+  text +=
+      "# HELP process_resident_memory_bytes Resident memory size in bytes.\n# TYPE process_resident_memory_bytes "
+      "gauge\n";
   text += fmt::format("process_resident_memory_bytes {}\n", resident * ::sysconf(_SC_PAGESIZE));
   return text;
 }

@@ -15,8 +15,8 @@
 
 namespace cloud {
 
-/// A data folder that is locked for this process. Errors: conflict naming the process that has it, and for a folder with
-/// other things in it.
+/// A data folder that is locked for this process. Errors: conflict naming the process that has it, and for a folder
+/// with other things in it.
 class DataFolder {
  public:
   explicit DataFolder(std::filesystem::path path);
@@ -30,8 +30,8 @@ class DataFolder {
 /// What this machine has.
 Machine this_machine();
 
-/// The whole server without its wire: what it stores, its jobs, and the router that does what people ask. Members are in the
-/// order in which they are made; each uses those above it.
+/// The whole server without its wire: what it stores, its jobs, and the router that does what people ask. Members are
+/// in the order in which they are made; each uses those above it.
 class Daemon {
  public:
   Daemon(const std::filesystem::path& data_folder, std::unique_ptr<Worker> worker, Machine machine, CheckModel check);

@@ -18,7 +18,8 @@ TEST_F(Datasets, shards_arrive_in_any_order_and_complete_it) {
   const auto created = call(user, api::create_dataset, announcement("fashion", 10));
   EXPECT_EQ(created.state, api::DatasetState::uploading);
   put(user, "fashion", 6, shard(4));
-  EXPECT_REFUSED(call(user, api::complete_dataset, {.dataset = "fashion"}), conflict, "6 of 10 records of dataset 'fashion' are missing");
+  EXPECT_REFUSED(call(user, api::complete_dataset, {.dataset = "fashion"}), conflict,
+                 "6 of 10 records of dataset 'fashion' are missing");
   EXPECT_EQ(put(user, "fashion", 0, shard(6)).record_count, 6);
   EXPECT_EQ(call(user, api::get_dataset, {.dataset = "fashion"}).records_received, 10);
   const auto ready = call(user, api::complete_dataset, {.dataset = "fashion"});
@@ -56,15 +57,19 @@ TEST_F(Datasets, another_manifest_under_a_taken_name_is_refused) {
 TEST_F(Datasets, bad_shards_are_refused_with_the_reason) {
   call(user, api::create_dataset, announcement("fashion", 10));
   const std::string good = shard(4);
-  EXPECT_REFUSED(call(user, api::put_shard, {.dataset = "fashion", .sha256 = base::sha256("other")}, good), invalid_argument, "send it again");
-  EXPECT_REFUSED(put(user, "fashion", 0, good.substr(0, good.size() - 3)), invalid_argument, "shard of records from 0 on");
+  EXPECT_REFUSED(call(user, api::put_shard, {.dataset = "fashion", .sha256 = base::sha256("other")}, good),
+                 invalid_argument, "send it again");
+  EXPECT_REFUSED(put(user, "fashion", 0, good.substr(0, good.size() - 3)), invalid_argument,
+                 "shard of records from 0 on");
   EXPECT_REFUSED(put(user, "fashion", 0, ""), invalid_argument, "");
   EXPECT_REFUSED(put(user, "fashion", 8, good), invalid_argument, "ends at record 10");
-  EXPECT_REFUSED(put(user, "fashion", std::numeric_limits<std::int64_t>::max() - 1, good), invalid_argument, "ends at record 10");
+  EXPECT_REFUSED(put(user, "fashion", std::numeric_limits<std::int64_t>::max() - 1, good), invalid_argument,
+                 "ends at record 10");
   records::ShardWriter writer({records::ElementType::STRING});
   const std::vector<std::string> one{"x"};
   writer.add("r", one);
-  EXPECT_REFUSED(put(user, "fashion", 0, writer.finish()), invalid_argument, "has columns STRING, dataset 'fashion' has FILE, STRING");
+  EXPECT_REFUSED(put(user, "fashion", 0, writer.finish()), invalid_argument,
+                 "has columns STRING, dataset 'fashion' has FILE, STRING");
   put(user, "fashion", 2, good);
   EXPECT_REFUSED(put(user, "fashion", 0, shard(3)), conflict, "records 0 to 2");
   EXPECT_REFUSED(put(user, "fashion", 5, shard(2)), conflict, "another shard");
@@ -98,7 +103,8 @@ TEST_F(Datasets, lists_leave_the_labels_out) {
 
 TEST_F(Datasets, a_full_disk_loses_nothing) {
   call(user, api::create_dataset, announcement("fashion", 4));
-  base::set_disk_fault([](std::string_view operation, const std::filesystem::path&) { return operation == "write" ? ENOSPC : 0; });
+  base::set_disk_fault(
+      [](std::string_view operation, const std::filesystem::path&) { return operation == "write" ? ENOSPC : 0; });
   EXPECT_REFUSED(put(user, "fashion", 0, shard(4)), disk_full, "");
   base::set_disk_fault(nullptr);
   EXPECT_EQ(call(user, api::get_dataset, {.dataset = "fashion"}).records_received, 0);
@@ -120,7 +126,8 @@ TEST_F(Datasets, removal_frees_what_nobody_else_has) {
 TEST_F(Datasets, a_dataset_in_use_stays) {
   make_dataset(user);
   const auto model = train(user);
-  EXPECT_REFUSED(call(user, api::delete_dataset, {.dataset = "fashion"}), conflict, "model 1 (running) uses dataset 'fashion'");
+  EXPECT_REFUSED(call(user, api::delete_dataset, {.dataset = "fashion"}), conflict,
+                 "model 1 (running) uses dataset 'fashion'");
   worker->last().end(job::Outcome::stopped);
   call(user, api::delete_dataset, {.dataset = "fashion"});
   EXPECT_REFUSED(call(user, api::resume_model, {.model = model.id}), conflict, "has been removed");

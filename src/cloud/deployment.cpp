@@ -24,14 +24,19 @@ namespace {
 api::Prediction prediction_of(std::string_view text) {
   const base::json::value answer = base::parse_json(text, "answer of the serving process");
   if (const base::json::value* error = answer.as_object().if_contains("error"))
-    throw Error(base::code_named(std::string_view(error->at("code").as_string())), std::string(error->at("message").as_string()));
+    throw Error(base::code_named(std::string_view(error->at("code").as_string())),
+                std::string(error->at("message").as_string()));
   return base::decode<api::Prediction>(answer);
 }
 
 }  // namespace
 
 Deployment::Deployment(std::int64_t model, std::int64_t tenant, base::Fd socket, int timeout_ms)
-    : model_(model), tenant_(tenant), timeout_ms_(timeout_ms), socket_(std::move(socket)), wake_(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {
+    : model_(model),
+      tenant_(tenant),
+      timeout_ms_(timeout_ms),
+      socket_(std::move(socket)),
+      wake_(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {
   if (!wake_) throw base::system_error("cannot make an event descriptor", errno);
   ::fcntl(socket_.get(), F_SETFL, ::fcntl(socket_.get(), F_GETFL) | O_NONBLOCK);
   carrier_ = std::thread([this] { carry(); });
@@ -76,19 +81,27 @@ void Deployment::fail() {
     drained = drained_now(lock);
   }
   const auto error = std::make_exception_ptr(
-      Error(Code::unavailable, fmt::format("the process that serves model {} ended; it is started again: try again in a moment", model_)));
+      Error(Code::unavailable,
+            fmt::format("the process that serves model {} ended; it is started again: try again in a moment", model_)));
   for (const auto& [id, waiting] : failed) waiting.answer.complete(error);
   if (drained) drained();
 }
 
 api::Later<api::Prediction> Deployment::predict(int k, std::string_view input) {
   const Lock lock(mutex_);
-  if (closed_) throw Error(Code::unavailable, fmt::format("model {} is being undeployed or restarted; try again", model_));
-  if (!open_) throw Error(Code::unavailable, fmt::format("model {} is being deployed and not ready yet; try again in a moment", model_));
+  if (closed_)
+    throw Error(Code::unavailable, fmt::format("model {} is being undeployed or restarted; try again", model_));
+  if (!open_)
+    throw Error(Code::unavailable,
+                fmt::format("model {} is being deployed and not ready yet; try again in a moment", model_));
   if (waiting_.size() >= kQueueLimit)
-    throw Error(Code::unavailable, fmt::format("model {} has {} requests waiting, which is the limit; try again in a moment", model_, kQueueLimit));
+    throw Error(Code::unavailable,
+                fmt::format("model {} has {} requests waiting, which is the limit; try again in a moment", model_,
+                            kQueueLimit));
   if (!unsent_.empty() && unsent_bytes_ + input.size() > kUnsentLimitBytes)
-    throw Error(Code::unavailable, fmt::format("model {} has {} MiB of requests waiting, which is the limit; try again in a moment", model_, kUnsentLimitBytes >> 20));
+    throw Error(Code::unavailable,
+                fmt::format("model {} has {} MiB of requests waiting, which is the limit; try again in a moment",
+                            model_, kUnsentLimitBytes >> 20));
   const std::uint64_t id = next_id_++;
   unsent_.push_back({id, job::request_frame(id, static_cast<std::uint32_t>(k), input)});
   unsent_bytes_ += unsent_.back().bytes.size();
@@ -97,7 +110,8 @@ api::Later<api::Prediction> Deployment::predict(int k, std::string_view input) {
   if (unsent_.size() == 1) {  // else carry() is at it
     send_unsent(lock);
     const std::uint64_t one = 1;
-    if (!unsent_.empty() && ::write(wake_.get(), &one, sizeof one) < 0) base::log_error("deployment of model {}: {}", model_, std::strerror(errno));
+    if (!unsent_.empty() && ::write(wake_.get(), &one, sizeof one) < 0)
+      base::log_error("deployment of model {}: {}", model_, std::strerror(errno));
   }
   return answer;
 }
@@ -154,7 +168,8 @@ void Deployment::expire() {
       expired.push_back(waiting_.begin()->second.answer);
       waiting_.erase(waiting_.begin());
       // Nobody waits for it any more, so the process need not see it, unless it has seen its beginning.
-      const auto unsent = std::find_if(unsent_.begin(), unsent_.end(), [&](const Frame& frame) { return frame.id == id; });
+      const auto unsent =
+          std::find_if(unsent_.begin(), unsent_.end(), [&](const Frame& frame) { return frame.id == id; });
       if (unsent == unsent_.end() || (unsent == unsent_.begin() && first_sent_bytes_ > 0)) continue;
       unsent_bytes_ -= unsent->bytes.size();
       unsent_.erase(unsent);
@@ -162,12 +177,14 @@ void Deployment::expire() {
     if (!expired.empty()) drained = drained_now(lock);
   }
   for (const auto& answer : expired)
-    answer.complete(std::make_exception_ptr(Error(Code::unavailable, fmt::format("model {} gave no answer within {} s; try again", model_, timeout_ms_ / 1000))));
+    answer.complete(std::make_exception_ptr(Error(
+        Code::unavailable, fmt::format("model {} gave no answer within {} s; try again", model_, timeout_ms_ / 1000))));
   if (drained) drained();
 }
 
 void Deployment::carry() {
-  const int tick_ms = std::clamp(timeout_ms_ / 4, 1, 1000);  // deadlines are coarse, and so free of cost for each request
+  const int tick_ms =
+      std::clamp(timeout_ms_ / 4, 1, 1000);  // deadlines are coarse, and so free of cost for each request
   try {
     job::FrameReader frames;
     for (bool there = true; there;) {
@@ -176,7 +193,8 @@ void Deployment::carry() {
         const Lock lock(mutex_);
         if (!unsent_.empty()) on[0].events |= POLLOUT;
       }
-      if (::poll(on, 2, tick_ms) < 0 && errno != EINTR) throw base::system_error("cannot wait for the serving socket", errno);
+      if (::poll(on, 2, tick_ms) < 0 && errno != EINTR)
+        throw base::system_error("cannot wait for the serving socket", errno);
       if (on[1].revents != 0) {
         std::uint64_t count = 0;
         [[maybe_unused]] const ssize_t got = ::read(wake_.get(), &count, sizeof count);

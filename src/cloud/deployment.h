@@ -14,11 +14,11 @@
 
 namespace cloud {
 
-/// The way to one serving process: many requests at once over one socket, told apart by their ids. However slow the process
-/// is, only this object's own thread waits for it. Threads: any.
+/// The way to one serving process: many requests at once over one socket, told apart by their ids. However slow the
+/// process is, only this object's own thread waits for it. Threads: any.
 class Deployment {
  public:
-  static constexpr std::size_t kQueueLimit = 256;   ///< requests that may wait for answers at once
+  static constexpr std::size_t kQueueLimit = 256;  ///< requests that may wait for answers at once
   static constexpr std::size_t kUnsentLimitBytes = std::size_t{64} << 20;  ///< that the process has not taken yet
   static constexpr int kTimeoutMs = 30000;
 
@@ -37,8 +37,8 @@ class Deployment {
   /// The process is gone: every waiting request fails as unavailable.
   void fail();
 
-  /// Never waits; copies `input`. Errors: unavailable before open(), when draining and when too much waits. Errors that come
-  /// later: unavailable after the timeout and when the process ends; what the process answers.
+  /// Never waits; copies `input`. Errors: unavailable before open(), when draining and when too much waits. Errors that
+  /// come later: unavailable after the timeout and when the process ends; what the process answers.
   api::Later<api::Prediction> predict(int k, std::string_view input);
 
  private:

@@ -82,7 +82,8 @@ TEST(Deployment, keeps_its_frames_whole_after_a_timeout) {
   const auto third = pair.deployment->predict(1, "third");
   EXPECT_EQ(pair.serve_one(), "third");
   const std::string outcome = error_of(third);
-  EXPECT_TRUE(outcome == "none" || outcome.find("no answer") != std::string::npos) << outcome;  // a busy machine may take over 40 ms
+  EXPECT_TRUE(outcome == "none" || outcome.find("no answer") != std::string::npos)
+      << outcome;  // a busy machine may take over 40 ms
 }
 
 TEST(Deployment, fails_all_when_its_process_ends) {

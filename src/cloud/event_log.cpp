@@ -23,7 +23,7 @@ struct EventLogs::Log {
   std::set<Feed*> followers;
 
   explicit Log(std::filesystem::path where) : path(std::move(where)) {
-    struct stat status {};
+    struct stat status{};
     if (::stat(path.c_str(), &status) == 0) size = status.st_size;
   }
 
@@ -33,7 +33,8 @@ struct EventLogs::Log {
     if (!file) throw base::system_error(fmt::format("cannot open '{}'", path.string()), errno);
     char last = '\n';
     while (size > 0 && ::pread(file.get(), &last, 1, size - 1) == 1 && last != '\n') --size;
-    if (::ftruncate(file.get(), size) != 0) throw base::system_error(fmt::format("cannot shorten '{}'", path.string()), errno);
+    if (::ftruncate(file.get(), size) != 0)
+      throw base::system_error(fmt::format("cannot shorten '{}'", path.string()), errno);
     ::lseek(file.get(), size, SEEK_SET);
   }
 };
@@ -66,7 +67,8 @@ class EventLogs::Feed : public api::EventFeed {
     std::string line;
     std::string buffer(1 << 16, '\0');
     while (position < size && events.size() < limit) {
-      const auto wanted = static_cast<std::size_t>(std::min<std::int64_t>(static_cast<std::int64_t>(buffer.size()), size - position));
+      const auto wanted =
+          static_cast<std::size_t>(std::min<std::int64_t>(static_cast<std::int64_t>(buffer.size()), size - position));
       const ssize_t got = ::pread(file_.get(), buffer.data(), wanted, position);
       if (got <= 0) break;
       for (ssize_t i = 0; i < got && events.size() < limit; ++i) {
@@ -105,7 +107,9 @@ class EventLogs::Feed : public api::EventFeed {
   std::function<void()> wake_;
 };
 
-EventLogs::EventLogs(std::filesystem::path folder) : folder_(std::move(folder)) { std::filesystem::create_directories(folder_); }
+EventLogs::EventLogs(std::filesystem::path folder) : folder_(std::move(folder)) {
+  std::filesystem::create_directories(folder_);
+}
 EventLogs::~EventLogs() = default;
 
 std::shared_ptr<EventLogs::Log> EventLogs::log_of(std::int64_t model) {
@@ -141,7 +145,9 @@ void EventLogs::append(std::int64_t model, const api::TrainingEvent& event) {
   for (Feed* follower : log->followers) follower->woken();
 }
 
-std::unique_ptr<api::EventFeed> EventLogs::feed(std::int64_t model, bool follow) { return std::make_unique<Feed>(log_of(model), follow); }
+std::unique_ptr<api::EventFeed> EventLogs::feed(std::int64_t model, bool follow) {
+  return std::make_unique<Feed>(log_of(model), follow);
+}
 
 std::int64_t EventLogs::remove(std::int64_t model) {
   set_live(model, false);

@@ -10,8 +10,8 @@
 
 namespace cloud {
 
-/// What happened in each training: one file per model, one event per line. An event's id is the offset just after its line,
-/// so that a reader goes on with one seek. Followers are woken by the writer; nobody polls. Threads: any.
+/// What happened in each training: one file per model, one event per line. An event's id is the offset just after its
+/// line, so that a reader goes on with one seek. Followers are woken by the writer; nobody polls. Threads: any.
 class EventLogs {
  public:
   explicit EventLogs(std::filesystem::path folder);

@@ -30,11 +30,19 @@ class FakeJob {
 
   void say(const job::Event& event) { listener.event(event, folder.path()); }
   void say_epoch(std::int64_t epoch, double cost = 1) {
-    say({.kind = job::EventKind::epoch, .epoch = epoch, .cost = cost, .metrics = base::json::object{{"Accuracy", 0.5}}});
+    say({.kind = job::EventKind::epoch,
+         .epoch = epoch,
+         .cost = cost,
+         .metrics = base::json::object{{"Accuracy", 0.5}}});
   }
   void write_checkpoint(std::int64_t epoch, std::int64_t batch, const std::string& bytes) {
     std::ofstream(folder.path() / "checkpoint-1.safetensors") << bytes;
-    say({.kind = job::EventKind::checkpoint, .epoch = epoch, .batch = batch, .batches = 10, .file = "checkpoint-1.safetensors", .sha256 = base::sha256(bytes)});
+    say({.kind = job::EventKind::checkpoint,
+         .epoch = epoch,
+         .batch = batch,
+         .batches = 10,
+         .file = "checkpoint-1.safetensors",
+         .sha256 = base::sha256(bytes)});
   }
   void end(job::Outcome outcome, std::string text = {}) {
     job::Event event{.kind = job::EventKind::end, .outcome = outcome};
@@ -116,21 +124,24 @@ class FakeCloud : public testing::Test {
     auto fake = std::make_unique<FakeWorker>();
     worker = fake.get();
     daemon.emplace(folder.path(), std::move(fake), Machine{4, std::int64_t{8} << 30}, [](const ModelToCheck& model) {
-      if (model.yaml.find("nonsense") != std::string::npos) throw base::Error(base::Code::invalid_argument, "unknown layer 'nonsense' (m.yaml:2)");
+      if (model.yaml.find("nonsense") != std::string::npos)
+        throw base::Error(base::Code::invalid_argument, "unknown layer 'nonsense' (m.yaml:2)");
       return CheckedModel{.epochs = 3, .seed = 7};
     });
     if (daemon->first_token()) admin_token = *daemon->first_token();
   }
 
   template <class Op>
-  auto call(const std::string& token, const Op& operation, const typename Op::Request& request, std::string_view body = {}, std::string if_match = {}) {
+  auto call(const std::string& token, const Op& operation, const typename Op::Request& request,
+            std::string_view body = {}, std::string if_match = {}) {
     const auto identity = daemon->identities().authenticate(token);
     if (!identity) throw base::Error(base::Code::unauthenticated, "bad token");
     api::Call call{.identity = *identity, .if_match = std::move(if_match), .body = body};
     api::Answer answer = daemon->router().call(operation, call, base::encode(request));
     if (answer.later) answer = api::Later<api::Answer>(*answer.later).wait();
     if constexpr (std::is_same_v<typename Op::Response, api::Bytes>)
-      return answer.bytes->file ? base::read_file(fmt::format("/proc/self/fd/{}", answer.bytes->file->fd.get())) : answer.bytes->content;
+      return answer.bytes->file ? base::read_file(fmt::format("/proc/self/fd/{}", answer.bytes->file->fd.get()))
+                                : answer.bytes->content;
     else if constexpr (requires { typename Op::Response::Nothing; })
       return answer;
     else
@@ -139,7 +150,10 @@ class FakeCloud : public testing::Test {
 
   std::unique_ptr<api::EventFeed> follow(const std::string& token, std::int64_t model, bool follow) {
     api::Call call{.identity = *daemon->identities().authenticate(token)};
-    return std::move(daemon->router().call(api::follow_model, call, base::encode(api::FollowModel{.model = model, .follow = follow})).events);
+    return std::move(
+        daemon->router()
+            .call(api::follow_model, call, base::encode(api::FollowModel{.model = model, .follow = follow}))
+            .events);
   }
 
   // A tenant with resources and the token of one of its users.
@@ -159,10 +173,15 @@ class FakeCloud : public testing::Test {
     return writer.finish();
   }
   api::Shard put(const std::string& token, const std::string& dataset, std::int64_t first, const std::string& bytes) {
-    return call(token, api::put_shard, {.dataset = dataset, .first_record = first, .sha256 = base::sha256(bytes)}, bytes);
+    return call(token, api::put_shard, {.dataset = dataset, .first_record = first, .sha256 = base::sha256(bytes)},
+                bytes);
   }
   static api::CreateDataset announcement(const std::string& name, std::int64_t records) {
-    return {.name = name, .types = {"FILE", "STRING"}, .record_count = records, .manifest_sha256 = base::sha256(name), .labels = {"bag", "boot"}};
+    return {.name = name,
+            .types = {"FILE", "STRING"},
+            .record_count = records,
+            .manifest_sha256 = base::sha256(name),
+            .labels = {"bag", "boot"}};
   }
   void make_dataset(const std::string& token, const std::string& name = "fashion") {
     call(token, api::create_dataset, announcement(name, 4));
@@ -170,9 +189,16 @@ class FakeCloud : public testing::Test {
     call(token, api::complete_dataset, {.dataset = name});
   }
   api::Model train(const std::string& token, int cpus = 0, const std::string& memory = "1GiB") {
-    return call(token, api::train_model, {.filename = "m.yaml", .yaml = "layers: []", .datasets = {{.dataset = "fashion"}}, .cpus = cpus, .memory = memory});
+    return call(token, api::train_model,
+                {.filename = "m.yaml",
+                 .yaml = "layers: []",
+                 .datasets = {{.dataset = "fashion"}},
+                 .cpus = cpus,
+                 .memory = memory});
   }
-  api::Model show(const std::string& token, std::int64_t model) { return call(token, api::get_model, {.model = model}); }
+  api::Model show(const std::string& token, std::int64_t model) {
+    return call(token, api::get_model, {.model = model});
+  }
 
   // Ends happen on other threads of a worker.
   template <class Condition>
@@ -192,11 +218,11 @@ base::Error error_of(Act act) {
   return {base::Code::interrupted, "nothing was thrown"};
 }
 
-#define EXPECT_REFUSED(expression, expected_code, expected_text)                        \
-  do {                                                                                   \
-    const base::Error refused = error_of([&] { expression; });                           \
+#define EXPECT_REFUSED(expression, expected_code, expected_text)                                \
+  do {                                                                                          \
+    const base::Error refused = error_of([&] { expression; });                                  \
     EXPECT_EQ(base::kind_of(refused.code).name, base::kind_of(base::Code::expected_code).name); \
-    EXPECT_NE(refused.message.find(expected_text), std::string::npos) << refused.message; \
+    EXPECT_NE(refused.message.find(expected_text), std::string::npos) << refused.message;       \
   } while (false)
 
 }  // namespace cloud

@@ -41,10 +41,15 @@ std::string Identities::new_admin_token() {
   const std::string secret = new_secret();
   store_.write([&](Database& db) {
     const std::int64_t user = db.number("select coalesce(min(id), 0) from users where admin = 1");
-    if (user == 0) throw base::Error(base::Code::not_found, "there is no administrator yet: start ncloudd once without --new-admin-token");
-    const std::int64_t tenant = db.number("select tenant_id from memberships where user_id = ? order by position limit 1", user);
-    db.run("insert into tokens (user_id, tenant_id, hash, note, created_us) values (?, ?, ?, 'made by --new-admin-token', ?)", user, tenant,
-           hash_of_secret(secret), base::wall_now_us());
+    if (user == 0)
+      throw base::Error(base::Code::not_found,
+                        "there is no administrator yet: start ncloudd once without --new-admin-token");
+    const std::int64_t tenant =
+        db.number("select tenant_id from memberships where user_id = ? order by position limit 1", user);
+    db.run(
+        "insert into tokens (user_id, tenant_id, hash, note, created_us) values (?, ?, ?, 'made by --new-admin-token', "
+        "?)",
+        user, tenant, hash_of_secret(secret), base::wall_now_us());
   });
   reload();
   return secret;
@@ -57,11 +62,15 @@ std::optional<std::string> Identities::first_start() {
   const bool first = store_.write([&](Database& db) {
     if (db.number("select count(*) from users") > 0) return false;
     const std::int64_t now = base::wall_now_us();
-    const std::int64_t tenant = db.number("insert into tenants (name, created_us) values ('default', ?) returning id", now);
-    const std::int64_t user = db.number("insert into users (name, admin, created_us) values ('admin', 1, ?) returning id", now);
+    const std::int64_t tenant =
+        db.number("insert into tenants (name, created_us) values ('default', ?) returning id", now);
+    const std::int64_t user =
+        db.number("insert into users (name, admin, created_us) values ('admin', 1, ?) returning id", now);
     db.run("insert into memberships (user_id, tenant_id, position) values (?, ?, 0)", user, tenant);
-    db.run("insert into tokens (user_id, tenant_id, hash, note, created_us) values (?, ?, ?, 'made at the first start', ?)", user, tenant,
-           hash_of_secret(secret), now);
+    db.run(
+        "insert into tokens (user_id, tenant_id, hash, note, created_us) values (?, ?, ?, 'made at the first start', "
+        "?)",
+        user, tenant, hash_of_secret(secret), now);
     return true;
   });
   if (!first) return std::nullopt;
@@ -72,14 +81,20 @@ std::optional<std::string> Identities::first_start() {
 void Identities::reload() {
   const std::lock_guard one_at_a_time(reload_mutex_);  // an older state must not overwrite a newer one
   auto rows = store_.read([](Database& db) {
-    return db.all("select t.hash, t.id, u.id, u.name, u.admin, n.id, n.name, t.expires_us from tokens t join users u on u.id = t.user_id "
-                  "join tenants n on n.id = t.tenant_id",
-                  [](const Row& row) {
-                    return Known{row.text(0),
-                                 {.user_id = row.integer(2), .tenant_id = row.integer(5), .token_id = row.integer(1),
-                                  .admin = row.integer(4) != 0, .user = row.text(3), .tenant = row.text(6)},
-                                 row.optional_integer(7)};
-                  });
+    return db.all(
+        "select t.hash, t.id, u.id, u.name, u.admin, n.id, n.name, t.expires_us from tokens t join users u on u.id = "
+        "t.user_id "
+        "join tenants n on n.id = t.tenant_id",
+        [](const Row& row) {
+          return Known{row.text(0),
+                       {.user_id = row.integer(2),
+                        .tenant_id = row.integer(5),
+                        .token_id = row.integer(1),
+                        .admin = row.integer(4) != 0,
+                        .user = row.text(3),
+                        .tenant = row.text(6)},
+                       row.optional_integer(7)};
+        });
   });
   std::unordered_map<std::string, Known> fresh;
   for (Known& known : rows) fresh.emplace(known.hash, std::move(known));
@@ -99,7 +114,8 @@ std::optional<api::Identity> Identities::authenticate(std::string_view secret) c
 
 void require_admin(const api::Call& call) {
   if (!call.identity.admin)
-    throw base::Error(base::Code::permission_denied, fmt::format("only administrators may do this, and user '{}' is none", call.identity.user));
+    throw base::Error(base::Code::permission_denied,
+                      fmt::format("only administrators may do this, and user '{}' is none", call.identity.user));
 }
 
 }  // namespace cloud

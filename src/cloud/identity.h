@@ -17,14 +17,14 @@ std::string new_secret();
 /// What the store keeps of a secret. A plain hash is enough, because the secret has 256 random bits.
 std::string hash_of_secret(std::string_view secret);
 
-/// Who is who. All tokens are held in memory, so that authentication touches no database; whoever changes users, tenants
-/// or tokens calls reload() before answering, so that a revocation is effective at once. Threads: any.
+/// Who is who. All tokens are held in memory, so that authentication touches no database; whoever changes users,
+/// tenants or tokens calls reload() before answering, so that a revocation is effective at once. Threads: any.
 class Identities {
  public:
   explicit Identities(Store& store);
 
-  /// On the very first start: the tenant "default", the user "admin" and a token, whose secret is returned and is nowhere
-  /// else. Nothing later.
+  /// On the very first start: the tenant "default", the user "admin" and a token, whose secret is returned and is
+  /// nowhere else. Nothing later.
   std::optional<std::string> first_start();
 
   /// One more token for the first administrator there is: the way back when all tokens are lost. Errors: not_found.

@@ -58,8 +58,10 @@ TEST_F(Identity, only_administrators_manage_tenants_and_users) {
   EXPECT_REFUSED(call(user, api::list_tenants, {}), permission_denied, "");
   EXPECT_REFUSED(call(user, api::get_tenant, {.tenant = "vision"}), permission_denied, "");
   EXPECT_REFUSED(call(user, api::delete_tenant, {.tenant = "vision"}), permission_denied, "");
-  EXPECT_REFUSED(call(user, api::allot_resources, {.tenant = "vision", .cpus = 4, .memory = "1GiB"}), permission_denied, "");
-  EXPECT_REFUSED(call(user, api::create_user, {.name = "eve", .tenants = {"vision"}, .admin = true}), permission_denied, "");
+  EXPECT_REFUSED(call(user, api::allot_resources, {.tenant = "vision", .cpus = 4, .memory = "1GiB"}), permission_denied,
+                 "");
+  EXPECT_REFUSED(call(user, api::create_user, {.name = "eve", .tenants = {"vision"}, .admin = true}), permission_denied,
+                 "");
   EXPECT_REFUSED(call(user, api::list_users, {}), permission_denied, "");
   EXPECT_REFUSED(call(user, api::get_user, {.user = "admin"}), permission_denied, "");
   EXPECT_REFUSED(call(user, api::delete_user, {.user = "admin"}), permission_denied, "");
@@ -68,7 +70,8 @@ TEST_F(Identity, only_administrators_manage_tenants_and_users) {
 TEST_F(Identity, names_follow_a_grammar) {
   for (const std::string name : {"", ".", "..", "a/b", "a b", "-a", "a\n", "17", "ä"})
     EXPECT_REFUSED(call(admin_token, api::create_tenant, {.name = name}), invalid_argument, "tenant name");
-  EXPECT_REFUSED(call(admin_token, api::create_tenant, {.name = std::string(65, 'a')}), invalid_argument, "65 characters");
+  EXPECT_REFUSED(call(admin_token, api::create_tenant, {.name = std::string(65, 'a')}), invalid_argument,
+                 "65 characters");
   call(admin_token, api::create_tenant, {.name = "a.b-c_9"});
   EXPECT_REFUSED(call(admin_token, api::create_tenant, {.name = "a.b-c_9"}), conflict, "already");
   call(admin_token, api::create_user, {.name = "ada@example.org", .tenants = {"a.b-c_9"}});
@@ -81,7 +84,8 @@ TEST_F(Identity, allotments_never_exceed_the_machine) {
   call(admin_token, api::create_tenant, {.name = "b"});
   EXPECT_REFUSED(call(admin_token, api::allot_resources, {.tenant = "b", .cpus = 2, .memory = "1GiB"}), over_allotment,
                  "2 CPUs asked for, 1 are left: the machine has 4 and other tenants have 3");
-  EXPECT_REFUSED(call(admin_token, api::allot_resources, {.tenant = "b", .cpus = 1, .memory = "5GiB"}), over_allotment, "of memory asked for");
+  EXPECT_REFUSED(call(admin_token, api::allot_resources, {.tenant = "b", .cpus = 1, .memory = "5GiB"}), over_allotment,
+                 "of memory asked for");
   call(admin_token, api::allot_resources, {.tenant = "b", .cpus = 1, .memory = "4GiB"});
   call(admin_token, api::allot_resources, {.tenant = "a", .cpus = 2, .memory = "4GiB"});
   EXPECT_EQ(call(admin_token, api::list_resources, {}).items.size(), 3u);
@@ -89,7 +93,8 @@ TEST_F(Identity, allotments_never_exceed_the_machine) {
 
 TEST_F(Identity, a_tenant_goes_only_when_it_is_empty) {
   const std::string user = make_tenant("vision");
-  EXPECT_REFUSED(call(admin_token, api::delete_tenant, {.tenant = "vision"}), conflict, "1 users, 0 datasets and 0 models");
+  EXPECT_REFUSED(call(admin_token, api::delete_tenant, {.tenant = "vision"}), conflict,
+                 "1 users, 0 datasets and 0 models");
   call(admin_token, api::delete_user, {.user = "vision-user"});
   call(admin_token, api::delete_tenant, {.tenant = "vision"});
   EXPECT_REFUSED(call(admin_token, api::get_tenant, {.tenant = "vision"}), not_found, "no tenant 'vision'");
@@ -121,7 +126,9 @@ TEST_F(Identity, foreign_things_do_not_exist) {
     EXPECT_REFUSED(call(stranger, api::complete_dataset, {.dataset = dataset}), not_found, "no dataset");
     EXPECT_REFUSED(call(stranger, api::delete_dataset, {.dataset = dataset}), not_found, "no dataset");
     EXPECT_REFUSED(put(stranger, dataset, 0, bytes), not_found, "no dataset");
-    EXPECT_REFUSED(call(stranger, api::train_model, {.filename = "m.yaml", .yaml = "x", .datasets = {{.dataset = dataset}}}), not_found, "no dataset");
+    EXPECT_REFUSED(
+        call(stranger, api::train_model, {.filename = "m.yaml", .yaml = "x", .datasets = {{.dataset = dataset}}}),
+        not_found, "no dataset");
   }
   EXPECT_REFUSED(show(stranger, id), not_found, "no model");
   EXPECT_REFUSED(call(stranger, api::rename_model, {.model = id, .name = "mine"}), not_found, "no model");

@@ -16,39 +16,41 @@ struct Transition {
 };
 
 constexpr Transition kTransitions[] = {
-    {received, queued},       // accepted
-    {received, error},        //
-    {queued, running},        // its resources are there
-    {queued, stopped},        // stopped before it began
-    {queued, error},          // cannot be started
-    {running, completed},     //
-    {running, error},         //
-    {running, stopped},       //
-    {running, queued},        // the daemon ended; the next one goes on
-    {stopped, queued},        // resumed
-    {error, queued},          //
-    {completed, queued},      // for more epochs
-    {completed, deploying},   //
-    {stopped, deploying},     //
-    {imported, deploying},    //
-    {deploying, deployed},    // answers
-    {deploying, completed},   // given up before it answered, back to where it was
-    {deploying, stopped},     //
-    {deploying, imported},    //
-    {deployed, deploying},    // its process ended unasked and is started again
-    {deployed, undeploying},  //
-    {deployed, completed},    // given up, because its process ends again and again
-    {deployed, stopped},      //
-    {deployed, imported},     //
-    {deploying, undeploying}, //
-    {undeploying, completed}, // back to where it was
-    {undeploying, stopped},   //
-    {undeploying, imported},  //
+    {received, queued},        // accepted
+    {received, error},         //
+    {queued, running},         // its resources are there
+    {queued, stopped},         // stopped before it began
+    {queued, error},           // cannot be started
+    {running, completed},      //
+    {running, error},          //
+    {running, stopped},        //
+    {running, queued},         // the daemon ended; the next one goes on
+    {stopped, queued},         // resumed
+    {error, queued},           //
+    {completed, queued},       // for more epochs
+    {completed, deploying},    //
+    {stopped, deploying},      //
+    {imported, deploying},     //
+    {deploying, deployed},     // answers
+    {deploying, completed},    // given up before it answered, back to where it was
+    {deploying, stopped},      //
+    {deploying, imported},     //
+    {deployed, deploying},     // its process ended unasked and is started again
+    {deployed, undeploying},   //
+    {deployed, completed},     // given up, because its process ends again and again
+    {deployed, stopped},       //
+    {deployed, imported},      //
+    {deploying, undeploying},  //
+    {undeploying, completed},  // back to where it was
+    {undeploying, stopped},    //
+    {undeploying, imported},   //
 };
 
 constexpr std::string_view kColumns =
-    "id, tenant_id, owner, name, state, reason, epochs, epochs_completed, batch_size, seed, cpus, memory_bytes, train_cost, "
-    "eval_cost, metrics, restarts, crashes_since_checkpoint, stop_requested, checkpoint_sha256, checkpoint_bytes, checkpoint_epochs, deploy_cpus, "
+    "id, tenant_id, owner, name, state, reason, epochs, epochs_completed, batch_size, seed, cpus, memory_bytes, "
+    "train_cost, "
+    "eval_cost, metrics, restarts, crashes_since_checkpoint, stop_requested, checkpoint_sha256, checkpoint_bytes, "
+    "checkpoint_epochs, deploy_cpus, "
     "deploy_memory_bytes, rest_state, holds, queued_us, created_us, started_us, ended_us";
 
 ModelRow row_of(const Row& row) {
@@ -83,7 +85,9 @@ ModelRow row_of(const Row& row) {
           .ended_us = row.optional_integer(28)};
 }
 
-std::optional<std::string> rfc3339(std::optional<std::int64_t> us) { return us ? std::optional(base::rfc3339(*us)) : std::nullopt; }
+std::optional<std::string> rfc3339(std::optional<std::int64_t> us) {
+  return us ? std::optional(base::rfc3339(*us)) : std::nullopt;
+}
 
 }  // namespace
 
@@ -100,17 +104,21 @@ std::optional<ModelRow> find_model(Database& db, std::int64_t id) {
 
 ModelRow model_of(Database& db, std::int64_t tenant_id, std::int64_t id) {
   auto row = find_model(db, id);
-  if (!row || row->tenant_id != tenant_id) throw Error(Code::not_found, fmt::format("no model {}; see: ncloud model ls", id));
+  if (!row || row->tenant_id != tenant_id)
+    throw Error(Code::not_found, fmt::format("no model {}; see: ncloud model ls", id));
   return std::move(*row);
 }
 
 void load_definition(Database& db, ModelRow& row) {
-  db.first("select filename, yaml, labels from models where id = ?", [&](const Row& found) {
-    row.filename = found.text(0);
-    row.yaml = found.text(1);
-    row.labels = base::decode<std::vector<std::string>>(base::parse_json(found.text(2), "labels"));
-    return 0;
-  }, row.id);
+  db.first(
+      "select filename, yaml, labels from models where id = ?",
+      [&](const Row& found) {
+        row.filename = found.text(0);
+        row.yaml = found.text(1);
+        row.labels = base::decode<std::vector<std::string>>(base::parse_json(found.text(2), "labels"));
+        return 0;
+      },
+      row.id);
 }
 
 std::vector<ModelRow> models_in(Database& db, const std::vector<ModelState>& states) {
@@ -123,37 +131,45 @@ std::vector<ModelRow> models_in(Database& db, const std::vector<ModelState>& sta
 
 std::int64_t insert_model(Database& db, const ModelRow& row, const std::vector<DatasetOfModel>& datasets) {
   const std::int64_t id = db.number(
-      "insert into models (tenant_id, owner, name, state, filename, yaml, labels, epochs, batch_size, seed, cpus, memory_bytes, queued_us, created_us) "
+      "insert into models (tenant_id, owner, name, state, filename, yaml, labels, epochs, batch_size, seed, cpus, "
+      "memory_bytes, queued_us, created_us) "
       "values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) returning id",
-      row.tenant_id, row.owner, row.name, row.state, row.filename, row.yaml, base::to_text(base::encode(row.labels)), row.epochs, row.batch_size, row.seed,
-      row.cpus, row.memory_bytes, row.queued_us, row.created_us);
+      row.tenant_id, row.owner, row.name, row.state, row.filename, row.yaml, base::to_text(base::encode(row.labels)),
+      row.epochs, row.batch_size, row.seed, row.cpus, row.memory_bytes, row.queued_us, row.created_us);
   int position = 0;
   for (const DatasetOfModel& dataset : datasets)
-    db.run("insert into model_datasets (model_id, position, role, name, dataset_id) values (?, ?, ?, ?, ?)", id, position++, dataset.role, dataset.name,
-           dataset.dataset_id);
+    db.run("insert into model_datasets (model_id, position, role, name, dataset_id) values (?, ?, ?, ?, ?)", id,
+           position++, dataset.role, dataset.name, dataset.dataset_id);
   return id;
 }
 
 std::vector<DatasetOfModel> datasets_of(Database& db, std::int64_t model_id) {
-  return db.all("select role, name, dataset_id from model_datasets where model_id = ? order by position",
-                [](const Row& row) { return DatasetOfModel{row.text(0), row.text(1), row.optional_integer(2)}; }, model_id);
+  return db.all(
+      "select role, name, dataset_id from model_datasets where model_id = ? order by position",
+      [](const Row& row) { return DatasetOfModel{row.text(0), row.text(1), row.optional_integer(2)}; }, model_id);
 }
 
 void save(Database& db, const ModelRow& row) {
   const auto checkpoint = row.checkpoint_sha256.empty() ? std::nullopt : std::optional(row.checkpoint_sha256);
-  db.run("update models set name = ?, cpus = ?, reason = ?, epochs = ?, epochs_completed = ?, train_cost = ?, eval_cost = ?, metrics = ?, restarts = ?, "
-         "crashes_since_checkpoint = ?, stop_requested = ?, checkpoint_sha256 = ?, checkpoint_bytes = ?, checkpoint_epochs = ?, deploy_cpus = ?, "
-         "deploy_memory_bytes = ?, rest_state = ?, holds = ?, queued_us = ?, started_us = ?, ended_us = ? where id = ?",
-         row.name, row.cpus, row.reason, row.epochs, row.epochs_completed, row.train_cost, row.eval_cost, row.metrics, row.restarts, row.crashes_since_checkpoint,
-         row.stop_requested, checkpoint, row.checkpoint_bytes, row.checkpoint_epochs, row.deploy_cpus, row.deploy_memory_bytes, row.rest_state, row.holds,
-         row.queued_us, row.started_us, row.ended_us, row.id);
+  db.run(
+      "update models set name = ?, cpus = ?, reason = ?, epochs = ?, epochs_completed = ?, train_cost = ?, eval_cost = "
+      "?, metrics = ?, restarts = ?, "
+      "crashes_since_checkpoint = ?, stop_requested = ?, checkpoint_sha256 = ?, checkpoint_bytes = ?, "
+      "checkpoint_epochs = ?, deploy_cpus = ?, "
+      "deploy_memory_bytes = ?, rest_state = ?, holds = ?, queued_us = ?, started_us = ?, ended_us = ? where id = ?",
+      row.name, row.cpus, row.reason, row.epochs, row.epochs_completed, row.train_cost, row.eval_cost, row.metrics,
+      row.restarts, row.crashes_since_checkpoint, row.stop_requested, checkpoint, row.checkpoint_bytes,
+      row.checkpoint_epochs, row.deploy_cpus, row.deploy_memory_bytes, row.rest_state, row.holds, row.queued_us,
+      row.started_us, row.ended_us, row.id);
 }
 
 void become(Database& db, ModelRow& row, ModelState state, std::string reason) {
   if (!may_become(row.state, state))
-    throw Error(Code::internal, fmt::format("model {} cannot go from {} to {}", row.id, base::word(row.state), base::word(state)));
+    throw Error(Code::internal,
+                fmt::format("model {} cannot go from {} to {}", row.id, base::word(row.state), base::word(state)));
   const auto changed = db.run("update models set state = ? where id = ? and state = ?", state, row.id, row.state);
-  if (changed != 1) throw Error(Code::internal, fmt::format("model {} is not {} any more", row.id, base::word(row.state)));
+  if (changed != 1)
+    throw Error(Code::internal, fmt::format("model {} is not {} any more", row.id, base::word(row.state)));
   row.state = state;
   row.reason = std::move(reason);
   save(db, row);
@@ -188,10 +204,13 @@ api::Model shown(Database& db, const ModelRow& row) {
 
 Snapshot snapshot_of(Database& db, std::int64_t tenant_id) {
   Snapshot snapshot;
-  db.all("select id, cpus, memory_bytes from tenants where ? in (0, id)", [&](const Row& row) {
-    snapshot.tenants[row.integer(0)] = {static_cast<int>(row.integer(1)), row.integer(2)};
-    return 0;
-  }, tenant_id);
+  db.all(
+      "select id, cpus, memory_bytes from tenants where ? in (0, id)",
+      [&](const Row& row) {
+        snapshot.tenants[row.integer(0)] = {static_cast<int>(row.integer(1)), row.integer(2)};
+        return 0;
+      },
+      tenant_id);
   snapshot.claims = db.all(
       "select id, tenant_id, state, cpus, memory_bytes, deploy_cpus, deploy_memory_bytes, holds, queued_us from models "
       "where state in ('queued', 'running', 'deploying', 'deployed', 'undeploying') and ? in (0, tenant_id)",
@@ -204,7 +223,8 @@ Snapshot snapshot_of(Database& db, std::int64_t tenant_id) {
                      .memory_bytes = row.integer(trains ? 4 : 6),
                      .since_us = row.integer(8),
                      .serves = !trains,
-                     .holds = state == running || state == deployed || state == undeploying || (state == deploying && row.integer(7) != 0)};
+                     .holds = state == running || state == deployed || state == undeploying ||
+                              (state == deploying && row.integer(7) != 0)};
       },
       tenant_id);
   return snapshot;

@@ -27,7 +27,7 @@ struct ModelRow {
   std::string name;
   ModelState state = ModelState::received;
   std::string reason;
-  std::string filename;             ///< these three may be large: there in a new row and after load_definition()
+  std::string filename;  ///< these three may be large: there in a new row and after load_definition()
   std::string yaml;
   std::vector<std::string> labels;
   std::int64_t epochs = 0;

@@ -24,21 +24,26 @@ void check_name(std::string_view what, std::string_view name, std::string_view a
     return is_digit(c) || is_letter(c) || c == '-' || c == '_' || c == '.' || also.find(c) != std::string_view::npos;
   };
   const auto refuse = [&](std::string_view why) {
-    throw Error(Code::invalid_argument, fmt::format("{} name '{}' {}", what, base::printable(name.substr(0, 80)), why), "/name");
+    throw Error(Code::invalid_argument, fmt::format("{} name '{}' {}", what, base::printable(name.substr(0, 80)), why),
+                "/name");
   };
   if (name.empty()) refuse("is empty");
   if (name.size() > 64) refuse(fmt::format("has {} characters; at most 64 are allowed", name.size()));
   if (!std::all_of(name.begin(), name.end(), allowed))
     refuse(fmt::format("may only have letters, digits, '-', '_' and '.'{}", also.empty() ? "" : " and '@'"));
   if (!is_letter(name[0]) && !is_digit(name[0])) refuse("must begin with a letter or a digit");
-  if (std::all_of(name.begin(), name.end(), is_digit)) refuse("has only digits, so it would read as an id; add a letter");
+  if (std::all_of(name.begin(), name.end(), is_digit))
+    refuse("has only digits, so it would read as an id; add a letter");
 }
 
 void check_title(std::string_view what, std::string_view text) {
-  const bool control = std::any_of(text.begin(), text.end(), [](char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7f; });
+  const bool control =
+      std::any_of(text.begin(), text.end(), [](char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7f; });
   if (text.empty() || text.size() > 200 || control)
-    throw Error(Code::invalid_argument, fmt::format("{} name must have 1 to 200 bytes without control characters, got '{}'", what,
-                                                    base::printable(text.substr(0, 80))), "/name");
+    throw Error(Code::invalid_argument,
+                fmt::format("{} name must have 1 to 200 bytes without control characters, got '{}'", what,
+                            base::printable(text.substr(0, 80))),
+                "/name");
 }
 
 std::optional<std::int64_t> id_in(std::string_view reference) {

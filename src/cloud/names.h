@@ -5,8 +5,8 @@
 
 namespace cloud {
 
-/// Refuses names outside the grammar: 1 to 64 of letters, digits, '-', '_', '.' (and what `also` lists), beginning with a
-/// letter or digit, and not digits only, because those read as ids. `what` is for the message: "tenant".
+/// Refuses names outside the grammar: 1 to 64 of letters, digits, '-', '_', '.' (and what `also` lists), beginning with
+/// a letter or digit, and not digits only, because those read as ids. `what` is for the message: "tenant".
 void check_name(std::string_view what, std::string_view name, std::string_view also = "");
 
 /// Refuses text for people that is empty, longer than 200 bytes or has control characters.

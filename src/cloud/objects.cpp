@@ -16,7 +16,9 @@ Objects::Pin::Pin(Objects& objects, std::string sha256) : objects_(&objects), sh
 }
 
 Objects::Pin::Pin(Pin&& other) noexcept
-    : objects_(std::exchange(other.objects_, nullptr)), sha256_(std::move(other.sha256_)), size_bytes_(other.size_bytes_) {}
+    : objects_(std::exchange(other.objects_, nullptr)),
+      sha256_(std::move(other.sha256_)),
+      size_bytes_(other.size_bytes_) {}
 
 Objects::Pin::~Pin() {
   if (objects_ != nullptr) objects_->unpin(sha256_);
@@ -32,7 +34,8 @@ Objects::Pin Objects::put(std::string_view bytes, const std::string& sha256) {
 Objects::Pin Objects::adopt(const std::filesystem::path& file, const std::string& sha256) {
   const std::string found = base::sha256_of_file(file);
   if (found != sha256)
-    throw base::Error(base::Code::data_loss, fmt::format("'{}' has SHA-256 {}, expected {}", file.filename().string(), found, sha256));
+    throw base::Error(base::Code::data_loss,
+                      fmt::format("'{}' has SHA-256 {}, expected {}", file.filename().string(), found, sha256));
   Pin pin(*this, sha256);
   pin.size_bytes_ = static_cast<std::int64_t>(std::filesystem::file_size(file));
   if (folder_.has(sha256))
@@ -43,13 +46,16 @@ Objects::Pin Objects::adopt(const std::filesystem::path& file, const std::string
 }
 
 void Objects::refer(Database& db, const Pin& pin) {
-  db.run("insert into objects (sha256, size_bytes, reference_count) values (?, ?, 1) "
-         "on conflict (sha256) do update set reference_count = objects.reference_count + 1",
-         pin.sha256(), pin.size_bytes());
+  db.run(
+      "insert into objects (sha256, size_bytes, reference_count) values (?, ?, 1) "
+      "on conflict (sha256) do update set reference_count = objects.reference_count + 1",
+      pin.sha256(), pin.size_bytes());
 }
 
 std::int64_t Objects::release(Database& db, std::string_view sha256) {
-  if (db.run("update objects set reference_count = reference_count - 1 where sha256 = ? and reference_count > 1", sha256) > 0) return 0;
+  if (db.run("update objects set reference_count = reference_count - 1 where sha256 = ? and reference_count > 1",
+             sha256) > 0)
+    return 0;
   return db.number("delete from objects where sha256 = ? returning size_bytes", sha256);
 }
 
@@ -71,7 +77,8 @@ void Objects::unpin(const std::string& sha256) {
 
 void Objects::remove_if_unused(const std::string& sha256) {
   try {
-    const bool used = store_.read([&](Database& db) { return db.number("select count(*) from objects where sha256 = ?", sha256) > 0; });
+    const bool used = store_.read(
+        [&](Database& db) { return db.number("select count(*) from objects where sha256 = ?", sha256) > 0; });
     if (!used) folder_.remove(sha256);
   } catch (const std::exception& error) {
     base::log_warning("object {} stays until the next start: {}", sha256, error.what());
@@ -79,7 +86,8 @@ void Objects::remove_if_unused(const std::string& sha256) {
 }
 
 std::int64_t Objects::sweep() {
-  const auto used = store_.read([](Database& db) { return db.all("select sha256 from objects", [](const Row& row) { return row.text(0); }); });
+  const auto used = store_.read(
+      [](Database& db) { return db.all("select sha256 from objects", [](const Row& row) { return row.text(0); }); });
   const std::set<std::string, std::less<>> keep(used.begin(), used.end());
   return folder_.sweep([&](std::string_view sha256) { return keep.contains(sha256); });
 }

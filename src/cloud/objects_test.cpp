@@ -17,7 +17,8 @@ using base::Error;
 
 std::size_t files_below(const std::filesystem::path& folder) {
   std::size_t count = 0;
-  for (const auto& entry : std::filesystem::recursive_directory_iterator(folder)) count += entry.is_regular_file() ? 1 : 0;
+  for (const auto& entry : std::filesystem::recursive_directory_iterator(folder))
+    count += entry.is_regular_file() ? 1 : 0;
   return count;
 }
 
@@ -58,8 +59,7 @@ TEST_F(ObjectsTest, a_failed_transaction_leaves_no_file) {
       objects.refer(db, pin);
       throw std::runtime_error("no");
     });
-  } catch (const std::runtime_error&) {
-  }
+  } catch (const std::runtime_error&) {}
   EXPECT_EQ(files(), 0u);
 }
 
@@ -74,7 +74,8 @@ TEST_F(ObjectsTest, a_pinned_file_survives_the_release_of_others) {
 
 TEST_F(ObjectsTest, a_full_disk_is_said_so_and_leaves_nothing) {
   for (const std::string failing : {"write", "fsync", "rename"}) {
-    base::set_disk_fault([&](std::string_view operation, const std::filesystem::path&) { return operation == failing ? ENOSPC : 0; });
+    base::set_disk_fault(
+        [&](std::string_view operation, const std::filesystem::path&) { return operation == failing ? ENOSPC : 0; });
     try {
       objects.put("bytes", base::sha256("bytes"));
       ADD_FAILURE() << failing << " did not fail";

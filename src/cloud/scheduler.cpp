@@ -28,7 +28,9 @@ class Queue {
       (claim.holds ? holders_ : waiting_).push_back(&claim);
       if (claim.holds) take(claim);
     }
-    const auto earlier = [](const Claim* a, const Claim* b) { return std::pair(a->since_us, a->model) < std::pair(b->since_us, b->model); };
+    const auto earlier = [](const Claim* a, const Claim* b) {
+      return std::pair(a->since_us, a->model) < std::pair(b->since_us, b->model);
+    };
     std::sort(waiting_.begin(), waiting_.end(), earlier);
     std::sort(holders_.begin(), holders_.end(), [](const Claim* a, const Claim* b) { return a->model < b->model; });
   }
@@ -44,7 +46,8 @@ class Queue {
         holders_.push_back(claim);
       } else {
         decision.position = ++position;
-        decision.reason = blocked_by == nullptr ? why_it_waits(*claim) : fmt::format("waits behind model {}", blocked_by->model);
+        decision.reason =
+            blocked_by == nullptr ? why_it_waits(*claim) : fmt::format("waits behind model {}", blocked_by->model);
         if (blocked_by == nullptr) decision.starts_in_s = estimate(*claim);
         blocked_by = claim;
       }
@@ -61,20 +64,25 @@ class Queue {
 
   // A deployment gives nothing back by itself.
   std::string what_to_do(std::string_view scarce) const {
-    const bool endless = std::any_of(holders_.begin(), holders_.end(), [](const Claim* holder) { return holder->serves; });
-    return endless ? fmt::format("; undeploy or stop one, or ask for {} {}", scarce == "CPUs" ? "fewer" : "less", scarce) : "";
+    const bool endless =
+        std::any_of(holders_.begin(), holders_.end(), [](const Claim* holder) { return holder->serves; });
+    return endless
+               ? fmt::format("; undeploy or stop one, or ask for {} {}", scarce == "CPUs" ? "fewer" : "less", scarce)
+               : "";
   }
 
   std::string why_it_waits(const Claim& claim) const {
     if (claim.cpus > share_.cpus)
-      return fmt::format("needs {}, but the tenant is allotted {}: an administrator can allot more", cpus_text(claim.cpus), share_.cpus);
+      return fmt::format("needs {}, but the tenant is allotted {}: an administrator can allot more",
+                         cpus_text(claim.cpus), share_.cpus);
     if (claim.memory_bytes > share_.memory_bytes)
-      return fmt::format("needs {}, but the tenant is allotted {}: an administrator can allot more", memory_text(claim.memory_bytes),
-                         base::size_text(static_cast<double>(share_.memory_bytes)));
+      return fmt::format("needs {}, but the tenant is allotted {}: an administrator can allot more",
+                         memory_text(claim.memory_bytes), base::size_text(static_cast<double>(share_.memory_bytes)));
     if (claim.cpus > free_.cpus)
-      return fmt::format("waits for {}: {} {} of {}{}", cpus_text(claim.cpus - free_.cpus), models_text(holders_), share_.cpus - free_.cpus, share_.cpus,
-                         what_to_do("CPUs"));
-    return fmt::format("waits for {}: {} {} of {}{}", memory_text(claim.memory_bytes - free_.memory_bytes), models_text(holders_),
+      return fmt::format("waits for {}: {} {} of {}{}", cpus_text(claim.cpus - free_.cpus), models_text(holders_),
+                         share_.cpus - free_.cpus, share_.cpus, what_to_do("CPUs"));
+    return fmt::format("waits for {}: {} {} of {}{}", memory_text(claim.memory_bytes - free_.memory_bytes),
+                       models_text(holders_),
                        base::size_text(static_cast<double>(share_.memory_bytes - free_.memory_bytes)),
                        base::size_text(static_cast<double>(share_.memory_bytes)), what_to_do("memory"));
   }
@@ -84,7 +92,8 @@ class Queue {
     std::vector<const Claim*> ending;
     for (const Claim* holder : holders_)
       if (holder->ends_in_s) ending.push_back(holder);
-    std::sort(ending.begin(), ending.end(), [](const Claim* a, const Claim* b) { return *a->ends_in_s < *b->ends_in_s; });
+    std::sort(ending.begin(), ending.end(),
+              [](const Claim* a, const Claim* b) { return *a->ends_in_s < *b->ends_in_s; });
     Share free = free_;
     for (const Claim* holder : ending) {
       free.cpus += holder->cpus;

@@ -17,8 +17,10 @@ Decision of(const std::vector<Decision>& decisions, std::int64_t model) {
 }
 
 TEST(Scheduler, starts_what_fits_in_order_of_arrival) {
-  const auto decisions = schedule({{{1, {2, 4 * kGB}}}, {{.model = 5, .tenant = 1, .cpus = 1, .since_us = 20}, {.model = 6, .tenant = 1, .cpus = 1, .since_us = 10},
-                                                         {.model = 4, .tenant = 1, .cpus = 1, .since_us = 30}}});
+  const auto decisions = schedule({{{1, {2, 4 * kGB}}},
+                                   {{.model = 5, .tenant = 1, .cpus = 1, .since_us = 20},
+                                    {.model = 6, .tenant = 1, .cpus = 1, .since_us = 10},
+                                    {.model = 4, .tenant = 1, .cpus = 1, .since_us = 30}}});
   EXPECT_TRUE(of(decisions, 6).start);
   EXPECT_TRUE(of(decisions, 5).start);
   EXPECT_FALSE(of(decisions, 4).start);
@@ -26,7 +28,10 @@ TEST(Scheduler, starts_what_fits_in_order_of_arrival) {
 
 TEST(Scheduler, says_what_is_waited_for_and_who_has_it) {
   const Claim holder{.model = 7, .tenant = 1, .cpus = 2, .memory_bytes = kGB, .holds = true, .ends_in_s = 90.0};
-  const auto decisions = schedule({{{1, {2, 4 * kGB}}}, {holder, {.model = 8, .tenant = 1, .cpus = 1, .since_us = 1}, {.model = 9, .tenant = 1, .cpus = 1, .since_us = 2}}});
+  const auto decisions = schedule({{{1, {2, 4 * kGB}}},
+                                   {holder,
+                                    {.model = 8, .tenant = 1, .cpus = 1, .since_us = 1},
+                                    {.model = 9, .tenant = 1, .cpus = 1, .since_us = 2}}});
   EXPECT_EQ(of(decisions, 8).reason, "waits for 1 CPU: model 7 holds 2 of 2");
   EXPECT_EQ(of(decisions, 8).position, 1);
   EXPECT_EQ(of(decisions, 8).starts_in_s, 90.0);
@@ -38,26 +43,33 @@ TEST(Scheduler, says_what_is_waited_for_and_who_has_it) {
 TEST(Scheduler, says_what_to_do_about_a_deployment_that_holds_what_is_waited_for) {
   const Claim holder{.model = 7, .tenant = 1, .cpus = 2, .serves = true, .holds = true};
   const auto decisions = schedule({{{1, {2, 4 * kGB}}}, {holder, {.model = 8, .tenant = 1, .cpus = 1, .since_us = 1}}});
-  EXPECT_EQ(of(decisions, 8).reason, "waits for 1 CPU: model 7 holds 2 of 2; undeploy or stop one, or ask for fewer CPUs");
+  EXPECT_EQ(of(decisions, 8).reason,
+            "waits for 1 CPU: model 7 holds 2 of 2; undeploy or stop one, or ask for fewer CPUs");
 }
 
 TEST(Scheduler, memory_is_a_limit_too) {
   const Claim holder{.model = 7, .tenant = 1, .cpus = 1, .memory_bytes = 3 * kGB, .holds = true};
-  const auto decisions = schedule({{{1, {4, 4 * kGB}}}, {holder, {.model = 8, .tenant = 1, .cpus = 1, .memory_bytes = 2 * kGB}}});
+  const auto decisions =
+      schedule({{{1, {4, 4 * kGB}}}, {holder, {.model = 8, .tenant = 1, .cpus = 1, .memory_bytes = 2 * kGB}}});
   EXPECT_EQ(of(decisions, 8).reason, "waits for 1.0 GB of memory: model 7 holds 3.0 GB of 4.0 GB");
   EXPECT_FALSE(of(decisions, 8).starts_in_s);
 }
 
 TEST(Scheduler, small_jobs_do_not_overtake_large_ones) {
   const Claim holder{.model = 1, .tenant = 1, .cpus = 1, .holds = true};
-  const auto decisions = schedule({{{1, {2, kGB}}}, {holder, {.model = 2, .tenant = 1, .cpus = 2, .since_us = 1}, {.model = 3, .tenant = 1, .cpus = 1, .since_us = 2}}});
+  const auto decisions = schedule({{{1, {2, kGB}}},
+                                   {holder,
+                                    {.model = 2, .tenant = 1, .cpus = 2, .since_us = 1},
+                                    {.model = 3, .tenant = 1, .cpus = 1, .since_us = 2}}});
   EXPECT_FALSE(of(decisions, 2).start);
   EXPECT_FALSE(of(decisions, 3).start);
 }
 
 TEST(Scheduler, tenants_neither_help_nor_hinder_each_other) {
   const Claim greedy{.model = 1, .tenant = 1, .cpus = 2, .holds = true};
-  const auto decisions = schedule({{{1, {2, kGB}}, {2, {1, kGB}}}, {greedy, {.model = 2, .tenant = 1, .cpus = 1}, {.model = 3, .tenant = 2, .cpus = 1}}});
+  const auto decisions =
+      schedule({{{1, {2, kGB}}, {2, {1, kGB}}},
+                {greedy, {.model = 2, .tenant = 1, .cpus = 1}, {.model = 3, .tenant = 2, .cpus = 1}}});
   EXPECT_FALSE(of(decisions, 2).start);
   EXPECT_TRUE(of(decisions, 3).start);
 }
@@ -72,7 +84,10 @@ TEST(Scheduler, never_gives_more_than_the_share) {
   for (int round = 0; round < 200; ++round) {
     Snapshot snapshot{{{1, {4, 8}}, {2, {3, 5}}}, {}};
     for (int i = 0; i < 12; ++i)
-      snapshot.claims.push_back({.model = i, .tenant = 1 + i % 2, .cpus = static_cast<int>(random() % 3), .memory_bytes = static_cast<std::int64_t>(random() % 4),
+      snapshot.claims.push_back({.model = i,
+                                 .tenant = 1 + i % 2,
+                                 .cpus = static_cast<int>(random() % 3),
+                                 .memory_bytes = static_cast<std::int64_t>(random() % 4),
                                  .since_us = static_cast<std::int64_t>(random() % 5)});
     std::map<std::int64_t, Share> used;
     for (const Decision& decision : schedule(snapshot)) {

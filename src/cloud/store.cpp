@@ -9,29 +9,36 @@ namespace cloud {
 using base::Code;
 using base::Error;
 
-Store::Store(const std::filesystem::path& file, const std::vector<Migration>& steps) : writer_(file, Database::Mode::write) {
+Store::Store(const std::filesystem::path& file, const std::vector<Migration>& steps)
+    : writer_(file, Database::Mode::write) {
   migrate(steps);
   reader_.emplace(file, Database::Mode::read);
 }
 
 void Store::migrate(const std::vector<Migration>& steps) {
-  writer_.script("create table if not exists schema_version (version integer primary key, name text not null, sha256 text not null, applied_us bigint not null)");
+  writer_.script(
+      "create table if not exists schema_version (version integer primary key, name text not null, sha256 text not "
+      "null, applied_us bigint not null)");
   const auto done = writer_.all("select name, sha256 from schema_version order by version",
                                 [](const Row& row) { return std::pair(row.text(0), row.text(1)); });
   if (done.size() > steps.size())
-    throw Error(Code::conflict, fmt::format("the database has schema version {}, this program knows versions up to {}: use the newer ncloudd "
-                                            "that wrote it", done.size(), steps.size()));
+    throw Error(
+        Code::conflict,
+        fmt::format("the database has schema version {}, this program knows versions up to {}: use the newer ncloudd "
+                    "that wrote it",
+                    done.size(), steps.size()));
   for (std::size_t i = 0; i < steps.size(); ++i) {
     const std::string checksum = base::sha256(steps[i].sql);
     if (i < done.size()) {
       if (done[i].second != checksum)
-        throw Error(Code::data_loss, fmt::format("the database was made with another '{}' than this program has", done[i].first));
+        throw Error(Code::data_loss,
+                    fmt::format("the database was made with another '{}' than this program has", done[i].first));
       continue;
     }
     Transaction transaction(writer_, "begin immediate");
     writer_.script(steps[i].sql);
-    writer_.run("insert into schema_version (version, name, sha256, applied_us) values (?, ?, ?, ?)", i + 1, steps[i].name, checksum,
-                base::wall_now_us());
+    writer_.run("insert into schema_version (version, name, sha256, applied_us) values (?, ?, ?, ?)", i + 1,
+                steps[i].name, checksum, base::wall_now_us());
     transaction.commit();
   }
 }

@@ -11,8 +11,8 @@ namespace cloud {
 /// Threads: any. There is one writer at a time; readers see the last committed state and wait for no writer.
 class Store {
  public:
-  /// Opens or creates the file and brings its schema up to date. Errors: data_loss when the file's migrations are not the
-  /// ones of this program; conflict when a newer program has written it.
+  /// Opens or creates the file and brings its schema up to date. Errors: data_loss when the file's migrations are not
+  /// the ones of this program; conflict when a newer program has written it.
   explicit Store(const std::filesystem::path& file, const std::vector<Migration>& steps = migrations());
 
   /// Runs `work(database)` in one transaction; an exception undoes it all.

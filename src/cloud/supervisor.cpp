@@ -18,7 +18,8 @@ Supervisor::~Supervisor() { close(0); }
 
 void Supervisor::recover() {
   const std::lock_guard lock(control_);
-  const auto rows = store_.read([](Database& db) { return models_in(db, {received, queued, running, deploying, deployed, undeploying}); });
+  const auto rows = store_.read(
+      [](Database& db) { return models_in(db, {received, queued, running, deploying, deployed, undeploying}); });
   for (const ModelRow& found : rows) write_end(found.id, [this, model = found.id] { recover_model(model); });
   dispatch_held();
 }
@@ -34,7 +35,8 @@ void Supervisor::recover_model(std::int64_t model) {
         if (row.stop_requested) {
           row.stop_requested = false;
           row.ended_us = base::wall_now_us();
-          become(db, row, stopped, "stopped; the server ended while it stopped, so it goes on from its last checkpoint");
+          become(db, row, stopped,
+                 "stopped; the server ended while it stopped, so it goes on from its last checkpoint");
         } else {
           become(db, row, queued, "the server was restarted");
         }
@@ -59,7 +61,8 @@ void Supervisor::close(int grace_ms) {
   changed_.notify_all();
   due_.notify_all();
   write_ends();
-  for (const auto& [model, write] : std::exchange(unwritten_ends_, {})) {  // the next start finds out what became of them
+  for (const auto& [model, write] :
+       std::exchange(unwritten_ends_, {})) {  // the next start finds out what became of them
     trainings_.erase(model);
     servings_.erase(model);
   }
@@ -100,7 +103,8 @@ void Supervisor::start_what_can() {
   for (const Decision& decision : todo) {
     const std::int64_t model = decision.model;
     // Of one whose start failed, the process may still be ending.
-    if (!decision.start || unwritten_ends_.contains(model) || trainings_.contains(model) || servings_.contains(model)) continue;
+    if (!decision.start || unwritten_ends_.contains(model) || trainings_.contains(model) || servings_.contains(model))
+      continue;
     if (const auto resting = rests_.find(model); resting != rests_.end()) {
       wake_in(resting->second.until_us - now);
       continue;
@@ -121,7 +125,9 @@ void Supervisor::start(const ModelRow& row) {
     try {
       // Nothing was started, so the state says why; a person resumes or deploys it again.
       if (row.state == queued) {
-        change(row.id, [&](Database& db, ModelRow& now) { become(db, now, ModelState::error, "cannot be started: " + error.message); });
+        change(row.id, [&](Database& db, ModelRow& now) {
+          become(db, now, ModelState::error, "cannot be started: " + error.message);
+        });
         logs_.set_live(row.id, false);
       } else {
         end_deployment(row.id, "cannot be deployed: " + error.message);
@@ -195,7 +201,9 @@ void Supervisor::fill_in_queue(Database& db, std::int64_t tenant, std::vector<ap
       if (decision.model != model.id || decision.start) continue;
       if (model.state == queued) model.queue_position = decision.position;
       model.reason = decision.reason;
-      if (decision.starts_in_s) model.estimated_start = base::rfc3339(base::wall_now_us() + static_cast<std::int64_t>(*decision.starts_in_s * 1e6));
+      if (decision.starts_in_s)
+        model.estimated_start =
+            base::rfc3339(base::wall_now_us() + static_cast<std::int64_t>(*decision.starts_in_s * 1e6));
     }
   }
 }
@@ -233,13 +241,16 @@ api::Model Supervisor::show(std::int64_t tenant, std::int64_t model) {
   return show_held(tenant, model);
 }
 
-std::vector<api::Model> Supervisor::list(std::int64_t tenant, const std::vector<ModelState>& states, std::int64_t before, int limit) {
+std::vector<api::Model> Supervisor::list(std::int64_t tenant, const std::vector<ModelState>& states,
+                                         std::int64_t before, int limit) {
   const std::lock_guard lock(control_);
   return store_.read([&](Database& db) {
     std::string words;
     for (const ModelState state : states) words += fmt::format(",{},", base::word(state));
-    const auto ids = db.all("select id from models where tenant_id = ? and id < ? and (? = '' or ? like '%,' || state || ',%') order by id desc limit ?",
-                            [](const Row& row) { return row.integer(0); }, tenant, before, words, words, limit);
+    const auto ids = db.all(
+        "select id from models where tenant_id = ? and id < ? and (? = '' or ? like '%,' || state || ',%') order by id "
+        "desc limit ?",
+        [](const Row& row) { return row.integer(0); }, tenant, before, words, words, limit);
     std::vector<api::Model> models;
     for (const std::int64_t id : ids) models.push_back(shown(db, *find_model(db, id)));
     fill_in_queue(db, tenant, models);

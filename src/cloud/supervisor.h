@@ -19,26 +19,27 @@
 namespace cloud {
 
 /// Takes models through their lives: from a submit through the queue to a process and back, and into deployments. Every
-/// change of a state happens here, under one lock, as one transaction; what a process reports takes the same way as what a
-/// person asks for. Threads: any.
+/// change of a state happens here, under one lock, as one transaction; what a process reports takes the same way as
+/// what a person asks for. Threads: any.
 class Supervisor {
  public:
-  static constexpr int kMaxCrashes = 5;             ///< without a checkpoint between them
+  static constexpr int kMaxCrashes = 5;  ///< without a checkpoint between them
   static constexpr int kStopGraceMs = 60000;
-  static constexpr std::int64_t kSettledUs = 60000000; ///< a deployment that runs out of memory sooner than this has failed again
-  static constexpr std::int64_t kRetryUs = 1000000;    ///< until an end that could not be written is tried again
-  static constexpr std::int64_t kRestUs = 5000000;     ///< until what could not be started is tried again
-  static constexpr std::int64_t kStepLogUs = 500000; ///< at least this long between two step events that are kept
+  static constexpr std::int64_t kSettledUs =
+      60000000;  ///< a deployment that runs out of memory sooner than this has failed again
+  static constexpr std::int64_t kRetryUs = 1000000;   ///< until an end that could not be written is tried again
+  static constexpr std::int64_t kRestUs = 5000000;    ///< until what could not be started is tried again
+  static constexpr std::int64_t kStepLogUs = 500000;  ///< at least this long between two step events that are kept
 
   Supervisor(Store& store, Objects& objects, EventLogs& logs, Worker& worker);
   ~Supervisor();
 
-  /// Once, at the start: what was in flight when the last daemon ended goes on or is finished. What cannot be written now is
-  /// written when it can.
+  /// Once, at the start: what was in flight when the last daemon ended goes on or is finished. What cannot be written
+  /// now is written when it can.
   void recover();
 
-  /// Asks trainings to stop with a checkpoint and queues them for the next start; ends deployments, which the next start
-  /// brings back. What is not done after `grace_ms` is killed.
+  /// Asks trainings to stop with a checkpoint and queues them for the next start; ends deployments, which the next
+  /// start brings back. What is not done after `grace_ms` is killed.
   void close(int grace_ms);
 
   /// Starts what can start. Call after anything that frees or adds resources.
@@ -54,7 +55,8 @@ class Supervisor {
   /// `row` holds what was asked for. Errors: over_allotment, conflict for a dataset that is not ready.
   api::Model submit(ModelRow row, const std::vector<DatasetOfModel>& datasets);
   api::Model stop(std::int64_t tenant, std::int64_t model);
-  api::Model resume(std::int64_t tenant, std::int64_t model, std::optional<std::int64_t> epochs, std::optional<int> cpus);
+  api::Model resume(std::int64_t tenant, std::int64_t model, std::optional<std::int64_t> epochs,
+                    std::optional<int> cpus);
   api::Model rename(const api::Call& call, std::int64_t model, const std::string& name);
   api::Deleted remove(std::int64_t tenant, std::int64_t model);
   api::Model deploy(std::int64_t tenant, std::int64_t model, int cpus, std::int64_t memory_bytes);
@@ -62,7 +64,8 @@ class Supervisor {
 
   /// With its place in the queue.
   api::Model show(std::int64_t tenant, std::int64_t model);
-  std::vector<api::Model> list(std::int64_t tenant, const std::vector<ModelState>& states, std::int64_t before, int limit);
+  std::vector<api::Model> list(std::int64_t tenant, const std::vector<ModelState>& states, std::int64_t before,
+                               int limit);
 
   /// Touches no database when the model is deployed.
   api::Later<api::Prediction> predict(std::int64_t tenant, std::int64_t model, int k, std::string_view input);
@@ -73,7 +76,7 @@ class Supervisor {
   // A process that trains.
   struct Training {
     std::unique_ptr<Job> job;
-    std::optional<job::Event> end;        // what it said last
+    std::optional<job::Event> end;  // what it said last
     std::optional<double> eta_s;
     std::int64_t eta_at_us = 0;
     std::int64_t step_logged_us = 0;
@@ -82,9 +85,9 @@ class Supervisor {
   struct Serving {
     std::shared_ptr<Job> job;
     std::shared_ptr<Deployment> deployment;
-    int failures = 0;            // in a row
-    bool has_served = false;     // so it fits into its memory, if nothing asks for too much at once
-    std::int64_t ready_us = 0;   // since when this process serves; 0: not yet
+    int failures = 0;           // in a row
+    bool has_served = false;    // so it fits into its memory, if nothing asks for too much at once
+    std::int64_t ready_us = 0;  // since when this process serves; 0: not yet
     bool ending = false;
   };
 
@@ -140,8 +143,8 @@ class Supervisor {
   bool closing_ = false;
   std::map<std::int64_t, Training> trainings_;
   std::map<std::int64_t, Serving> servings_;
-  // What has happened to models but is not in the database yet, because that refused it (a full disk, for one): the states
-  // there are untrue until these are done. Nothing else happens to such a model before.
+  // What has happened to models but is not in the database yet, because that refused it (a full disk, for one): the
+  // states there are untrue until these are done. Nothing else happens to such a model before.
   std::map<std::int64_t, std::function<void()>> unwritten_ends_;
   std::map<std::int64_t, Rest> rests_;
 

@@ -22,9 +22,11 @@ void Supervisor::launch_serving(const ModelRow& row, Serving& serving) {
   const std::int64_t model = row.id;
   base::Fd socket;
   serving.ready_us = 0;
-  serving.job = worker_.serve({.checkpoint = objects_.path_of(row.checkpoint_sha256), .limits = {row.deploy_cpus, row.deploy_memory_bytes}}, socket,
-                              {.event = [this, model](const job::Event& event, const std::filesystem::path&) { serving_said(model, event); },
-                               .end = [this, model](const JobEnd& end) { serving_ended(model, end); }});
+  serving.job = worker_.serve(
+      {.checkpoint = objects_.path_of(row.checkpoint_sha256), .limits = {row.deploy_cpus, row.deploy_memory_bytes}},
+      socket,
+      {.event = [this, model](const job::Event& event, const std::filesystem::path&) { serving_said(model, event); },
+       .end = [this, model](const JobEnd& end) { serving_ended(model, end); }});
   serving.deployment = std::make_shared<Deployment>(model, row.tenant_id, std::move(socket));
   enlist(model, serving.deployment);
 }
@@ -75,8 +77,8 @@ void Supervisor::serving_ended(std::int64_t model, const JobEnd& end) {
   serving.deployment.reset();
   try {
     if (!closing_ && !serving.ending) {
-      // Having been ready ends a row of failures; for want of memory, only if it has served for a while, because what asks
-      // for too much of it comes after the start.
+      // Having been ready ends a row of failures; for want of memory, only if it has served for a while, because what
+      // asks for too much of it comes after the start.
       const bool settled = !end.out_of_memory || base::steady_now_us() - serving.ready_us > kSettledUs;
       if (serving.ready_us != 0 && settled) serving.failures = 0;
       const int failures = ++serving.failures;
@@ -85,7 +87,8 @@ void Supervisor::serving_ended(std::int64_t model, const JobEnd& end) {
       const bool give_up = failures > kMaxCrashes || (end.out_of_memory && !serving.has_served);
       if (!give_up) note_crash(model, fmt::format("its process ended with {}; started again", end.text()));
       if (give_up) {
-        const std::string why = end.out_of_memory ? "it needs more than its memory" : fmt::format("its process ended {} times in a row", failures);
+        const std::string why = end.out_of_memory ? "it needs more than its memory"
+                                                  : fmt::format("its process ended {} times in a row", failures);
         serving_over(model, fmt::format("undeployed, because {}; the last time it ended with {}", why, end.text()));
         return;
       }

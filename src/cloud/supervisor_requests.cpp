@@ -17,14 +17,22 @@ using enum api::ModelState;
 void check_allotment(Database& db, std::int64_t tenant_id, int cpus, std::int64_t memory_bytes) {
   const api::Tenant tenant = tenant_with(db, tenant_id);
   if (tenant.cpus < 1 || tenant.memory_bytes == 0)
-    throw Error(Code::over_allotment, fmt::format("tenant '{0}' is allotted {1} CPUs and {2} of memory, so nothing can run; an administrator allots some: "
-                                                  "ncloud resource allot {0} --cpus N --memory SIZE", tenant.name, tenant.cpus,
-                                                  base::size_text(static_cast<double>(tenant.memory_bytes))));
+    throw Error(
+        Code::over_allotment,
+        fmt::format(
+            "tenant '{0}' is allotted {1} CPUs and {2} of memory, so nothing can run; an administrator allots some: "
+            "ncloud resource allot {0} --cpus N --memory SIZE",
+            tenant.name, tenant.cpus, base::size_text(static_cast<double>(tenant.memory_bytes))));
   if (cpus > tenant.cpus)
-    throw Error(Code::over_allotment, fmt::format("{} CPUs asked for, but tenant '{}' is allotted {}", cpus, tenant.name, tenant.cpus), "/cpus");
+    throw Error(Code::over_allotment,
+                fmt::format("{} CPUs asked for, but tenant '{}' is allotted {}", cpus, tenant.name, tenant.cpus),
+                "/cpus");
   if (memory_bytes > tenant.memory_bytes)
-    throw Error(Code::over_allotment, fmt::format("{} of memory asked for, but tenant '{}' is allotted {}", base::size_text(static_cast<double>(memory_bytes)),
-                                                  tenant.name, base::size_text(static_cast<double>(tenant.memory_bytes))), "/memory");
+    throw Error(Code::over_allotment,
+                fmt::format("{} of memory asked for, but tenant '{}' is allotted {}",
+                            base::size_text(static_cast<double>(memory_bytes)), tenant.name,
+                            base::size_text(static_cast<double>(tenant.memory_bytes))),
+                "/memory");
 }
 
 [[noreturn]] void refuse(const ModelRow& row, std::string_view why) {
@@ -42,7 +50,8 @@ api::Model Supervisor::submit(ModelRow row, const std::vector<DatasetOfModel>& d
     if (row.cpus == 0) row.cpus = static_cast<int>(tenant_with(db, row.tenant_id).cpus);
     check_allotment(db, row.tenant_id, row.cpus, row.memory_bytes);
     for (const DatasetOfModel& use : datasets) {
-      dataset_id_of(db, row.tenant_id, std::to_string(*use.dataset_id));  // may have been removed since it was looked up
+      dataset_id_of(db, row.tenant_id,
+                    std::to_string(*use.dataset_id));  // may have been removed since it was looked up
     }
     return insert_model(db, row, datasets);
   });
@@ -58,7 +67,8 @@ api::Model Supervisor::stop(std::int64_t tenant, std::int64_t model) {
   if (found.state == queued) {
     change(model, [](Database& db, ModelRow& row) {
       row.ended_us = base::wall_now_us();
-      become(db, row, stopped, row.checkpoint_sha256.empty() ? "stopped before it began" : "stopped while it waited to go on");
+      become(db, row, stopped,
+             row.checkpoint_sha256.empty() ? "stopped before it began" : "stopped while it waited to go on");
     });
     note_state(*store_.read([&](Database& db) { return find_model(db, model); }));
     logs_.set_live(model, false);
@@ -88,28 +98,35 @@ api::Model Supervisor::stop(std::int64_t tenant, std::int64_t model) {
       dispatch_held();
     }
   } else {
-    refuse(found, found.state == stopped ? "there is nothing to stop" : "only a queued or running training can be stopped");
+    refuse(found,
+           found.state == stopped ? "there is nothing to stop" : "only a queued or running training can be stopped");
   }
   return show_held(tenant, model);
 }
 
-api::Model Supervisor::resume(std::int64_t tenant, std::int64_t model, std::optional<std::int64_t> epochs, std::optional<int> cpus) {
+api::Model Supervisor::resume(std::int64_t tenant, std::int64_t model, std::optional<std::int64_t> epochs,
+                              std::optional<int> cpus) {
   const std::lock_guard lock(control_);
   store_.write([&](Database& db) {
     ModelRow row = model_of(db, tenant, model);
-    if (row.state == queued || row.state == running) refuse(row, row.stop_requested ? "it is stopping; try again when it has stopped"
-                                                                              : fmt::format("it goes on already; follow it with: ncloud model follow {}", model));
+    if (row.state == queued || row.state == running)
+      refuse(row, row.stop_requested
+                      ? "it is stopping; try again when it has stopped"
+                      : fmt::format("it goes on already; follow it with: ncloud model follow {}", model));
     if (row.state == deploying || row.state == deployed || row.state == undeploying)
       refuse(row, fmt::format("undeploy it first: ncloud model undeploy {}", model));
     if (row.state != stopped && row.state != error && row.state != completed) refuse(row, "it cannot be resumed");
     const std::int64_t wanted = epochs.value_or(row.epochs);
     if (wanted <= row.epochs_completed)
-      throw Error(Code::conflict, fmt::format("model {0} has completed {1} epochs and {2} were asked for; ask for more: ncloud model resume {0} --epochs {3}",
+      throw Error(Code::conflict, fmt::format("model {0} has completed {1} epochs and {2} were asked for; ask for "
+                                              "more: ncloud model resume {0} --epochs {3}",
                                               model, row.epochs_completed, wanted, row.epochs_completed + 1));
     row.cpus = cpus.value_or(row.cpus);
     check_allotment(db, tenant, row.cpus, row.memory_bytes);
     for (const DatasetOfModel& use : datasets_of(db, model))
-      if (!use.dataset_id) throw Error(Code::conflict, fmt::format("dataset '{}', which model {} was trained with, has been removed", use.name, model));
+      if (!use.dataset_id)
+        throw Error(Code::conflict,
+                    fmt::format("dataset '{}', which model {} was trained with, has been removed", use.name, model));
     row.epochs = wanted;
     row.queued_us = base::wall_now_us();
     row.stop_requested = false;
@@ -162,8 +179,10 @@ api::Model Supervisor::deploy(std::int64_t tenant, std::int64_t model, int cpus,
     if (row.state == deployed || row.state == deploying) refuse(row, "there is nothing to do");
     if (row.state == undeploying) refuse(row, "wait until that is done");
     if (in_training(row.state)) refuse(row, fmt::format("wait for its end, or stop it: ncloud model stop {}", model));
-    if (row.state == error) refuse(row, fmt::format("its training failed ({}); resume it: ncloud model resume {}", row.reason, model));
-    if (row.checkpoint_sha256.empty()) refuse(row, fmt::format("it has no checkpoint yet; train it: ncloud model resume {}", model));
+    if (row.state == error)
+      refuse(row, fmt::format("its training failed ({}); resume it: ncloud model resume {}", row.reason, model));
+    if (row.checkpoint_sha256.empty())
+      refuse(row, fmt::format("it has no checkpoint yet; train it: ncloud model resume {}", model));
     check_allotment(db, tenant, cpus, memory_bytes);
     row.rest_state = base::word(row.state);
     row.deploy_cpus = cpus;
@@ -180,7 +199,8 @@ api::Model Supervisor::undeploy(std::int64_t tenant, std::int64_t model) {
   const std::lock_guard lock(control_);
   const ModelRow found = store_.read([&](Database& db) { return model_of(db, tenant, model); });
   if (found.state == undeploying) return show_held(tenant, model);
-  if (found.state != deployed && found.state != deploying) refuse(found, fmt::format("it is not deployed; deploy it with: ncloud model deploy {}", model));
+  if (found.state != deployed && found.state != deploying)
+    refuse(found, fmt::format("it is not deployed; deploy it with: ncloud model deploy {}", model));
   const auto serving = servings_.find(model);
   if (serving == servings_.end()) {
     end_deployment(model, "");
@@ -200,7 +220,8 @@ api::Model Supervisor::undeploy(std::int64_t tenant, std::int64_t model) {
   return show_held(tenant, model);
 }
 
-api::Later<api::Prediction> Supervisor::predict(std::int64_t tenant, std::int64_t model, int k, std::string_view input) {
+api::Later<api::Prediction> Supervisor::predict(std::int64_t tenant, std::int64_t model, int k,
+                                                std::string_view input) {
   std::shared_ptr<Deployment> deployment;
   {
     const std::shared_lock lock(registry_mutex_);
@@ -210,7 +231,8 @@ api::Later<api::Prediction> Supervisor::predict(std::int64_t tenant, std::int64_
   if (deployment) return deployment->predict(k, input);
   const ModelRow row = store_.read([&](Database& db) { return model_of(db, tenant, model); });
   if (row.state == deploying || row.state == deployed)
-    throw Error(Code::unavailable, fmt::format("model {} is being deployed{}; try again in a moment", model, row.reason.empty() ? "" : " (" + row.reason + ")"));
+    throw Error(Code::unavailable, fmt::format("model {} is being deployed{}; try again in a moment", model,
+                                               row.reason.empty() ? "" : " (" + row.reason + ")"));
   throw Error(Code::conflict, fmt::format("model {0} is not deployed; deploy it with: ncloud model deploy {0}", model));
 }
 

@@ -35,8 +35,7 @@ class Supervising : public FakeCloud {
   static void answer_one(FakeJob& job, const std::string& json) {
     job::FrameReader frames;
     std::optional<std::string_view> payload;
-    while (!(payload = frames.next()) && frames.fill(job.socket.get())) {
-    }
+    while (!(payload = frames.next()) && frames.fill(job.socket.get())) {}
     ASSERT_TRUE(payload);
     job::send_all(job.socket.get(), job::answer_frame(job::parse_request(*payload).id, json));
   }
@@ -74,7 +73,12 @@ TEST_F(Supervising, a_training_from_submit_to_completion) {
   EXPECT_EQ(base::read_file(job.train.train_shards[0]), shard(4));
   EXPECT_REFUSED(call(user, api::get_checkpoint, {.model = 1}), conflict, "no checkpoint yet");
   job.say({.kind = job::EventKind::step, .epoch = 0, .batch = 1, .batches = 10, .cost = 2.5, .eta_s = 30.0});
-  job.say({.kind = job::EventKind::step, .epoch = 0, .batch = 2, .batches = 10, .cost = 2.4, .eta_s = 29.0});  // too soon to be kept
+  job.say({.kind = job::EventKind::step,
+           .epoch = 0,
+           .batch = 2,
+           .batches = 10,
+           .cost = 2.4,
+           .eta_s = 29.0});  // too soon to be kept
   job.say_epoch(0, 1.5);
   job.write_checkpoint(0, 10, "first");
   EXPECT_EQ(show(user, 1).epochs_completed, 1);
@@ -93,7 +97,9 @@ TEST_F(Supervising, a_training_from_submit_to_completion) {
   EXPECT_EQ(model.metrics.at("Accuracy"), 0.5);
   EXPECT_EQ(call(user, api::get_checkpoint, {.model = 1}), "last");
   std::string kinds;
-  for (const auto& event : events(1)) kinds += std::string(base::word(event.kind)) + (event.state ? ":" + std::string(base::word(*event.state)) : "") + " ";
+  for (const auto& event : events(1))
+    kinds +=
+        std::string(base::word(event.kind)) + (event.state ? ":" + std::string(base::word(*event.state)) : "") + " ";
   EXPECT_EQ(kinds, "state:queued state:running step epoch checkpoint epoch epoch checkpoint state:completed ");
 }
 
@@ -103,14 +109,24 @@ TEST_F(Supervising, impossible_requests_are_refused_at_submit) {
   const std::string poor = make_tenant("poor", 0);
   make_dataset(poor);
   EXPECT_REFUSED(train(poor), over_allotment, "ncloud resource allot poor");
-  EXPECT_REFUSED(call(user, api::train_model, {.filename = "m.yaml", .yaml = "nonsense", .datasets = {{.dataset = "fashion"}}}), invalid_argument, "m.yaml:2");
-  EXPECT_REFUSED(call(user, api::train_model, {.filename = "m.yaml", .yaml = "x", .datasets = {}}), invalid_argument, "--dataset");
-  EXPECT_REFUSED(call(user, api::train_model, {.filename = "m.yaml", .yaml = "x", .datasets = {{.role = "test", .dataset = "fashion"}}}), invalid_argument, "role");
-  EXPECT_REFUSED(call(user, api::train_model, {.filename = "m.yaml", .yaml = "x", .datasets = {{.dataset = "fashion"}, {.dataset = "1"}}}), invalid_argument, "twice");
-  EXPECT_REFUSED(call(user, api::train_model, {.filename = "m.yaml", .yaml = "x", .datasets = std::vector<api::DatasetUse>(65, {.dataset = "fashion"})}),
-                 invalid_argument, "at most 64 datasets");
+  EXPECT_REFUSED(
+      call(user, api::train_model, {.filename = "m.yaml", .yaml = "nonsense", .datasets = {{.dataset = "fashion"}}}),
+      invalid_argument, "m.yaml:2");
+  EXPECT_REFUSED(call(user, api::train_model, {.filename = "m.yaml", .yaml = "x", .datasets = {}}), invalid_argument,
+                 "--dataset");
+  EXPECT_REFUSED(call(user, api::train_model,
+                      {.filename = "m.yaml", .yaml = "x", .datasets = {{.role = "test", .dataset = "fashion"}}}),
+                 invalid_argument, "role");
+  EXPECT_REFUSED(call(user, api::train_model,
+                      {.filename = "m.yaml", .yaml = "x", .datasets = {{.dataset = "fashion"}, {.dataset = "1"}}}),
+                 invalid_argument, "twice");
+  EXPECT_REFUSED(
+      call(user, api::train_model,
+           {.filename = "m.yaml", .yaml = "x", .datasets = std::vector<api::DatasetUse>(65, {.dataset = "fashion"})}),
+      invalid_argument, "at most 64 datasets");
   call(user, api::create_dataset, announcement("half", 10));
-  EXPECT_REFUSED(call(user, api::train_model, {.filename = "m.yaml", .yaml = "x", .datasets = {{.dataset = "half"}}}), conflict, "0 of 10 records");
+  EXPECT_REFUSED(call(user, api::train_model, {.filename = "m.yaml", .yaml = "x", .datasets = {{.dataset = "half"}}}),
+                 conflict, "0 of 10 records");
   EXPECT_EQ(call(user, api::list_models, {}).items.size(), 0u);
 }
 
@@ -125,7 +141,8 @@ TEST_F(Supervising, the_queue_shows_position_reason_and_estimate) {
   EXPECT_EQ(third.queue_position, 2);
   EXPECT_EQ(call(user, api::list_resources, {}).items[0].cpus_used, 2);
   EXPECT_EQ(call(user, api::list_resources, {}).items[0].jobs_queued, 2);
-  EXPECT_REFUSED(call(admin_token, api::allot_resources, {.tenant = "vision", .cpus = 1, .memory = "1GiB"}), over_allotment, "hold 2 CPUs");
+  EXPECT_REFUSED(call(admin_token, api::allot_resources, {.tenant = "vision", .cpus = 1, .memory = "1GiB"}),
+                 over_allotment, "hold 2 CPUs");
   worker->last().end(job::Outcome::completed);
   EXPECT_EQ(show(user, 2).state, running);
   EXPECT_EQ(show(user, 3).state, running);
@@ -215,8 +232,10 @@ TEST_F(Supervising, a_damaged_checkpoint_is_refused_and_the_last_one_stays) {
   train(user);
   worker->last().write_checkpoint(0, 10, "good");
   std::ofstream(worker->last().folder.path() / "bad") << "x";
-  EXPECT_THROW(worker->last().say({.kind = job::EventKind::checkpoint, .file = "bad", .sha256 = base::sha256("y")}), base::Error);
-  EXPECT_THROW(worker->last().say({.kind = job::EventKind::checkpoint, .file = "../bad", .sha256 = base::sha256("x")}), base::Error);
+  EXPECT_THROW(worker->last().say({.kind = job::EventKind::checkpoint, .file = "bad", .sha256 = base::sha256("y")}),
+               base::Error);
+  EXPECT_THROW(worker->last().say({.kind = job::EventKind::checkpoint, .file = "../bad", .sha256 = base::sha256("x")}),
+               base::Error);
   EXPECT_EQ(call(user, api::get_checkpoint, {.model = 1}), "good");
 }
 
@@ -224,7 +243,8 @@ TEST_F(Supervising, rename_checks_that_nothing_changed) {
   const auto model = train(user);
   const std::string etag = api::etag_of(base::encode(show(user, 1)));
   EXPECT_EQ(call(user, api::rename_model, {.model = 1, .name = "new name"}, {}, etag).name, "new name");
-  EXPECT_REFUSED(call(user, api::rename_model, {.model = 1, .name = "other"}, {}, etag), precondition_failed, "changed");
+  EXPECT_REFUSED(call(user, api::rename_model, {.model = 1, .name = "other"}, {}, etag), precondition_failed,
+                 "changed");
   EXPECT_REFUSED(call(user, api::rename_model, {.model = 1, .name = "a\nb"}), invalid_argument, "control characters");
 }
 
@@ -259,7 +279,8 @@ TEST_F(Supervising, followers_are_woken_and_told_of_the_end) {
 
 TEST_F(Supervising, deploy_predict_undeploy) {
   const std::int64_t id = completed_model();
-  EXPECT_REFUSED(call(user, api::predict, {.model = id}, "png"), conflict, "model 1 is not deployed; deploy it with: ncloud model deploy 1");
+  EXPECT_REFUSED(call(user, api::predict, {.model = id}, "png"), conflict,
+                 "model 1 is not deployed; deploy it with: ncloud model deploy 1");
   EXPECT_REFUSED(call(user, api::undeploy_model, {.model = id}), conflict, "not deployed");
   EXPECT_EQ(call(user, api::deploy_model, {.model = id}).state, deploying);
   FakeJob& job = worker->last();
@@ -269,13 +290,16 @@ TEST_F(Supervising, deploy_predict_undeploy) {
   EXPECT_EQ(show(user, id).state, deployed);
   EXPECT_REFUSED(call(user, api::delete_model, {.model = id}), conflict, "undeploy it first");
   {
-    std::jthread server([&] { answer_one(job, R"({"predictions": [{"probability": 0.9, "index": 1, "label": "boot"}]})"); });
+    std::jthread server(
+        [&] { answer_one(job, R"({"predictions": [{"probability": 0.9, "index": 1, "label": "boot"}]})"); });
     const auto answer = call(user, api::predict, {.model = id, .k = 1}, "png");
     ASSERT_EQ(answer.predictions.size(), 1u);
     EXPECT_EQ(answer.predictions[0].label, "boot");
   }
   {
-    std::jthread server([&] { answer_one(job, R"({"error": {"code": "invalid_argument", "message": "k must be at most 10, got 11"}})"); });
+    std::jthread server([&] {
+      answer_one(job, R"({"error": {"code": "invalid_argument", "message": "k must be at most 10, got 11"}})");
+    });
     EXPECT_REFUSED(call(user, api::predict, {.model = id, .k = 11}, "png"), invalid_argument, "at most 10");
   }
   EXPECT_EQ(call(user, api::list_resources, {}).items[0].cpus_used, 1);
@@ -347,11 +371,13 @@ TEST_F(Supervising, a_restart_finds_every_state_true) {
   EXPECT_EQ(show(user, wait).state, queued);
 
   base::TemporaryFolder copy;  // what kill -9 would leave
-  std::filesystem::copy(folder.path(), copy.path(), std::filesystem::copy_options::recursive | std::filesystem::copy_options::overwrite_existing);
+  std::filesystem::copy(folder.path(), copy.path(),
+                        std::filesystem::copy_options::recursive | std::filesystem::copy_options::overwrite_existing);
   auto fake = std::make_unique<FakeWorker>();
   FakeWorker& reborn = *fake;
   worker->last().end(job::Outcome::stopped);
-  daemon.emplace(copy.path(), std::move(fake), Machine{4, std::int64_t{8} << 30}, [](const ModelToCheck&) { return CheckedModel{}; });
+  daemon.emplace(copy.path(), std::move(fake), Machine{4, std::int64_t{8} << 30},
+                 [](const ModelToCheck&) { return CheckedModel{}; });
 
   EXPECT_EQ(show(user, done).state, completed);
   EXPECT_EQ(show(user, deployment).state, deploying);

@@ -14,8 +14,13 @@ using enum api::ModelState;
 TrainOrder Supervisor::train_order(ModelRow row) {
   store_.read([&](Database& db) { load_definition(db, row); });
   TrainOrder order;
-  order.job = {.model_file = row.filename, .yaml = row.yaml, .epochs = row.epochs, .batch_size = row.batch_size, .seed = row.seed,
-               .threads = row.cpus, .labels = row.labels};
+  order.job = {.model_file = row.filename,
+               .yaml = row.yaml,
+               .epochs = row.epochs,
+               .batch_size = row.batch_size,
+               .seed = row.seed,
+               .threads = row.cpus,
+               .labels = row.labels};
   order.limits = {row.cpus, row.memory_bytes};
   store_.read([&](Database& db) {
     for (const DatasetOfModel& use : datasets_of(db, row.id)) {
@@ -32,10 +37,11 @@ void Supervisor::launch_training(const ModelRow& row, Training& training) {
   const std::int64_t model = row.id;
   training.end.reset();
   training.step_logged_us = 0;
-  training.job = worker_.train(train_order(row), {.event = [this, model](const job::Event& event, const std::filesystem::path& folder) {
-                                                    training_said(model, event, folder);
-                                                  },
-                                                  .end = [this, model](const JobEnd& end) { training_ended(model, end); }});
+  training.job = worker_.train(
+      train_order(row),
+      {.event = [this, model](const job::Event& event,
+                              const std::filesystem::path& folder) { training_said(model, event, folder); },
+       .end = [this, model](const JobEnd& end) { training_ended(model, end); }});
 }
 
 void Supervisor::start_training(std::int64_t model) {
@@ -72,9 +78,17 @@ void Supervisor::training_said(std::int64_t model, const job::Event& event, cons
     training.eta_s = event.eta_s;
     training.eta_at_us = now;
   }
-  api::TrainingEvent told{.epoch = event.epoch, .epochs = event.epochs, .batch = event.batch, .batches = event.batches, .cost = event.cost,
-                          .eval_cost = event.eval_cost, .images_per_s = event.images_per_s, .seconds = event.seconds, .eta_s = event.eta_s,
-                          .metrics = event.metrics, .text = event.text};
+  api::TrainingEvent told{.epoch = event.epoch,
+                          .epochs = event.epochs,
+                          .batch = event.batch,
+                          .batches = event.batches,
+                          .cost = event.cost,
+                          .eval_cost = event.eval_cost,
+                          .images_per_s = event.images_per_s,
+                          .seconds = event.seconds,
+                          .eta_s = event.eta_s,
+                          .metrics = event.metrics,
+                          .text = event.text};
   switch (event.kind) {
     case job::EventKind::step:
       if (training.step_logged_us != 0 && now - training.step_logged_us < kStepLogUs) return;
@@ -124,7 +138,10 @@ void Supervisor::checkpoint_came(std::int64_t model, const job::Event& event, co
     if (!before.empty()) objects_.release(db, before);
   });
   if (!before.empty()) objects_.collect(before);
-  note(model, {.kind = api::TrainingEventKind::checkpoint, .epoch = event.epoch, .batch = event.batch, .batches = event.batches});
+  note(model, {.kind = api::TrainingEventKind::checkpoint,
+               .epoch = event.epoch,
+               .batch = event.batch,
+               .batches = event.batches});
 }
 
 void Supervisor::training_ended(std::int64_t model, const JobEnd& end) {
@@ -161,7 +178,10 @@ void Supervisor::training_ended_held(std::int64_t model, const JobEnd& end) {
       row.ended_us = now;
       row.stop_requested = false;
       row.epochs_completed = finished ? row.epochs_completed : row.checkpoint_epochs;
-      become(db, row, stopped, finished ? "" : fmt::format("stopped, but the job ended before its last checkpoint was written ({})", end.text()));
+      become(db, row, stopped,
+             finished
+                 ? ""
+                 : fmt::format("stopped, but the job ended before its last checkpoint was written ({})", end.text()));
     } else {
       row.epochs_completed = finished ? row.epochs_completed : row.checkpoint_epochs;
       become(db, row, queued, "the server was stopped; goes on when it is back");
@@ -182,13 +202,18 @@ void Supervisor::training_crashed(std::int64_t model, const JobEnd& end) {
     if (again) {
       ++row.restarts;
       row.reason = fmt::format("restarted {} after its job ended with {}",
-                               row.checkpoint_sha256.empty() ? "from the beginning" : fmt::format("from the checkpoint of epoch {}", row.checkpoint_epochs), end.text());
+                               row.checkpoint_sha256.empty()
+                                   ? "from the beginning"
+                                   : fmt::format("from the checkpoint of epoch {}", row.checkpoint_epochs),
+                               end.text());
       save(db, row);
       return;
     }
     row.ended_us = base::wall_now_us();
-    const std::string why = end.out_of_memory ? fmt::format("it needs more than its {} of memory", base::size_text(static_cast<double>(row.memory_bytes)))
-                                              : fmt::format("its job ended {} times without a checkpoint between", row.crashes_since_checkpoint);
+    const std::string why =
+        end.out_of_memory
+            ? fmt::format("it needs more than its {} of memory", base::size_text(static_cast<double>(row.memory_bytes)))
+            : fmt::format("its job ended {} times without a checkpoint between", row.crashes_since_checkpoint);
     become(db, row, ModelState::error, fmt::format("{}; the last time with {}", why, end.text()));
   });
   ModelRow row = *store_.read([&](Database& db) { return find_model(db, model); });

@@ -9,33 +9,49 @@ namespace cloud {
 
 std::int64_t tenant_id_of(Database& db, std::string_view reference) {
   const auto id = id_in(reference);
-  const std::int64_t found = id ? db.number("select id from tenants where id = ?", *id) : db.number("select id from tenants where name = ?", reference);
+  const std::int64_t found = id ? db.number("select id from tenants where id = ?", *id)
+                                : db.number("select id from tenants where name = ?", reference);
   if (found == 0)
-    throw base::Error(base::Code::not_found, fmt::format("no tenant '{}'; see: ncloud tenant ls", base::printable(reference.substr(0, 80))));
+    throw base::Error(base::Code::not_found,
+                      fmt::format("no tenant '{}'; see: ncloud tenant ls", base::printable(reference.substr(0, 80))));
   return found;
 }
 
 api::Tenant tenant_with(Database& db, std::int64_t id) {
-  return *db.first("select id, name, created_us, cpus, memory_bytes from tenants where id = ?", [](const Row& row) {
-    return api::Tenant{.id = row.integer(0), .name = row.text(1), .created_at = base::rfc3339(row.integer(2)),
-                       .cpus = row.real(3), .memory_bytes = row.integer(4)};
-  }, id);
+  return *db.first(
+      "select id, name, created_us, cpus, memory_bytes from tenants where id = ?",
+      [](const Row& row) {
+        return api::Tenant{.id = row.integer(0),
+                           .name = row.text(1),
+                           .created_at = base::rfc3339(row.integer(2)),
+                           .cpus = row.real(3),
+                           .memory_bytes = row.integer(4)};
+      },
+      id);
 }
 
 api::Resources resources_of(Database& db, std::int64_t tenant_id) {
   const api::Tenant tenant = tenant_with(db, tenant_id);
-  api::Resources resources{.tenant = tenant.name, .cpus = static_cast<int>(tenant.cpus), .memory_bytes = tenant.memory_bytes};
+  api::Resources resources{
+      .tenant = tenant.name, .cpus = static_cast<int>(tenant.cpus), .memory_bytes = tenant.memory_bytes};
   const auto add = [&](const Row& row) {
     resources.jobs_running += row.integer(0);
     resources.cpus_used += static_cast<int>(row.integer(1));
     resources.memory_used_bytes += row.integer(2);
     return 0;
   };
-  db.first("select count(*), coalesce(sum(cpus), 0), coalesce(sum(memory_bytes), 0) from models where tenant_id = ? and state = 'running'", add,
-           tenant_id);
-  db.first("select count(*), coalesce(sum(deploy_cpus), 0), coalesce(sum(deploy_memory_bytes), 0) from models where tenant_id = ? and "
-           "(state in ('deployed', 'undeploying') or (state = 'deploying' and holds = 1))", add, tenant_id);
-  resources.jobs_queued = db.number("select count(*) from models where tenant_id = ? and (state = 'queued' or (state = 'deploying' and holds = 0))", tenant_id);
+  db.first(
+      "select count(*), coalesce(sum(cpus), 0), coalesce(sum(memory_bytes), 0) from models where tenant_id = ? and "
+      "state = 'running'",
+      add, tenant_id);
+  db.first(
+      "select count(*), coalesce(sum(deploy_cpus), 0), coalesce(sum(deploy_memory_bytes), 0) from models where "
+      "tenant_id = ? and "
+      "(state in ('deployed', 'undeploying') or (state = 'deploying' and holds = 1))",
+      add, tenant_id);
+  resources.jobs_queued = db.number(
+      "select count(*) from models where tenant_id = ? and (state = 'queued' or (state = 'deploying' and holds = 0))",
+      tenant_id);
   return resources;
 }
 

@@ -38,7 +38,7 @@ struct JobEnd {
   bool out_of_memory = false;  ///< ended because it was over its memory limit
   std::string last_words;      ///< last line it wrote to standard error
 
-  std::string text() const;    ///< "signal 9 (Killed)", "exit code 3: cannot …"
+  std::string text() const;  ///< "signal 9 (Killed)", "exit code 3: cannot …"
 };
 
 /// Who hears about a job. Both are called from one thread of the worker, one after the other; nothing follows `end`.

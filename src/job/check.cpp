@@ -16,9 +16,11 @@ CheckedModel check_unlocated(neon::ModelSpec spec, std::size_t columns, std::siz
   checked.section = dataset_section(spec);
   const std::size_t entries = checked.section.loader.etl.size();
   if (columns != 0 && entries != columns)
-    throw base::Error(base::Code::invalid_argument,
-                      fmt::format("the etl list has {} entries, but the manifest has {} columns; there must be one for each", entries, columns),
-                      "/dataset/etl");
+    throw base::Error(
+        base::Code::invalid_argument,
+        fmt::format("the etl list has {} entries, but the manifest has {} columns; there must be one for each", entries,
+                    columns),
+        "/dataset/etl");
   const aeon::Preprocessor preprocessor(checked.section.loader);
   neon::TargetInfo target;
   target.class_count = static_cast<std::int64_t>(labels);

@@ -15,9 +15,9 @@ struct CheckedModel {
   neon::Graph graph;
 };
 
-/// Finds everything that can be wrong with a model file without its records: grammar, names, keys, ranges, shapes, and that
-/// the etl list fits the data set's columns and the last layer its labels (either may be unknown: 0 columns, no labels).
-/// Errors: invalid_argument; messages end with file and line.
+/// Finds everything that can be wrong with a model file without its records: grammar, names, keys, ranges, shapes, and
+/// that the etl list fits the data set's columns and the last layer its labels (either may be unknown: 0 columns, no
+/// labels). Errors: invalid_argument; messages end with file and line.
 CheckedModel check_model(std::string_view yaml, std::string_view file_name, std::size_t columns, std::size_t labels);
 CheckedModel check_model(neon::ModelSpec spec, std::size_t columns, std::size_t labels);
 

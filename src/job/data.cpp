@@ -36,9 +36,14 @@ class RandomBatches : public tensor::BatchSource {
  public:
   RandomBatches(const tensor::Shape& sample_shape, const tensor::Shape& target_shape, std::int64_t classes,
                 std::int64_t batch_size, std::int64_t batches_per_epoch)
-      : info_{.sample_shape = sample_shape, .target_shape = target_shape, .record_count = batch_size * batches_per_epoch, .batch_size = batch_size},
+      : info_{.sample_shape = sample_shape,
+              .target_shape = target_shape,
+              .record_count = batch_size * batches_per_epoch,
+              .batch_size = batch_size},
         input_(static_cast<std::size_t>(batch_size * tensor::element_count(sample_shape)) * sizeof(float)),
-        target_(static_cast<std::size_t>(batch_size * (target_shape.empty() ? 1 : tensor::element_count(target_shape))) * sizeof(float)) {
+        target_(
+            static_cast<std::size_t>(batch_size * (target_shape.empty() ? 1 : tensor::element_count(target_shape))) *
+            sizeof(float)) {
     base::Random random(0, base::stream_of(1));
     batch_.count = batch_size;
     batch_.input = {tensor::Dtype::f32, with_rows(sample_shape), input_.data()};
@@ -73,13 +78,15 @@ class RandomBatches : public tensor::BatchSource {
 
 DatasetSection dataset_section(const neon::ModelSpec& spec) {
   if (spec.dataset.empty())
-    throw base::Error(base::Code::invalid_argument,
-                      "the model file has no `dataset:` section; it says how records become inputs (docs/formats/model-yaml.md)");
+    throw base::Error(
+        base::Code::invalid_argument,
+        "the model file has no `dataset:` section; it says how records become inputs (docs/formats/model-yaml.md)");
   refuse_unknown_keys(spec.dataset);
   base::json::object places, loader;
   const auto place_names = base::field_names<Places>();
   for (const auto& member : spec.dataset) {
-    const bool is_place = std::find(place_names.begin(), place_names.end(), std::string_view(member.key())) != place_names.end();
+    const bool is_place =
+        std::find(place_names.begin(), place_names.end(), std::string_view(member.key())) != place_names.end();
     (is_place ? places : loader)[member.key()] = member.value();
   }
   DatasetSection section;
@@ -96,7 +103,8 @@ DatasetSection dataset_section(const neon::ModelSpec& spec) {
 Data open_files(const DatasetSection& section, const std::filesystem::path& folder) {
   if (!section.train)
     throw base::Error(base::Code::invalid_argument,
-                      "the `dataset:` section names no manifest to train on; add `train: <manifest>`", std::string(kSection));
+                      "the `dataset:` section names no manifest to train on; add `train: <manifest>`",
+                      std::string(kSection));
   const std::filesystem::path root = section.root ? folder / *section.root : std::filesystem::path();
   Data data;
   data.train = records::open_manifest(records::read_manifest(folder / *section.train), root);
@@ -129,8 +137,9 @@ std::vector<std::string> read_labels(const std::filesystem::path& file) {
   while (!labels.empty() && labels.back().empty()) labels.pop_back();
   for (std::size_t i = 0; i < labels.size(); ++i)
     if (labels[i].empty())
-      throw base::Error(base::Code::invalid_argument,
-                        fmt::format("{}:{}: an empty line where the name of class {} should be", file.string(), i + 1, i));
+      throw base::Error(
+          base::Code::invalid_argument,
+          fmt::format("{}:{}: an empty line where the name of class {} should be", file.string(), i + 1, i));
   return labels;
 }
 
@@ -140,9 +149,9 @@ aeon::LoaderConfig loader_config_of(const base::json::object& preprocessing) {
   return base::decode<aeon::LoaderConfig>(preprocessing);
 }
 
-std::unique_ptr<tensor::BatchSource> random_batches(const tensor::Shape& sample_shape, const tensor::Shape& target_shape,
-                                                    std::int64_t classes, std::int64_t batch_size,
-                                                    std::int64_t batches_per_epoch) {
+std::unique_ptr<tensor::BatchSource> random_batches(const tensor::Shape& sample_shape,
+                                                    const tensor::Shape& target_shape, std::int64_t classes,
+                                                    std::int64_t batch_size, std::int64_t batches_per_epoch) {
   return std::make_unique<RandomBatches>(sample_shape, target_shape, classes, batch_size, batches_per_epoch);
 }
 

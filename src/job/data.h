@@ -28,8 +28,8 @@ struct Data {
   std::vector<std::string> labels;                    ///< names of the classes; may be empty
 };
 
-/// The section's own manifests and labels, relative to `folder`. Errors: those of reading them; invalid_argument when the
-/// section names no training manifest.
+/// The section's own manifests and labels, relative to `folder`. Errors: those of reading them; invalid_argument when
+/// the section names no training manifest.
 Data open_files(const DatasetSection& section, const std::filesystem::path& folder);
 
 /// Shards, as the cloud keeps data sets.
@@ -43,9 +43,10 @@ std::vector<std::string> read_labels(const std::filesystem::path& file);
 base::json::object preprocessing_of(const DatasetSection& section);
 aeon::LoaderConfig loader_config_of(const base::json::object& preprocessing);
 
-/// Random samples and labels of a given shape: what profiling and benchmarks run on. Endless work for one batch of memory.
-std::unique_ptr<tensor::BatchSource> random_batches(const tensor::Shape& sample_shape, const tensor::Shape& target_shape,
-                                                    std::int64_t classes, std::int64_t batch_size,
-                                                    std::int64_t batches_per_epoch);
+/// Random samples and labels of a given shape: what profiling and benchmarks run on. Endless work for one batch of
+/// memory.
+std::unique_ptr<tensor::BatchSource> random_batches(const tensor::Shape& sample_shape,
+                                                    const tensor::Shape& target_shape, std::int64_t classes,
+                                                    std::int64_t batch_size, std::int64_t batches_per_epoch);
 
 }  // namespace job

@@ -22,17 +22,18 @@ struct TrainJob {
   std::string checkpoint_folder;
   std::string resume_from;
   static constexpr auto fields() {
-    return std::tuple(base::field("model_file", &TrainJob::model_file, "name of the model file, for messages").required(),
-                      base::field("yaml", &TrainJob::yaml, "its text").required(),
-                      base::field("epochs", &TrainJob::epochs, "instead of the file's"),
-                      base::field("batch_size", &TrainJob::batch_size, "instead of the file's"),
-                      base::field("seed", &TrainJob::seed, "of all random numbers"),
-                      base::field("threads", &TrainJob::threads, "of the engine").range(1, 4096),
-                      base::field("train_shards", &TrainJob::train_shards, "shard files, in record order"),
-                      base::field("eval_shards", &TrainJob::eval_shards, "shard files; none: no evaluation"),
-                      base::field("labels", &TrainJob::labels, "names of the classes"),
-                      base::field("checkpoint_folder", &TrainJob::checkpoint_folder, "where checkpoints go").required(),
-                      base::field("resume_from", &TrainJob::resume_from, "a checkpoint to go on from; empty to begin"));
+    return std::tuple(
+        base::field("model_file", &TrainJob::model_file, "name of the model file, for messages").required(),
+        base::field("yaml", &TrainJob::yaml, "its text").required(),
+        base::field("epochs", &TrainJob::epochs, "instead of the file's"),
+        base::field("batch_size", &TrainJob::batch_size, "instead of the file's"),
+        base::field("seed", &TrainJob::seed, "of all random numbers"),
+        base::field("threads", &TrainJob::threads, "of the engine").range(1, 4096),
+        base::field("train_shards", &TrainJob::train_shards, "shard files, in record order"),
+        base::field("eval_shards", &TrainJob::eval_shards, "shard files; none: no evaluation"),
+        base::field("labels", &TrainJob::labels, "names of the classes"),
+        base::field("checkpoint_folder", &TrainJob::checkpoint_folder, "where checkpoints go").required(),
+        base::field("resume_from", &TrainJob::resume_from, "a checkpoint to go on from; empty to begin"));
   }
 };
 
@@ -42,9 +43,10 @@ struct ServeJob {
   int threads = 1;
   int max_batch = 32;
   static constexpr auto fields() {
-    return std::tuple(base::field("checkpoint", &ServeJob::checkpoint, "the model").required(),
-                      base::field("threads", &ServeJob::threads, "of the engine").range(1, 4096),
-                      base::field("max_batch", &ServeJob::max_batch, "requests that are computed together at most").range(1, 4096));
+    return std::tuple(
+        base::field("checkpoint", &ServeJob::checkpoint, "the model").required(),
+        base::field("threads", &ServeJob::threads, "of the engine").range(1, 4096),
+        base::field("max_batch", &ServeJob::max_batch, "requests that are computed together at most").range(1, 4096));
   }
 };
 
@@ -60,41 +62,43 @@ constexpr auto enumerators(EventKind) {
 
 enum class Outcome { completed, stopped, error };
 constexpr auto enumerators(Outcome) {
-  return std::array{std::pair{Outcome::completed, "completed"}, std::pair{Outcome::stopped, "stopped"}, std::pair{Outcome::error, "error"}};
+  return std::array{std::pair{Outcome::completed, "completed"}, std::pair{Outcome::stopped, "stopped"},
+                    std::pair{Outcome::error, "error"}};
 }
 
 /// One line of a job's event pipe. Which members are there depends on the kind.
 struct Event {
   EventKind kind = EventKind::log;
-  std::optional<std::int64_t> epoch;      ///< from 0
+  std::optional<std::int64_t> epoch;  ///< from 0
   std::optional<std::int64_t> epochs;
-  std::optional<std::int64_t> batch;      ///< done in this epoch
+  std::optional<std::int64_t> batch;  ///< done in this epoch
   std::optional<std::int64_t> batches;
-  std::optional<std::int64_t> step;       ///< done since the beginning of training
+  std::optional<std::int64_t> step;  ///< done since the beginning of training
   std::optional<double> cost;
   std::optional<double> eval_cost;
   std::optional<base::json::object> metrics;
   std::optional<double> seconds;
   std::optional<double> images_per_s;
   std::optional<double> eta_s;
-  std::optional<std::string> file;        ///< of a checkpoint, in the checkpoint folder; durable when this is said
+  std::optional<std::string> file;  ///< of a checkpoint, in the checkpoint folder; durable when this is said
   std::optional<std::string> sha256;
   std::optional<Outcome> outcome;
-  std::optional<std::string> code;        ///< of an error, as base::kind_of names it
-  std::optional<std::string> text;        ///< log line, or the error's message
+  std::optional<std::string> code;  ///< of an error, as base::kind_of names it
+  std::optional<std::string> text;  ///< log line, or the error's message
   static constexpr auto fields() {
-    return std::tuple(base::field("kind", &Event::kind, "what happened").required(), base::field("epoch", &Event::epoch, "from 0"),
-                      base::field("epochs", &Event::epochs, "asked for"), base::field("batch", &Event::batch, "done in this epoch"),
-                      base::field("batches", &Event::batches, "in an epoch"), base::field("step", &Event::step, "done in all"),
-                      base::field("cost", &Event::cost, "step: mean of the last 10 batches; epoch: of the epoch"),
-                      base::field("eval_cost", &Event::eval_cost, "on the evaluation data"),
-                      base::field("metrics", &Event::metrics, "on the evaluation data, by name"),
-                      base::field("seconds", &Event::seconds, "of training in this epoch"),
-                      base::field("images_per_s", &Event::images_per_s, "records trained per second"),
-                      base::field("eta_s", &Event::eta_s, "estimated seconds to the end"),
-                      base::field("file", &Event::file, "name in the checkpoint folder"),
-                      base::field("sha256", &Event::sha256, "of that file"), base::field("outcome", &Event::outcome, "how it ended"),
-                      base::field("code", &Event::code, "of an error"), base::field("text", &Event::text, "for people"));
+    return std::tuple(
+        base::field("kind", &Event::kind, "what happened").required(), base::field("epoch", &Event::epoch, "from 0"),
+        base::field("epochs", &Event::epochs, "asked for"), base::field("batch", &Event::batch, "done in this epoch"),
+        base::field("batches", &Event::batches, "in an epoch"), base::field("step", &Event::step, "done in all"),
+        base::field("cost", &Event::cost, "step: mean of the last 10 batches; epoch: of the epoch"),
+        base::field("eval_cost", &Event::eval_cost, "on the evaluation data"),
+        base::field("metrics", &Event::metrics, "on the evaluation data, by name"),
+        base::field("seconds", &Event::seconds, "of training in this epoch"),
+        base::field("images_per_s", &Event::images_per_s, "records trained per second"),
+        base::field("eta_s", &Event::eta_s, "estimated seconds to the end"),
+        base::field("file", &Event::file, "name in the checkpoint folder"),
+        base::field("sha256", &Event::sha256, "of that file"), base::field("outcome", &Event::outcome, "how it ended"),
+        base::field("code", &Event::code, "of an error"), base::field("text", &Event::text, "for people"));
   }
 };
 

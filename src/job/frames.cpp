@@ -78,7 +78,8 @@ std::optional<std::string_view> FrameReader::next() {
   if (rest.size() < 4) return std::nullopt;
   const auto length = number_at<std::uint32_t>(rest, 0);
   if (length > kFrameLimitBytes)
-    throw base::Error(base::Code::too_large, fmt::format("a frame of {} bytes is over the limit of {}", length, kFrameLimitBytes));
+    throw base::Error(base::Code::too_large,
+                      fmt::format("a frame of {} bytes is over the limit of {}", length, kFrameLimitBytes));
   if (rest.size() < 4 + std::size_t{length}) return std::nullopt;
   begin_ += 4 + length;
   return rest.substr(4, length);
@@ -88,7 +89,9 @@ void send_all(int fd, std::string_view bytes) {
   while (!bytes.empty()) {
     const ssize_t sent = ::send(fd, bytes.data(), bytes.size(), MSG_NOSIGNAL);
     if (sent < 0 && errno == EINTR) continue;
-    if (sent < 0) throw base::Error(base::Code::unavailable, fmt::format("cannot write to the serving socket: {}", std::strerror(errno)));
+    if (sent < 0)
+      throw base::Error(base::Code::unavailable,
+                        fmt::format("cannot write to the serving socket: {}", std::strerror(errno)));
     bytes.remove_prefix(static_cast<std::size_t>(sent));
   }
 }

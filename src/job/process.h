@@ -3,9 +3,9 @@
 
 namespace job {
 
-/// Trains what the first line says (TrainJob) and reports Events. Ends at once when standard input closes, because then the
-/// one who started it is gone. Returns the exit code: 0 also when the training's outcome is an error (the `end` event says
-/// so), anything else is a crash.
+/// Trains what the first line says (TrainJob) and reports Events. Ends at once when standard input closes, because then
+/// the one who started it is gone. Returns the exit code: 0 also when the training's outcome is an error (the `end`
+/// event says so), anything else is a crash.
 int run_train_process();
 
 /// Serves what the first line says (ServeJob) on the socket that is file descriptor 3, until it closes.

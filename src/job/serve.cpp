@@ -27,7 +27,8 @@ std::string predictions_json(const std::vector<neon::ClassProbability>& rows) {
 }
 
 std::string error_json(const base::Error& error) {
-  return base::to_text(base::json::object{{"error", {{"code", base::kind_of(error.code).name}, {"message", error.message}}}});
+  return base::to_text(
+      base::json::object{{"error", {{"code", base::kind_of(error.code).name}, {"message", error.message}}}});
 }
 
 /// Prepares, predicts and answers what waits on one socket.
@@ -36,7 +37,8 @@ class Server {
   Server(const ServeJob& job, int socket)
       : checkpoint_(neon::read_checkpoint(job.checkpoint)),
         preprocessor_(loader_config_of(checkpoint_.preprocessing)),
-        predictor_(checkpoint_, {.max_batch = job.max_batch, .threads = job.threads, .input_dtype = preprocessor_.sample_dtype()}),
+        predictor_(checkpoint_,
+                   {.max_batch = job.max_batch, .threads = job.threads, .input_dtype = preprocessor_.sample_dtype()}),
         max_batch_(static_cast<std::size_t>(job.max_batch)),
         socket_(socket),
         inputs_(max_batch_ * preprocessor_.sample_bytes()) {}
@@ -85,7 +87,8 @@ class Server {
     const std::size_t columns = outputs.size() / waiting_.size();
     std::string answers;
     for (std::size_t i = 0; i < waiting_.size(); ++i)
-      answers += answer_frame(waiting_[i].id, predictions_json(predictor_.top_k(outputs.subspan(i * columns, columns), waiting_[i].k)));
+      answers += answer_frame(waiting_[i].id,
+                              predictions_json(predictor_.top_k(outputs.subspan(i * columns, columns), waiting_[i].k)));
     send_all(socket_, answers);
   }
 

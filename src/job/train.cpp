@@ -17,7 +17,8 @@ constexpr std::int64_t kStepEventEveryUs = 100'000;
 /// Passes the trainer's events on, and adds what only the job knows to its checkpoints.
 class Reporter : public neon::TrainingEvents {
  public:
-  Reporter(const Training& training, const CheckedModel& checked, std::vector<std::string> labels, std::int64_t batch_size, const Emit& emit)
+  Reporter(const Training& training, const CheckedModel& checked, std::vector<std::string> labels,
+           std::int64_t batch_size, const Emit& emit)
       : training_(training), checked_(checked), labels_(std::move(labels)), batch_size_(batch_size), emit_(emit) {}
 
   void on_step(const neon::StepEvent& step) override {
@@ -27,13 +28,27 @@ class Reporter : public neon::TrainingEvents {
     first_ = false;
     last_step_us_ = now;
     const std::int64_t batches_left = (step.epochs - step.epoch) * step.batches - step.batch;
-    Event event{.kind = EventKind::step, .epoch = step.epoch, .epochs = step.epochs, .batch = step.batch, .batches = step.batches, .step = step.step, .cost = step.cost, .images_per_s = step.images_per_s};
+    Event event{.kind = EventKind::step,
+                .epoch = step.epoch,
+                .epochs = step.epochs,
+                .batch = step.batch,
+                .batches = step.batches,
+                .step = step.step,
+                .cost = step.cost,
+                .images_per_s = step.images_per_s};
     if (step.images_per_s > 0) event.eta_s = static_cast<double>(batches_left * batch_size_) / step.images_per_s;
     emit_(event);
   }
 
   void on_epoch(const neon::EpochEvent& epoch) override {
-    Event event{.kind = EventKind::epoch, .epoch = epoch.epoch, .epochs = epoch.epochs, .step = epoch.step, .cost = epoch.cost, .eval_cost = epoch.eval_cost, .seconds = epoch.seconds, .images_per_s = epoch.images_per_s};
+    Event event{.kind = EventKind::epoch,
+                .epoch = epoch.epoch,
+                .epochs = epoch.epochs,
+                .step = epoch.step,
+                .cost = epoch.cost,
+                .eval_cost = epoch.eval_cost,
+                .seconds = epoch.seconds,
+                .images_per_s = epoch.images_per_s};
     if (epoch.eval_cost) {
       base::json::object metrics;
       for (const auto& [name, value] : epoch.metrics) metrics[name] = value;
@@ -77,7 +92,8 @@ std::unique_ptr<aeon::Loader> loader(const Training& training, const CheckedMode
   return std::make_unique<aeon::Loader>(checked.section.loader, records, options);
 }
 
-Outcome train_checked(const Training& training, const CheckedModel& checked, const Emit& emit, const std::atomic<bool>& stop) {
+Outcome train_checked(const Training& training, const CheckedModel& checked, const Emit& emit,
+                      const std::atomic<bool>& stop) {
   const auto train_source = loader(training, checked, aeon::Mode::train);
   const auto eval_source = loader(training, checked, aeon::Mode::evaluate);
 
@@ -106,7 +122,8 @@ Outcome train_checked(const Training& training, const CheckedModel& checked, con
 }  // namespace
 
 Outcome train(const Training& training, const Emit& emit, const std::atomic<bool>& stop) {
-  const CheckedModel checked = check_model(training.spec, training.data.train->types().size(), training.data.labels.size());
+  const CheckedModel checked =
+      check_model(training.spec, training.data.train->types().size(), training.data.labels.size());
   try {
     return train_checked(training, checked, emit, stop);
   } catch (const base::Error& error) {

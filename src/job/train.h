@@ -26,8 +26,8 @@ struct Training {
   std::function<void(const neon::Checkpoint&)> save;
 };
 
-/// Trains to the end of the spec's epochs, or until `stop` becomes true: then it saves a checkpoint of the present step.
-/// Events: step (at most ten a second), epoch, and those of `save`.
+/// Trains to the end of the spec's epochs, or until `stop` becomes true: then it saves a checkpoint of the present
+/// step. Events: step (at most ten a second), epoch, and those of `save`.
 /// Errors: everything that can be wrong with model, data or numbers; messages end with the model file's line.
 Outcome train(const Training& training, const Emit& emit, const std::atomic<bool>& stop);
 

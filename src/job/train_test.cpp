@@ -24,7 +24,8 @@ optimizer: {type: GradientDescentMomentum, config: {learning_rate: 0.1, momentum
 epochs: 3
 batchsize: 4
 dataset: {train: train.tsv, etl: [{type: image, height: 1, width: 1, channels: 1}, {type: label}]}
-)", "model.yaml");
+)",
+                                    "model.yaml");
   training.section = dataset_section(training.spec);
   training.data = open_files(training.section, folder);
   return training;
@@ -49,10 +50,13 @@ TEST(Train, ReportsItsStepsAndEpochs) {
   const std::atomic<bool> stop{false};
   std::vector<std::int64_t> epochs;
   std::int64_t last_step = 0;
-  const Outcome outcome = train(training, [&](const Event& event) {
-    if (event.kind == EventKind::epoch) epochs.push_back(*event.epoch);
-    if (event.kind == EventKind::step) last_step = *event.step;
-  }, stop);
+  const Outcome outcome = train(
+      training,
+      [&](const Event& event) {
+        if (event.kind == EventKind::epoch) epochs.push_back(*event.epoch);
+        if (event.kind == EventKind::step) last_step = *event.step;
+      },
+      stop);
   EXPECT_EQ(outcome, Outcome::completed);
   EXPECT_EQ(epochs, (std::vector<std::int64_t>{0, 1, 2}));
   EXPECT_EQ(last_step, 9);

@@ -46,7 +46,9 @@ int Booking::lasting(Lasting kind, std::size_t size_bytes) {
   return id;
 }
 
-Value Booking::external(const tensor::Layout& layout) { return {new_buffer(layout.size_bytes(), Kind::outside), layout}; }
+Value Booking::external(const tensor::Layout& layout) {
+  return {new_buffer(layout.size_bytes(), Kind::outside), layout};
+}
 
 int Booking::fixed(std::byte* address) {
   const int id = new_buffer(0, Kind::outside);
@@ -67,7 +69,8 @@ Value Booking::in_layout(const Value& value, const tensor::Layout& layout, const
 
 void Booking::reorder(const Value& from, const Value& to, const std::string& name) {
   const ThreadScope scope(threads_for(static_cast<std::int64_t>(from.layout.size_bytes() / sizeof(float))));
-  add(name, tensor::reorder(from.layout, to.layout), {{tensor::Slot::src, from.buffer}, {tensor::Slot::dst, to.buffer}});
+  add(name, tensor::reorder(from.layout, to.layout),
+      {{tensor::Slot::src, from.buffer}, {tensor::Slot::dst, to.buffer}});
 }
 
 void Booking::touch(int buffer) {
@@ -178,7 +181,8 @@ std::size_t Booking::place_passing(Program program, std::vector<std::size_t>& of
   std::vector<std::size_t> order;
   for (std::size_t i = 0; i < buffers_.size(); ++i) {
     const Buffer& b = buffers_[i];
-    if (b.kind == Kind::passing && b.program == program && b.root == static_cast<int>(i) && b.first >= 0) order.push_back(i);
+    if (b.kind == Kind::passing && b.program == program && b.root == static_cast<int>(i) && b.first >= 0)
+      order.push_back(i);
   }
   std::stable_sort(order.begin(), order.end(),
                    [&](std::size_t a, std::size_t b) { return buffers_[a].size_bytes > buffers_[b].size_bytes; });
@@ -214,7 +218,8 @@ tensor::Arena Booking::settle() {
   for (std::size_t i = 0; i < buffers_.size(); ++i) {
     Buffer& b = buffers_[i];
     if (b.kind == Kind::outside) continue;
-    const std::size_t at = b.kind == Kind::lasting ? offsets[i] : lasting_bytes_ + offsets[index_of(root_of(static_cast<int>(i)))];
+    const std::size_t at =
+        b.kind == Kind::lasting ? offsets[i] : lasting_bytes_ + offsets[index_of(root_of(static_cast<int>(i)))];
     b.address = arena.data() + at;
   }
   for (auto& program : programs_)

@@ -37,8 +37,8 @@ struct Step {
   std::vector<tensor::Slot> slots;       ///< of `kernel`, one per buffer
   std::optional<tensor::Kernel> kernel;  ///< either this or `own`
   OwnKernel own;
-  std::vector<std::byte*> memory;        ///< one address per buffer
-  int threads = 1;                       ///< OpenMP threads that it was made with and must run with
+  std::vector<std::byte*> memory;  ///< one address per buffer
+  int threads = 1;                 ///< OpenMP threads that it was made with and must run with
 
   void run(const StepContext& context) const {
     if (kernel)
@@ -93,7 +93,8 @@ class Booking {
   void add(std::string name, std::vector<int> buffers, OwnKernel own);
 
   Parameter& parameter(const Node& node, std::string_view name);
-  /// Announces the parameters of a node. Each trained one gets `states_each(spec)` optimizer states when this plan trains.
+  /// Announces the parameters of a node. Each trained one gets `states_each(spec)` optimizer states when this plan
+  /// trains.
   void declare(const Node& node, const std::function<int(const ParameterSpec&)>& states_each);
   std::list<Parameter>& parameters() { return parameters_; }
 

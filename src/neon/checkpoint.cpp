@@ -11,8 +11,8 @@ constexpr std::string_view kFormat = "ncloud checkpoint 1";
 constexpr std::string_view kParameters = "parameters/";
 constexpr std::string_view kOptimizerStates = "optimizer_states/";
 
-/// The sum of costs goes as a hexadecimal floating-point text: decimal readers may miss its last bit, and JSON has no word
-/// for the NaN of a training that diverged.
+/// The sum of costs goes as a hexadecimal floating-point text: decimal readers may miss its last bit, and JSON has no
+/// word for the NaN of a training that diverged.
 base::json::value text_of(const TrainingPosition& position) {
   base::json::value value = base::encode(position);
   value.as_object()["epoch_cost_sum"] = fmt::format("{:a}", position.epoch_cost_sum);
@@ -46,8 +46,8 @@ base::json::value piece(const Metadata& metadata, std::string_view name) {
 Checkpoint checkpoint_of(TensorFile file) {
   const Metadata& metadata = file.metadata;
   if (metadata.empty() || metadata.front() != std::pair{std::string("format"), std::string(kFormat)})
-    throw base::Error(base::Code::data_loss,
-                      fmt::format("expected the format '{}', got '{}'", kFormat, metadata.empty() ? "" : metadata.front().second));
+    throw base::Error(base::Code::data_loss, fmt::format("expected the format '{}', got '{}'", kFormat,
+                                                         metadata.empty() ? "" : metadata.front().second));
   Checkpoint checkpoint;
   checkpoint.spec = ModelSpec::from_json(piece(metadata, "spec"));
   checkpoint.sample_shape = base::decode<tensor::Shape>(piece(metadata, "sample_shape"));

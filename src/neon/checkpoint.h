@@ -12,7 +12,7 @@ namespace neon {
 
 /// A parameter or an optimizer state, row-major in neon's own shape, never in a kernel's layout.
 struct NamedTensor {
-  std::string name;           ///< "fc1/weights"; optimizer states add their number: "fc1/weights/0"
+  std::string name;  ///< "fc1/weights"; optimizer states add their number: "fc1/weights/0"
   tensor::Shape shape;
   std::vector<float> values;  ///< element_count(shape) of them
 };
@@ -39,7 +39,8 @@ struct TrainingPosition {
   }
 };
 
-/// A model with everything that is needed to go on training it or to predict with it. Format: docs/formats/checkpoint.md.
+/// A model with everything that is needed to go on training it or to predict with it. Format:
+/// docs/formats/checkpoint.md.
 struct Checkpoint {
   ModelSpec spec;
   tensor::Shape sample_shape;        ///< of one exemplar: (c, h, w) or (features)
@@ -48,10 +49,11 @@ struct Checkpoint {
   TrainingPosition position;
   std::vector<NamedTensor> parameters;
   std::vector<NamedTensor> optimizer_states;
-  base::json::object provenance;     ///< what the caller wants to remember: data set, program version, time
+  base::json::object provenance;  ///< what the caller wants to remember: data set, program version, time
 };
 
-/// Makes `path` hold the checkpoint, or leaves it as it was; durable on return. The same checkpoint gives the same bytes.
+/// Makes `path` hold the checkpoint, or leaves it as it was; durable on return. The same checkpoint gives the same
+/// bytes.
 /// Errors: invalid_argument for tensors whose names repeat or whose values do not fit their shape; those of base/files.h.
 void write_checkpoint(const Checkpoint& checkpoint, const std::filesystem::path& path);
 

@@ -24,7 +24,13 @@ Checkpoint example() {
   c.sample_shape = {3};
   c.preprocessing = {{"etl", base::json::array{"image \"1\""}}};
   c.labels = {"Hose", "Hemd – kurz"};
-  c.position = {.epoch = 2, .batch = 17, .step = 1234, .seed = 99, .threads = 2, .epoch_cost_sum = 0.1 + 0.2, .epoch_cost_count = 17};
+  c.position = {.epoch = 2,
+                .batch = 17,
+                .step = 1234,
+                .seed = 99,
+                .threads = 2,
+                .epoch_cost_sum = 0.1 + 0.2,
+                .epoch_cost_count = 17};
   c.parameters = {{"fc1/W", {2, 3}, {1, -2, 3.5f, 0, 1e-30f, 5}}, {"fc1/bias", {2}, {0.1f, 0.2f}}};
   c.optimizer_states = {{"fc1/W/0", {2, 3}, {6, 5, 4, 3, 2, 1}}, {"fc1/W/1", {2, 3}, {0, 0, 0, 0, 0, 0}}};
   c.provenance = {{"dataset", "sha256:0"}};
@@ -132,10 +138,10 @@ TEST_F(CheckpointFile, ForgedHeadersAreRefused) {
   const std::string start = R"({"__metadata__":{"sha256":")" + std::string(64, '0') + '"';
   const std::string good = R"("dtype":"F32","shape":[1],"data_offsets":[0,4])";
   const std::vector<std::string> headers{
-      R"({"a":{)" + good + "}}",                                                                   // no checksum
-      start + R"(},"a":{"dtype":"F64","shape":[1],"data_offsets":[0,4]}})",                          // other dtype
-      start + R"(},"a":{"dtype":"F32","shape":[2],"data_offsets":[0,4]}})",                          // shape and bytes differ
-      start + R"(},"a":{"dtype":"F32","shape":[-1],"data_offsets":[0,4]}})",                         //
+      R"({"a":{)" + good + "}}",                                              // no checksum
+      start + R"(},"a":{"dtype":"F64","shape":[1],"data_offsets":[0,4]}})",   // other dtype
+      start + R"(},"a":{"dtype":"F32","shape":[2],"data_offsets":[0,4]}})",   // shape and bytes differ
+      start + R"(},"a":{"dtype":"F32","shape":[-1],"data_offsets":[0,4]}})",  //
       start + R"(},"a":{"dtype":"F32","shape":[4294967296,4294967296],"data_offsets":[0,4]}})",      // overflow
       start + R"(},"a":{"dtype":"F32","shape":[1],"data_offsets":[4,8]}})",                          // hole
       start + R"(},"a":{"dtype":"F32","shape":[1],"data_offsets":[0,18446744073709551615]}})",       //
@@ -143,7 +149,7 @@ TEST_F(CheckpointFile, ForgedHeadersAreRefused) {
       start + R"(},"a":{)" + good + R"(},"a":{)" + good + "}}",                                      // repeated
       start + R"(},"a":{)" + good + R"(},"b":{)" + good + "}}",                                      // overlap
       start + R"(},"a":{)" + good + R"(,"x":1}})",                                                   // other things
-      start + R"(,"format":1},"a":{)" + good + "}}",                                                 // metadata is no string
+      start + R"(,"format":1},"a":{)" + good + "}}",  // metadata is no string
       start + R"(},"a":[]})",
       start + R"(},)" + std::string(100, '['),
   };
@@ -152,7 +158,8 @@ TEST_F(CheckpointFile, ForgedHeadersAreRefused) {
     EXPECT_EQ(code_of_reading(), base::Code::data_loss) << header;
   }
   put(forged(start + R"(},"a":{)" + good + "}}", "abcd"));
-  EXPECT_EQ(read_safetensors(path_).tensors.size(), 1u) << "the forger's good file shows that the others fail for their fault";
+  EXPECT_EQ(read_safetensors(path_).tensors.size(), 1u)
+      << "the forger's good file shows that the others fail for their fault";
   EXPECT_EQ(code_of_reading(), base::Code::data_loss) << "and yet it is no checkpoint";
 }
 
@@ -176,7 +183,8 @@ TEST_F(CheckpointFile, AFailingDiskLeavesTheOldFileAndNoOther) {
   Checkpoint next = example();
   next.position.step += 1;
   for (const std::string_view failing : {"write", "fsync", "rename"}) {
-    base::set_disk_fault([failing](std::string_view operation, const auto&) { return operation == failing ? ENOSPC : 0; });
+    base::set_disk_fault(
+        [failing](std::string_view operation, const auto&) { return operation == failing ? ENOSPC : 0; });
     EXPECT_THROW(write_checkpoint(next, path_), base::Error);
     base::set_disk_fault(nullptr);
     EXPECT_EQ(base::read_file(path_), before);

@@ -1,5 +1,5 @@
-// Every member of the layer shelf, from the cases that it registers: its steps against its plain loops in double, and the
-// plain loops' gradients against finite differences.
+// Every member of the layer shelf, from the cases that it registers: its steps against its plain loops in double, and
+// the plain loops' gradients against finite differences.
 #include <gtest/gtest.h>
 
 #include <cmath>
@@ -14,7 +14,9 @@ namespace {
 struct Case {
   std::string layer, config;
   tensor::Shape in;
-  friend std::ostream& operator<<(std::ostream& out, const Case& c) { return out << c.layer << " " << c.config << " " << tensor::text(c.in); }
+  friend std::ostream& operator<<(std::ostream& out, const Case& c) {
+    return out << c.layer << " " << c.config << " " << tensor::text(c.in);
+  }
 };
 
 /// A configuration that makes each member, for asking it for its cases.
@@ -81,14 +83,16 @@ TEST_P(Conformance, GradientsAgreeWithFiniteDifferences) {
       values[i] = before - kStep;
       const double down = value();
       values[i] = before;
-      EXPECT_NEAR(gradient[i], (up - down) / (2 * kStep), 1e-5 * std::max(1.0, std::abs(gradient[i]))) << what << " " << i;
+      EXPECT_NEAR(gradient[i], (up - down) / (2 * kStep), 1e-5 * std::max(1.0, std::abs(gradient[i])))
+          << what << " " << i;
     }
   };
   check(network.input(), input_gradient, "input");
   for (std::size_t node = 0; node < graph.nodes.size(); ++node)
     for (std::size_t p = 0; p < graph.nodes[node].parameters.size(); ++p)
       if (graph.nodes[node].parameters[p].trained)
-        check(network.parameters(node)[p], gradients[node][p], graph.nodes[node].name + " " + graph.nodes[node].parameters[p].name);
+        check(network.parameters(node)[p], gradients[node][p],
+              graph.nodes[node].name + " " + graph.nodes[node].parameters[p].name);
 }
 
 INSTANTIATE_TEST_SUITE_P(Layers, Conformance, ::testing::ValuesIn(all_cases()));
@@ -104,21 +108,28 @@ Part part(std::string_view json) { return Part::from_json(base::parse_json(json,
 
 TEST(WholeNetwork, ConvnetAgreesWithPlainLoops) {
   ModelSpec spec;
-  spec.layers = {part(R"({"type": "Conv", "config": {"fshape": [3, 3, 8], "init": "Gaussian", "batch_norm": true, "activation": "Rectlin"}})"),
-                 part(R"({"type": "Pooling", "config": {"fshape": 2}})"),
-                 part(R"({"type": "Conv", "config": {"fshape": [3, 3, 10], "init": "GlorotUniform", "padding": 1, "bias": "Uniform", "activation": "Tanh"}})"),
-                 part(R"({"type": "Dropout", "config": {"keep": 0.7}})"),
-                 part(R"({"type": "Pooling", "config": {"fshape": 2, "op": "avg"}})"),
-                 part(R"({"type": "Affine", "config": {"nout": 20, "init": "GlorotUniform", "batch_norm": true, "activation": {"type": "Rectlin", "config": {"slope": 0.2}}}})"),
-                 part(R"({"type": "Dropout", "config": {}})"),
-                 part(R"({"type": "Affine", "config": {"nout": 5, "init": "GlorotUniform", "bias": "Uniform", "activation": "Logistic"}})")};
+  spec.layers = {
+      part(
+          R"({"type": "Conv", "config": {"fshape": [3, 3, 8], "init": "Gaussian", "batch_norm": true, "activation": "Rectlin"}})"),
+      part(R"({"type": "Pooling", "config": {"fshape": 2}})"),
+      part(
+          R"({"type": "Conv", "config": {"fshape": [3, 3, 10], "init": "GlorotUniform", "padding": 1, "bias": "Uniform", "activation": "Tanh"}})"),
+      part(R"({"type": "Dropout", "config": {"keep": 0.7}})"),
+      part(R"({"type": "Pooling", "config": {"fshape": 2, "op": "avg"}})"),
+      part(
+          R"({"type": "Affine", "config": {"nout": 20, "init": "GlorotUniform", "batch_norm": true, "activation": {"type": "Rectlin", "config": {"slope": 0.2}}}})"),
+      part(R"({"type": "Dropout", "config": {}})"),
+      part(
+          R"({"type": "Affine", "config": {"nout": 5, "init": "GlorotUniform", "bias": "Uniform", "activation": "Logistic"}})")};
   testing::compare_with_reference(build_graph(spec, {3, 12, 12}), 16, 1e-4);
 }
 
 TEST(WholeNetwork, DenseLayersOfPowerOfTwoWidthAgreeWithPlainLoops) {
   ModelSpec spec;  // the kernels for these widths are picked by a rule of their own
-  spec.layers = {part(R"({"type": "Affine", "config": {"nout": 1024, "init": "GlorotUniform", "activation": "Tanh"}})"),
-                 part(R"({"type": "Affine", "config": {"nout": 6, "init": "GlorotUniform", "bias": "Uniform", "activation": "Tanh"}})")};
+  spec.layers = {
+      part(R"({"type": "Affine", "config": {"nout": 1024, "init": "GlorotUniform", "activation": "Tanh"}})"),
+      part(
+          R"({"type": "Affine", "config": {"nout": 6, "init": "GlorotUniform", "bias": "Uniform", "activation": "Tanh"}})")};
   testing::compare_with_reference(build_graph(spec, {1024}), 8, 1e-4);
 }
 

@@ -3,7 +3,8 @@
 
 namespace neon {
 
-/// Emits diff_dst · f'(y), the derivative being a function of the output y = f(x). In y's layout; in place where possible.
+/// Emits diff_dst · f'(y), the derivative being a function of the output y = f(x). In y's layout; in place where
+/// possible.
 Value through_derivative(Booking& booking, const ElementWise& function, const Value& y, const Value& diff_dst,
                          const std::string& name);
 

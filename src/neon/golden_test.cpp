@@ -25,7 +25,8 @@ Data make_data() {
   for (std::int64_t n = 0; n < kRecords; ++n) {
     std::array<double, kClasses> score{};
     for (std::int64_t f = 0; f < kFeatures; ++f)
-      for (std::int64_t c = 0; c < kClasses; ++c) score[c] += static_cast<double>(data.x[n * kFeatures + f]) * w[f * kClasses + c];
+      for (std::int64_t c = 0; c < kClasses; ++c)
+        score[c] += static_cast<double>(data.x[n * kFeatures + f]) * w[f * kClasses + c];
     data.labels.push_back(static_cast<std::int32_t>(std::max_element(score.begin(), score.end()) - score.begin()));
   }
   return data;
@@ -50,9 +51,10 @@ TEST_P(GoldenTrajectory, IsReproduced) {
   const Golden& golden = GetParam();
   ModelSpec spec;
   const auto part = [](std::string_view json) { return Part::from_json(base::parse_json(json, "test"), ""); };
-  spec.layers = {part(R"({"type": "Affine", "config": {"nout": 16, "init": {"type": "Gaussian", "config": {"scale": 0.1}},
+  spec.layers = {
+      part(R"({"type": "Affine", "config": {"nout": 16, "init": {"type": "Gaussian", "config": {"scale": 0.1}},
                          "bias": {"type": "Constant"}, "activation": "Rectlin"}})"),
-                 part(R"({"type": "Affine", "config": {"nout": 4, "init": {"type": "Gaussian", "config": {"scale": 0.1}},
+      part(R"({"type": "Affine", "config": {"nout": 4, "init": {"type": "Gaussian", "config": {"scale": 0.1}},
                          "bias": {"type": "Constant"}, "activation": "Softmax"}})")};
   PlanOptions options;
   options.batch_size = kBatch;
@@ -75,20 +77,23 @@ TEST_P(GoldenTrajectory, IsReproduced) {
   for (std::int64_t i = 0; i < 10; ++i) {
     scalars.epoch = i / 5;
     ++scalars.step;
-    EXPECT_NEAR(plan->train_step(batch_of(data, i % 5), scalars), golden.costs[static_cast<std::size_t>(i)], 1e-5) << "batch " << i;
+    EXPECT_NEAR(plan->train_step(batch_of(data, i % 5), scalars), golden.costs[static_cast<std::size_t>(i)], 1e-5)
+        << "batch " << i;
   }
 
   const auto trained = plan->export_parameters()[0].values;
   EXPECT_NEAR(std::accumulate(trained.begin(), trained.end(), 0.0), golden.sum, 2e-4);
-  EXPECT_NEAR(std::accumulate(trained.begin(), trained.end(), 0.0, [](double sum, float w) { return sum + std::abs(w); }),
-              golden.absolute_sum, 2e-4);
+  EXPECT_NEAR(
+      std::accumulate(trained.begin(), trained.end(), 0.0, [](double sum, float w) { return sum + std::abs(w); }),
+      golden.absolute_sum, 2e-4);
 
   std::int64_t wrong = 0;
   for (std::int64_t b = 0; b < 5; ++b) {
     const auto y = plan->infer(batch_of(data, b).input);
     for (std::int64_t n = 0; n < kBatch; ++n) {
       const auto row = y.subspan(static_cast<std::size_t>(n * kClasses), kClasses);
-      wrong += std::max_element(row.begin(), row.end()) - row.begin() != data.labels[static_cast<std::size_t>(b * kBatch + n)];
+      wrong += std::max_element(row.begin(), row.end()) - row.begin() !=
+               data.labels[static_cast<std::size_t>(b * kBatch + n)];
     }
   }
   EXPECT_DOUBLE_EQ(static_cast<double>(wrong) / kRecords, golden.misclassification);
@@ -97,20 +102,31 @@ TEST_P(GoldenTrajectory, IsReproduced) {
 INSTANTIATE_TEST_SUITE_P(
     Neon, GoldenTrajectory,
     ::testing::Values(
-        Golden{"Momentum", R"({"type": "GradientDescentMomentum", "config": {"learning_rate": 0.1, "momentum_coef": 0.9}})",
+        Golden{"Momentum",
+               R"({"type": "GradientDescentMomentum", "config": {"learning_rate": 0.1, "momentum_coef": 0.9}})",
                {1.341434, 1.280937, 1.167941, 1.126144, 1.045063, 0.882237, 0.853219, 0.779701, 1.044165, 0.880805},
-               0.474359, 63.232837, .328125},
+               0.474359,
+               63.232837,
+               .328125},
         Golden{"NesterovDecayClip",
                R"({"type": "GradientDescentMomentum", "config": {"learning_rate": 0.1, "momentum_coef": 0.9,
                    "wdecay": 0.001, "nesterov": true, "gradient_clip_norm": 1}})",
                {1.341434, 1.233343, 1.073242, 1.067300, 1.018251, 0.849257, 0.809082, 0.745713, 0.975037, 0.859237},
-               1.009247, 63.033725, .340625},
-        Golden{"RMSProp", R"("RMSProp")",
+               1.009247,
+               63.033725,
+               .340625},
+        Golden{"RMSProp",
+               R"("RMSProp")",
                {1.341434, 1.260689, 1.187847, 1.201629, 1.162035, 1.080824, 1.028567, 0.963386, 1.073468, 1.040899},
-               3.491710, 62.188304, .340625},
-        Golden{"Adam", R"("Adam")",
+               3.491710,
+               62.188304,
+               .340625},
+        Golden{"Adam",
+               R"("Adam")",
                {1.341434, 1.325651, 1.313385, 1.329707, 1.321843, 1.296717, 1.282506, 1.268294, 1.295302, 1.284679},
-               -4.210651, 60.910089, .353125}),
+               -4.210651,
+               60.910089,
+               .353125}),
     [](const auto& info) { return std::string(info.param.name); });
 
 }  // namespace

@@ -19,9 +19,11 @@ class Names {
     std::string name = given ? *given : next(type);
     ++counts_[std::string(type)];
     if (name.empty() || name.find('/') != std::string::npos)
-      throw base::Error(base::Code::invalid_argument, fmt::format("layer name '{}' must not be empty or contain '/'", name), where);
+      throw base::Error(base::Code::invalid_argument,
+                        fmt::format("layer name '{}' must not be empty or contain '/'", name), where);
     if (!taken_.insert(name).second)
-      throw base::Error(base::Code::invalid_argument, fmt::format("two layers are named '{}'; names must be unique", name), where);
+      throw base::Error(base::Code::invalid_argument,
+                        fmt::format("two layers are named '{}'; names must be unique", name), where);
     return name;
   }
 
@@ -53,7 +55,9 @@ class Builder {
     } catch (const base::Error& error) {
       const auto name = part.config.find("name");
       const bool named = name != part.config.end() && name->value().is_string();
-      throw base::Error(error.code, fmt::format("layer '{}': {}", named ? std::string_view(name->value().get_string()) : part.type, error.message),
+      throw base::Error(error.code,
+                        fmt::format("layer '{}': {}", named ? std::string_view(name->value().get_string()) : part.type,
+                                    error.message),
                         error.where.empty() ? part.where : error.where);
     }
   }
@@ -84,14 +88,15 @@ void check_target(const Graph& graph, const TargetInfo& target) {
   const Node& last = graph.nodes.back();
   const std::int64_t outputs = graph.out_count();
   if (!target.dense_shape.empty() && tensor::element_count(target.dense_shape) != outputs)
-    throw base::Error(base::Code::invalid_argument,
-                      fmt::format("the last layer '{}' gives {} numbers, but the data's targets are {} ({} numbers)", last.name,
-                                  outputs, tensor::text(target.dense_shape), tensor::element_count(target.dense_shape)),
-                      last.where);
+    throw base::Error(
+        base::Code::invalid_argument,
+        fmt::format("the last layer '{}' gives {} numbers, but the data's targets are {} ({} numbers)", last.name,
+                    outputs, tensor::text(target.dense_shape), tensor::element_count(target.dense_shape)),
+        last.where);
   if (target.class_count > outputs)
     throw base::Error(base::Code::invalid_argument,
-                      fmt::format("the last layer '{}' gives {} outputs, but the data has {} classes", last.name, outputs,
-                                  target.class_count),
+                      fmt::format("the last layer '{}' gives {} outputs, but the data has {} classes", last.name,
+                                  outputs, target.class_count),
                       last.where);
 }
 
@@ -128,8 +133,10 @@ std::string description(const Graph& graph) {
     name_width = std::max(name_width, node.name.size());
     type_width = std::max(type_width, node.type.size());
   }
-  std::string text = fmt::format("{:<{}}  {:<{}}  {:<16}  {:>12}\n", "layer", name_width, "type", type_width, "output", "parameters");
-  text += fmt::format("{:<{}}  {:<{}}  {:<16}  {:>12}\n", "input", name_width, "", type_width, tensor::text(graph.sample_shape), "");
+  std::string text =
+      fmt::format("{:<{}}  {:<{}}  {:<16}  {:>12}\n", "layer", name_width, "type", type_width, "output", "parameters");
+  text += fmt::format("{:<{}}  {:<{}}  {:<16}  {:>12}\n", "input", name_width, "", type_width,
+                      tensor::text(graph.sample_shape), "");
   for (const Node& node : graph.nodes) {
     std::int64_t count = 0;
     for (const ParameterSpec& spec : node.parameters)

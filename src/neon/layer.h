@@ -19,19 +19,19 @@ struct Value;
 
 /// One tensor that a layer learns or keeps.
 struct ParameterSpec {
-  std::string name;                          ///< "W", "gamma"
-  tensor::Shape shape;                       ///< as kernels number it: (nout, nin), (k, c, r, s), (c)
-  std::int64_t rows = 1, columns = 1;        ///< neon's 2-D shape, of initialisers and checkpoints
-  bool transposed = false;                   ///< neon's 2-D order is the transpose of `shape` seen as (columns, rows)
-  std::shared_ptr<const Initializer> init;   ///< absent: `constant`
+  std::string name;                         ///< "W", "gamma"
+  tensor::Shape shape;                      ///< as kernels number it: (nout, nin), (k, c, r, s), (c)
+  std::int64_t rows = 1, columns = 1;       ///< neon's 2-D shape, of initialisers and checkpoints
+  bool transposed = false;                  ///< neon's 2-D order is the transpose of `shape` seen as (columns, rows)
+  std::shared_ptr<const Initializer> init;  ///< absent: `constant`
   float constant = 0;
-  bool trained = true;                       ///< false for statistics
+  bool trained = true;  ///< false for statistics
 };
 
 /// One layer's tensors in double and plain order, n outermost: what the oracle of the tests computes with.
 struct Reference {
   std::int64_t n = 0;
-  tensor::Shape in, out;   ///< per sample
+  tensor::Shape in, out;  ///< per sample
   bool training = true;
   std::uint64_t seed = 0;  ///< these three say which dropout mask
   std::int64_t step = 1;
@@ -46,7 +46,8 @@ struct LayerCase {
   tensor::Shape in;
 };
 
-/// Emits the steps of one layer (and of what it absorbed) and remembers what the backward pass needs of the forward one.
+/// Emits the steps of one layer (and of what it absorbed) and remembers what the backward pass needs of the forward
+/// one.
 class LayerSteps {
  public:
   virtual ~LayerSteps() = default;
@@ -107,8 +108,8 @@ struct Group {
   const Node* node = nullptr;
   std::vector<const Node*> absorbed;
 
-  const Node* bias() const;                  ///< an absorbed bias layer
-  std::optional<ElementWise> then() const;   ///< an absorbed activation
+  const Node* bias() const;                 ///< an absorbed bias layer
+  std::optional<ElementWise> then() const;  ///< an absorbed activation
 };
 
 }  // namespace neon

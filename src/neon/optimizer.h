@@ -37,8 +37,8 @@ class Optimizer {
   virtual void reference_update(std::span<double> weights, std::span<const double> gradient,
                                 std::span<const std::span<double>> states, const StepScalars& scalars) const = 0;
 
-  /// The rule for the parameters of one layer (name as in the file, class such as "Linear"); a rule that maps layers to other
-  /// rules overrides this.
+  /// The rule for the parameters of one layer (name as in the file, class such as "Linear"); a rule that maps layers to
+  /// other rules overrides this.
   virtual const Optimizer& rule_for(std::string_view layer_name, std::string_view layer_class) const;
 };
 

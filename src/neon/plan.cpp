@@ -16,14 +16,17 @@ Plan::~Plan() = default;
 
 void Plan::State::bind_input(Program program, const tensor::Tensor& input) {
   const tensor::Shape& sample = graph.sample_shape;
-  const bool fits = input.dtype == options.input_dtype && !input.shape.empty() && input.shape[0] == options.batch_size &&
+  const bool fits = input.dtype == options.input_dtype && !input.shape.empty() &&
+                    input.shape[0] == options.batch_size &&
                     std::equal(input.shape.begin() + 1, input.shape.end(), sample.begin(), sample.end());
   if (!fits)
-    throw base::Error(base::Code::invalid_argument,
-                      fmt::format("this plan takes batches of {} {} of {}, got {} of {}", options.batch_size, tensor::text(sample),
-                                  base::word(options.input_dtype), tensor::text(input.shape), base::word(input.dtype)));
+    throw base::Error(
+        base::Code::invalid_argument,
+        fmt::format("this plan takes batches of {} {} of {}, got {} of {}", options.batch_size, tensor::text(sample),
+                    base::word(options.input_dtype), tensor::text(input.shape), base::word(input.dtype)));
   for (const InputUse& use : input_uses)
-    if (use.program == program) booking.steps(program)[use.step].bind(use.argument, static_cast<std::byte*>(input.data));
+    if (use.program == program)
+      booking.steps(program)[use.step].bind(use.argument, static_cast<std::byte*>(input.data));
 }
 
 void Plan::State::set_targets(const tensor::Batch& batch) {
@@ -34,8 +37,8 @@ void Plan::State::set_targets(const tensor::Batch& batch) {
   const auto dtype = options.target_shape.empty() ? tensor::Dtype::i32 : tensor::Dtype::f32;
   if (source.dtype != dtype || static_cast<std::size_t>(source.size()) != expected)
     throw base::Error(base::Code::invalid_argument,
-                      fmt::format("this plan takes {} targets of {} per batch, got {} of {}", expected, base::word(dtype),
-                                  tensor::text(source.shape), base::word(source.dtype)));
+                      fmt::format("this plan takes {} targets of {} per batch, got {} of {}", expected,
+                                  base::word(dtype), tensor::text(source.shape), base::word(source.dtype)));
   auto* t = reinterpret_cast<float*>(target);
   if (!options.target_shape.empty()) {
     std::memcpy(t, source.data, expected * sizeof(float));
@@ -45,9 +48,11 @@ void Plan::State::set_targets(const tensor::Batch& batch) {
   const auto* labels = static_cast<const std::int32_t*>(source.data);
   for (std::size_t row = 0; row < rows; ++row) {
     if (labels[row] < 0 || labels[row] >= columns)
-      throw base::Error(base::Code::invalid_argument,
-                        fmt::format("class index {} in the data is outside 0 to {}, which is what the last layer '{}' has outputs for",
-                                    labels[row], columns - 1, graph.nodes.back().name));
+      throw base::Error(
+          base::Code::invalid_argument,
+          fmt::format(
+              "class index {} in the data is outside 0 to {}, which is what the last layer '{}' has outputs for",
+              labels[row], columns - 1, graph.nodes.back().name));
     t[row * static_cast<std::size_t>(columns) + static_cast<std::size_t>(labels[row])] = 1;
   }
 }
@@ -61,7 +66,8 @@ void Plan::State::run(Program program) {
 }
 
 double Plan::train_step(const tensor::Batch& batch, const StepScalars& scalars) {
-  if (!state_->options.cost) throw base::Error(base::Code::internal, "this plan was compiled without a cost and cannot train");
+  if (!state_->options.cost)
+    throw base::Error(base::Code::internal, "this plan was compiled without a cost and cannot train");
   const ThreadScope scope(state_->threads);
   state_->bind_input(Program::train, batch.input);
   state_->set_targets(batch);
@@ -76,13 +82,16 @@ std::span<const float> Plan::infer(const tensor::Tensor& input) {
   const ThreadScope scope(state_->threads);
   state_->bind_input(Program::infer, input);
   state_->run(Program::infer);
-  return {reinterpret_cast<const float*>(state_->output), static_cast<std::size_t>(state_->options.batch_size * state_->graph.out_count())};
+  return {reinterpret_cast<const float*>(state_->output),
+          static_cast<std::size_t>(state_->options.batch_size * state_->graph.out_count())};
 }
 
 std::span<const float> Plan::targets(const tensor::Batch& batch) {
-  if (state_->target == nullptr) throw base::Error(base::Code::internal, "this plan was compiled without a cost and has no targets");
+  if (state_->target == nullptr)
+    throw base::Error(base::Code::internal, "this plan was compiled without a cost and has no targets");
   state_->set_targets(batch);
-  return {reinterpret_cast<const float*>(state_->target), static_cast<std::size_t>(state_->options.batch_size * state_->graph.out_count())};
+  return {reinterpret_cast<const float*>(state_->target),
+          static_cast<std::size_t>(state_->options.batch_size * state_->graph.out_count())};
 }
 
 const Graph& Plan::graph() const { return state_->graph; }
@@ -99,7 +108,8 @@ std::vector<StepTime> Plan::profile(const tensor::Batch& batch, int repeats) {
   state_->context.scalars = {0, 1, state_->options.batch_size, 1};
   const auto& steps = state_->booking.steps(program);
   std::vector<StepTime> times;
-  for (const Step& step : steps) times.push_back({step.name, step.kernel ? std::string(step.kernel->implementation()) : "", 1e12});
+  for (const Step& step : steps)
+    times.push_back({step.name, step.kernel ? std::string(step.kernel->implementation()) : "", 1e12});
   for (int repeat = 0; repeat < repeats; ++repeat)
     for (std::size_t i = 0; i < steps.size(); ++i) {
       const auto start = std::chrono::steady_clock::now();

@@ -16,14 +16,14 @@ class Plan;
 
 struct PlanOptions {
   std::int64_t batch_size = 128;
-  int threads = 0;                              ///< at most so many; 0: as many as there are processors
+  int threads = 0;  ///< at most so many; 0: as many as there are processors
   tensor::Dtype input_dtype = tensor::Dtype::f32;
-  tensor::Shape target_shape;                   ///< empty: targets are class indices
-  std::uint64_t seed = 0;                       ///< of the initial weights and of dropout
-  std::shared_ptr<const Cost> cost;             ///< absent: the plan only predicts
-  std::shared_ptr<const Optimizer> optimizer;   ///< absent: train_step computes gradients and updates nothing
-  bool input_gradient = false;                  ///< also compute the gradient of the input
-  const Plan* weights_of = nullptr;             ///< use the weights of this plan, which must live longer; for predicting
+  tensor::Shape target_shape;                  ///< empty: targets are class indices
+  std::uint64_t seed = 0;                      ///< of the initial weights and of dropout
+  std::shared_ptr<const Cost> cost;            ///< absent: the plan only predicts
+  std::shared_ptr<const Optimizer> optimizer;  ///< absent: train_step computes gradients and updates nothing
+  bool input_gradient = false;                 ///< also compute the gradient of the input
+  const Plan* weights_of = nullptr;            ///< use the weights of this plan, which must live longer; for predicting
 };
 
 /// The shortest time of one step of the list over some runs; others on the machine disturb the longer ones.
@@ -62,9 +62,9 @@ class Plan {
 
   const Graph& graph() const;
   const PlanOptions& options() const;
-  int threads() const;                     ///< those that the plan decided to use
-  std::size_t memory_bytes() const;        ///< of the arena
-  std::size_t unshared_bytes() const;      ///< what it would be if no two buffers shared a place
+  int threads() const;                 ///< those that the plan decided to use
+  std::size_t memory_bytes() const;    ///< of the arena
+  std::size_t unshared_bytes() const;  ///< what it would be if no two buffers shared a place
   std::vector<StepTime> profile(const tensor::Batch& batch, int repeats);
 
  private:

@@ -92,7 +92,8 @@ class PlanMaker {
 
   /// The network's output as plain rows.
   Value as_rows(const Value& value) {
-    const Value plain = b_.in_layout(value, tensor::Layout::row_major(tensor::Dtype::f32, value.layout.shape()), "output in plain order");
+    const Value plain = b_.in_layout(value, tensor::Layout::row_major(tensor::Dtype::f32, value.layout.shape()),
+                                     "output in plain order");
     return plain.reshaped({s_.options.batch_size, s_.graph.out_count()});
   }
 
@@ -113,8 +114,9 @@ class PlanMaker {
       if (!wants_diff_src) break;
     }
     if (s_.options.input_gradient) {
-      s_.input_gradient = b_.in_layout(error, tensor::Layout::row_major(tensor::Dtype::f32, batch_shape(s_.graph.sample_shape)),
-                                       "input gradient in plain order");
+      s_.input_gradient =
+          b_.in_layout(error, tensor::Layout::row_major(tensor::Dtype::f32, batch_shape(s_.graph.sample_shape)),
+                       "input gradient in plain order");
       b_.keep_to_end(s_.input_gradient);
     }
     add_clipped_updates();
@@ -150,9 +152,11 @@ class PlanMaker {
 
   static bool learns(const Group& group) {
     const auto has = [](const Node& node) {
-      return std::any_of(node.parameters.begin(), node.parameters.end(), [](const ParameterSpec& p) { return p.trained; });
+      return std::any_of(node.parameters.begin(), node.parameters.end(),
+                         [](const ParameterSpec& p) { return p.trained; });
     };
-    return has(*group.node) || std::any_of(group.absorbed.begin(), group.absorbed.end(), [&](const Node* n) { return has(*n); });
+    return has(*group.node) ||
+           std::any_of(group.absorbed.begin(), group.absorbed.end(), [&](const Node* n) { return has(*n); });
   }
   bool learns_before(std::size_t group) const {
     return std::any_of(groups_.begin(), groups_.begin() + static_cast<std::ptrdiff_t>(group), learns);
@@ -226,7 +230,8 @@ class PlanMaker {
                const auto length = static_cast<std::size_t>(end - begin);
                std::array<float*, 8> at{};
                for (std::size_t i = 0; i < states; ++i) at[i] = floats(memory[2 + i]) + begin;
-               rule.update({floats(memory[0]) + begin, length}, {floats(memory[1]) + begin, length}, {at.data(), states}, scalars);
+               rule.update({floats(memory[0]) + begin, length}, {floats(memory[1]) + begin, length},
+                           {at.data(), states}, scalars);
              });
            });
   }
@@ -270,7 +275,8 @@ void check(const Graph& graph, const PlanOptions& options) {
   if (options.batch_size < 1) refuse(fmt::format("the batch size must be positive, got {}", options.batch_size));
   if (options.input_dtype == tensor::Dtype::i32) refuse("a network takes inputs of f32 or u8, not i32");
   if (!options.target_shape.empty() && tensor::element_count(options.target_shape) != graph.out_count())
-    refuse(fmt::format("the network gives {} numbers, but targets are {}", graph.out_count(), tensor::text(options.target_shape)));
+    refuse(fmt::format("the network gives {} numbers, but targets are {}", graph.out_count(),
+                       tensor::text(options.target_shape)));
   if (options.optimizer && !options.cost) refuse("training needs a cost");
 }
 

@@ -20,10 +20,10 @@ struct Plan::State {
   Booking booking;
   tensor::Arena arena;
   std::vector<InputUse> input_uses;
-  std::byte* target = nullptr;          ///< (batch, outputs) f32; absent when the plan only predicts
-  const double* cost = nullptr;         ///< written by the cost step
-  std::byte* output = nullptr;          ///< (batch, outputs) f32, of the infer program
-  Value input_gradient;                 ///< empty unless asked for
+  std::byte* target = nullptr;   ///< (batch, outputs) f32; absent when the plan only predicts
+  const double* cost = nullptr;  ///< written by the cost step
+  std::byte* output = nullptr;   ///< (batch, outputs) f32, of the infer program
+  Value input_gradient;          ///< empty unless asked for
   StepContext context;
 
   void bind_input(Program program, const tensor::Tensor& input);

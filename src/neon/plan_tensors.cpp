@@ -20,7 +20,8 @@ NamedTensor read(const Parameter& parameter, const std::byte* address, std::stri
   const ParameterSpec& spec = *parameter.spec;
   NamedTensor result{std::move(name), {spec.rows, spec.columns}, {}};
   result.values.resize(static_cast<std::size_t>(spec.rows * spec.columns));
-  tensor::copy(parameter.layout, address, tensor::Layout::row_major(tensor::Dtype::f32, parameter.layout.shape()), result.values.data());
+  tensor::copy(parameter.layout, address, tensor::Layout::row_major(tensor::Dtype::f32, parameter.layout.shape()),
+               result.values.data());
   if (spec.transposed) result.values = transposed(result.values, spec.columns, spec.rows);
   return result;
 }
@@ -41,7 +42,8 @@ struct Place {
   int buffer;
 };
 
-void fill_places(Booking& booking, const std::vector<Place>& places, std::span<const NamedTensor> tensors, std::string_view what) {
+void fill_places(Booking& booking, const std::vector<Place>& places, std::span<const NamedTensor> tensors,
+                 std::string_view what) {
   const auto refuse = [](std::string message) { throw base::Error(base::Code::invalid_argument, std::move(message)); };
   std::map<std::string_view, const NamedTensor*> given;
   for (const NamedTensor& tensor : tensors) given[tensor.name] = &tensor;
@@ -51,7 +53,8 @@ void fill_places(Booking& booking, const std::vector<Place>& places, std::span<c
     if (found == given.end()) refuse(fmt::format("the {} have no '{}', which the network needs", what, place.name));
     const tensor::Shape expected{place.parameter->spec->rows, place.parameter->spec->columns};
     if (found->second->shape != expected)
-      refuse(fmt::format("'{}' should be {}, got {}", place.name, tensor::text(expected), tensor::text(found->second->shape)));
+      refuse(fmt::format("'{}' should be {}, got {}", place.name, tensor::text(expected),
+                         tensor::text(found->second->shape)));
     if (found->second->values.size() != static_cast<std::size_t>(tensor::element_count(expected)))
       refuse(fmt::format("'{}' of {} has {} values", place.name, tensor::text(expected), found->second->values.size()));
   }
@@ -73,20 +76,26 @@ std::vector<Place> parameter_places(Booking& booking) {
 std::vector<Place> state_places(Booking& booking) {
   std::vector<Place> places;
   for (const Parameter& p : booking.parameters())
-    for (std::size_t i = 0; i < p.states.size(); ++i) places.push_back({fmt::format("{}/{}", name_of(p), i), &p, p.states[i]});
+    for (std::size_t i = 0; i < p.states.size(); ++i)
+      places.push_back({fmt::format("{}/{}", name_of(p), i), &p, p.states[i]});
   return places;
 }
 
 std::vector<NamedTensor> export_places(const Booking& booking, const std::vector<Place>& places) {
   std::vector<NamedTensor> tensors;
-  for (const Place& place : places) tensors.push_back(read(*place.parameter, booking.address(place.buffer), place.name));
+  for (const Place& place : places)
+    tensors.push_back(read(*place.parameter, booking.address(place.buffer), place.name));
   return tensors;
 }
 
 }  // namespace
 
-std::vector<NamedTensor> Plan::export_parameters() const { return export_places(state_->booking, parameter_places(state_->booking)); }
-std::vector<NamedTensor> Plan::export_optimizer_states() const { return export_places(state_->booking, state_places(state_->booking)); }
+std::vector<NamedTensor> Plan::export_parameters() const {
+  return export_places(state_->booking, parameter_places(state_->booking));
+}
+std::vector<NamedTensor> Plan::export_optimizer_states() const {
+  return export_places(state_->booking, state_places(state_->booking));
+}
 
 std::vector<NamedTensor> Plan::export_gradients() const {
   std::vector<Place> places;

@@ -14,8 +14,8 @@
 #endif
 
 #ifdef NCLOUD_COUNTS_ALLOCATIONS
-// Counts allocations of this program while a test watches, leaving out the vendor's own bookkeeping. Not inlined, so that
-// the compiler sees new paired with delete and not with free.
+// Counts allocations of this program while a test watches, leaving out the vendor's own bookkeeping. Not inlined, so
+// that the compiler sees new paired with delete and not with free.
 namespace {
 std::atomic<bool> watching = false;
 std::atomic<std::int64_t> allocations = 0;
@@ -39,12 +39,16 @@ Part part(std::string_view json) { return Part::from_json(base::parse_json(json,
 
 ModelSpec convnet() {
   ModelSpec spec;
-  spec.layers = {part(R"({"type": "Conv", "config": {"fshape": [3, 3, 16], "init": "GlorotUniform", "batch_norm": true, "activation": "Rectlin"}})"),
-                 part(R"({"type": "Pooling", "config": {"fshape": 2}})"),
-                 part(R"({"type": "Conv", "config": {"fshape": [3, 3, 24], "init": "GlorotUniform", "bias": "Constant", "activation": "Rectlin"}})"),
-                 part(R"({"type": "Dropout", "config": {}})"),
-                 part(R"({"type": "Affine", "config": {"nout": 32, "init": "GlorotUniform", "batch_norm": true, "activation": "Tanh"}})"),
-                 part(R"({"type": "Affine", "config": {"nout": 10, "init": "GlorotUniform", "activation": "Softmax"}})")};
+  spec.layers = {
+      part(
+          R"({"type": "Conv", "config": {"fshape": [3, 3, 16], "init": "GlorotUniform", "batch_norm": true, "activation": "Rectlin"}})"),
+      part(R"({"type": "Pooling", "config": {"fshape": 2}})"),
+      part(
+          R"({"type": "Conv", "config": {"fshape": [3, 3, 24], "init": "GlorotUniform", "bias": "Constant", "activation": "Rectlin"}})"),
+      part(R"({"type": "Dropout", "config": {}})"),
+      part(
+          R"({"type": "Affine", "config": {"nout": 32, "init": "GlorotUniform", "batch_norm": true, "activation": "Tanh"}})"),
+      part(R"({"type": "Affine", "config": {"nout": 10, "init": "GlorotUniform", "activation": "Softmax"}})")};
   return spec;
 }
 
@@ -58,7 +62,9 @@ PlanOptions training(std::int64_t batch_size, std::string_view optimizer = R"("A
 }
 
 struct Data {
-  explicit Data(std::int64_t n, const tensor::Shape& sample) : input(static_cast<std::size_t>(n * tensor::element_count(sample)), 0.5f), labels(static_cast<std::size_t>(n), 1) {
+  explicit Data(std::int64_t n, const tensor::Shape& sample)
+      : input(static_cast<std::size_t>(n * tensor::element_count(sample)), 0.5f),
+        labels(static_cast<std::size_t>(n), 1) {
     for (std::size_t i = 0; i < input.size(); ++i) input[i] = static_cast<float>(i * 7919 % 1000) / 1000;
     batch.input = {tensor::Dtype::f32, {n}, input.data()};
     batch.input.shape.insert(batch.input.shape.end(), sample.begin(), sample.end());
@@ -82,8 +88,10 @@ std::string message_of(const std::function<void()>& call) {
 
 #ifdef NCLOUD_COUNTS_ALLOCATIONS
 TEST(Plan, StepsAllocateNothing) {
-  for (const std::string_view optimizer :
-       {R"("Adam")", R"({"type": "GradientDescentMomentum", "config": {"learning_rate": 0.1, "momentum_coef": 0.9, "gradient_clip_norm": 1}})"}) {
+  for (
+      const std::string_view optimizer :
+      {R"("Adam")",
+       R"({"type": "GradientDescentMomentum", "config": {"learning_rate": 0.1, "momentum_coef": 0.9, "gradient_clip_norm": 1}})"}) {
     const auto plan = compile(build_graph(convnet(), {3, 16, 16}), training(32, optimizer));
     Data data(32, {3, 16, 16});
     StepScalars scalars;
@@ -106,7 +114,8 @@ TEST(Plan, BuffersShareTheirPlaces) {
 
 TEST(Plan, SmallNetworksRunOnOneThread) {
   ModelSpec spec;
-  spec.layers = {part(R"({"type": "Affine", "config": {"nout": 10, "init": "GlorotUniform", "activation": "Softmax"}})")};
+  spec.layers = {
+      part(R"({"type": "Affine", "config": {"nout": 10, "init": "GlorotUniform", "activation": "Softmax"}})")};
   EXPECT_EQ(compile(build_graph(spec, {20}), training(16))->threads(), 1);
 }
 
@@ -144,12 +153,15 @@ TEST(Plan, ErrorsNameTheNumbers) {
   const auto plan = compile(build_graph(convnet(), {3, 16, 16}), training(4));
   Data data(4, {3, 16, 16});
   data.labels[2] = 10;
-  EXPECT_THAT(message_of([&] { plan->train_step(data.batch, {}); }), HasSubstr("class index 10 in the data is outside 0 to 9"));
+  EXPECT_THAT(message_of([&] { plan->train_step(data.batch, {}); }),
+              HasSubstr("class index 10 in the data is outside 0 to 9"));
   Data wrong(4, {3, 16, 15});
-  EXPECT_THAT(message_of([&] { plan->train_step(wrong.batch, {}); }), HasSubstr("takes batches of 4 (3, 16, 16) of f32, got (4, 3, 16, 15)"));
+  EXPECT_THAT(message_of([&] { plan->train_step(wrong.batch, {}); }),
+              HasSubstr("takes batches of 4 (3, 16, 16) of f32, got (4, 3, 16, 15)"));
   auto tensors = plan->export_parameters();
   tensors[0].shape = {16, 27};
-  EXPECT_THAT(message_of([&] { plan->import_parameters(tensors); }), HasSubstr("'Convolution_0/W' should be (27, 16), got (16, 27)"));
+  EXPECT_THAT(message_of([&] { plan->import_parameters(tensors); }),
+              HasSubstr("'Convolution_0/W' should be (27, 16), got (16, 27)"));
 }
 
 TEST(Graph, NamesLayersAsNeonDoes) {
@@ -157,9 +169,10 @@ TEST(Graph, NamesLayersAsNeonDoes) {
   spec.layers.push_back(part(R"({"type": "Activation", "config": {"transform": "Identity"}})"));
   std::vector<std::string> names;
   for (const Node& node : build_graph(spec, {3, 16, 16}).nodes) names.push_back(node.name);
-  EXPECT_THAT(names, ::testing::ElementsAre("Convolution_0", "Convolution_0_bnorm", "Convolution_0_Rectlin", "Pooling_0", "Convolution_1",
-                                            "Convolution_1_bias", "Convolution_1_Rectlin", "Dropout_0", "Linear_0", "Linear_0_bnorm",
-                                            "Linear_0_Tanh", "Linear_1", "Linear_1_Softmax", "Activation_4"));
+  EXPECT_THAT(names, ::testing::ElementsAre("Convolution_0", "Convolution_0_bnorm", "Convolution_0_Rectlin",
+                                            "Pooling_0", "Convolution_1", "Convolution_1_bias", "Convolution_1_Rectlin",
+                                            "Dropout_0", "Linear_0", "Linear_0_bnorm", "Linear_0_Tanh", "Linear_1",
+                                            "Linear_1_Softmax", "Activation_4"));
 }
 
 TEST(Graph, ErrorsNameLayerPlaceAndNumbers) {
@@ -174,24 +187,38 @@ TEST(Graph, ErrorsNameLayerPlaceAndNumbers) {
     }
     return std::string("no error");
   };
-  EXPECT_EQ(error_of({part(R"({"type": "Conv", "config": {"name": "conv2", "fshape": [5, 5, 4], "init": "Gaussian"}})")}, {16, 3, 3}),
-            "layer 'conv2': a 5x5 window with padding 0 does not fit into an input of 3x3 (c 16)");
+  EXPECT_EQ(
+      error_of({part(R"({"type": "Conv", "config": {"name": "conv2", "fshape": [5, 5, 4], "init": "Gaussian"}})")},
+               {16, 3, 3}),
+      "layer 'conv2': a 5x5 window with padding 0 does not fit into an input of 3x3 (c 16)");
   const std::string conv = R"({"type": "Conv", "config": {"fshape": [3, 3, 4], "init": "Gaussian", )";
-  EXPECT_THAT(error_of({part(conv + R"("dilation": 5}})")}, {1, 9, 9}), HasSubstr("a 3x3 window with padding 0 and dilation 5 does not fit"));
+  EXPECT_THAT(error_of({part(conv + R"("dilation": 5}})")}, {1, 9, 9}),
+              HasSubstr("a 3x3 window with padding 0 and dilation 5 does not fit"));
   for (const std::string what : {"padding", "strides", "dilation"})
     EXPECT_THAT(error_of({part(conv + "\"" + what + "\": 9223372036854775807}}")}, {1, 9, 9}),
                 HasSubstr("strides, padding and dilation go up to 65535, got 9223372036854775807"));
-  EXPECT_THAT(error_of({part(R"({"type": "Conv", "config": {"fshape": [9223372036854775807, 3, 4], "init": "Gaussian", "dilation": 2}})")}, {1, 9, 9}),
-              HasSubstr("does not fit into an input of 9x9"));
+  EXPECT_THAT(
+      error_of(
+          {part(
+              R"({"type": "Conv", "config": {"fshape": [9223372036854775807, 3, 4], "init": "Gaussian", "dilation": 2}})")},
+          {1, 9, 9}),
+      HasSubstr("does not fit into an input of 9x9"));
   EXPECT_THAT(error_of({part(R"({"type": "Pooling", "config": {"fshape": 2}})")}, {100}),
               HasSubstr("layer 'Pooling_0': pooling needs an input of (c, h, w) or (c, d, h, w), got (100)"));
   EXPECT_THAT(error_of({part(R"({"type": "Pooling", "config": {"fshape": 2, "padding": 2}})")}, {1, 8, 8}),
               HasSubstr("padding 2x2 must be smaller than the pooling window 2x2"));
-  EXPECT_THAT(error_of({part(R"({"type": "Affine", "config": {"nout": 3, "init": "Gaussian", "bias": "Constant", "batch_norm": true}})")}, {4}),
-              HasSubstr("bias and batch_norm exclude each other"));
-  EXPECT_THAT(error_of({part(R"({"type": "Linear", "config": {"nout": -3, "init": "Gaussian"}})")}, {4}), HasSubstr("nout must be positive, got -3"));
+  EXPECT_THAT(
+      error_of(
+          {part(
+              R"({"type": "Affine", "config": {"nout": 3, "init": "Gaussian", "bias": "Constant", "batch_norm": true}})")},
+          {4}),
+      HasSubstr("bias and batch_norm exclude each other"));
+  EXPECT_THAT(error_of({part(R"({"type": "Linear", "config": {"nout": -3, "init": "Gaussian"}})")}, {4}),
+              HasSubstr("nout must be positive, got -3"));
   EXPECT_THAT(error_of({part(R"({"type": "Afine", "config": {}})")}, {4}), HasSubstr("did you mean 'Affine'?"));
-  EXPECT_THAT(error_of({part(R"({"type": "Dropout", "config": {"name": "a"}})"), part(R"({"type": "Dropout", "config": {"name": "a"}})")}, {4}),
+  EXPECT_THAT(error_of({part(R"({"type": "Dropout", "config": {"name": "a"}})"),
+                        part(R"({"type": "Dropout", "config": {"name": "a"}})")},
+                       {4}),
               HasSubstr("two layers are named 'a'"));
   EXPECT_THAT(error_of({part(R"({"type": "Linear", "config": {"nout": 10, "init": "Gaussian"}})")}, {4}, {{}, 12}),
               HasSubstr("the last layer 'Linear_0' gives 10 outputs, but the data has 12 classes"));

@@ -14,7 +14,9 @@ Predictor::Predictor(const Checkpoint& checkpoint, const PredictorOptions& optio
       sample_bytes_(static_cast<std::size_t>(tensor::element_count(checkpoint.sample_shape) *
                                              tensor::size_of(options.input_dtype))),
       padded_(sample_bytes_ * static_cast<std::size_t>(std::max(options.max_batch, 1))) {
-  if (options.max_batch < 1) throw base::Error(base::Code::invalid_argument, fmt::format("max_batch must be positive, got {}", options.max_batch));
+  if (options.max_batch < 1)
+    throw base::Error(base::Code::invalid_argument,
+                      fmt::format("max_batch must be positive, got {}", options.max_batch));
   for (std::int64_t rows = 1; rows < options.max_batch; rows *= 2) plans_.push_back({rows, nullptr});
   plans_.push_back({options.max_batch, nullptr});
   plan_for(plans_.front()).import_parameters(checkpoint.parameters);
@@ -43,8 +45,9 @@ void Predictor::warm_up() {
 
 std::span<const float> Predictor::predict(const void* samples, std::int64_t rows) {
   if (rows < 1 || rows > options_.max_batch)
-    throw base::Error(base::Code::invalid_argument,
-                      fmt::format("between 1 and {} samples can be predicted at once, got {}", options_.max_batch, rows));
+    throw base::Error(
+        base::Code::invalid_argument,
+        fmt::format("between 1 and {} samples can be predicted at once, got {}", options_.max_batch, rows));
   Sized& sized = *std::find_if(plans_.begin(), plans_.end(), [&](const Sized& s) { return s.rows >= rows; });
   if (sized.rows != rows) {
     std::memcpy(padded_.data(), samples, sample_bytes_ * static_cast<std::size_t>(rows));
@@ -55,8 +58,9 @@ std::span<const float> Predictor::predict(const void* samples, std::int64_t rows
 
 void Predictor::check_k(std::int64_t k) const {
   if (k < 1 || k > out_count())
-    throw base::Error(base::Code::invalid_argument,
-                      fmt::format("k must be between 1 and {}, the number of the model's outputs; got {}", out_count(), k));
+    throw base::Error(
+        base::Code::invalid_argument,
+        fmt::format("k must be between 1 and {}, the number of the model's outputs; got {}", out_count(), k));
 }
 
 std::vector<ClassProbability> Predictor::top_k(std::span<const float> row, std::int64_t k) const {
@@ -64,9 +68,8 @@ std::vector<ClassProbability> Predictor::top_k(std::span<const float> row, std::
   std::vector<std::int64_t> order(row.size());
   std::iota(order.begin(), order.end(), std::int64_t{0});
   const auto at = [&](std::int64_t i) { return row[static_cast<std::size_t>(i)]; };
-  std::partial_sort(order.begin(), order.begin() + k, order.end(), [&](std::int64_t a, std::int64_t b) {
-    return at(a) != at(b) ? at(a) > at(b) : a < b;
-  });
+  std::partial_sort(order.begin(), order.begin() + k, order.end(),
+                    [&](std::int64_t a, std::int64_t b) { return at(a) != at(b) ? at(a) > at(b) : a < b; });
   std::vector<ClassProbability> best;
   for (std::int64_t i = 0; i < k; ++i) {
     const std::int64_t index = order[static_cast<std::size_t>(i)];

@@ -59,8 +59,8 @@ class Predictor {
   Graph graph_;
   std::vector<std::string> labels_;
   std::size_t sample_bytes_;
-  tensor::Arena padded_;       ///< max_batch samples, for fewer rows than a plan has
-  std::vector<Sized> plans_;   ///< ascending; the first holds the weights of all
+  tensor::Arena padded_;      ///< max_batch samples, for fewer rows than a plan has
+  std::vector<Sized> plans_;  ///< ascending; the first holds the weights of all
 };
 
 }  // namespace neon

@@ -18,8 +18,10 @@ inline std::vector<double> random_values(std::size_t count, std::uint64_t seed) 
 
 class ReferenceNetwork {
  public:
-  ReferenceNetwork(const Graph& graph, std::int64_t n, std::uint64_t seed, std::uint64_t dropout_seed = 0, std::int64_t step = 1)
-      : graph_(graph), input_(random_values(static_cast<std::size_t>(n * tensor::element_count(graph.sample_shape)), seed)) {
+  ReferenceNetwork(const Graph& graph, std::int64_t n, std::uint64_t seed, std::uint64_t dropout_seed = 0,
+                   std::int64_t step = 1)
+      : graph_(graph),
+        input_(random_values(static_cast<std::size_t>(n * tensor::element_count(graph.sample_shape)), seed)) {
     for (const Node& node : graph.nodes) {
       Reference r;
       r.n = n;
@@ -88,13 +90,15 @@ class Probe final : public Cost {
     for (std::size_t i = 0; i < y.size(); ++i) sum += static_cast<double>(y[i]) * t[i];
     return sum / static_cast<double>(rows);
   }
-  void gradient(std::span<const float>, std::span<const float> t, std::span<float> dy, std::int64_t, std::int64_t) const override {
+  void gradient(std::span<const float>, std::span<const float> t, std::span<float> dy, std::int64_t,
+                std::int64_t) const override {
     std::copy(t.begin(), t.end(), dy.begin());
   }
   double reference_value(std::span<const double>, std::span<const double>) const override { return 0; }
 };
 
-inline void expect_near(const std::vector<double>& expected, std::span<const float> got, double tolerance, const std::string& what) {
+inline void expect_near(const std::vector<double>& expected, std::span<const float> got, double tolerance,
+                        const std::string& what) {
   ASSERT_EQ(expected.size(), got.size()) << what;
   double largest = 1;
   for (const double value : expected) largest = std::max(largest, std::abs(value));
@@ -112,7 +116,8 @@ inline std::vector<float> as_exported(const ParameterSpec& spec, const std::vect
   if (!spec.transposed) return result;
   for (std::int64_t row = 0; row < spec.rows; ++row)
     for (std::int64_t column = 0; column < spec.columns; ++column)
-      result[static_cast<std::size_t>(row * spec.columns + column)] = static_cast<float>(values[static_cast<std::size_t>(column * spec.rows + row)]);
+      result[static_cast<std::size_t>(row * spec.columns + column)] =
+          static_cast<float>(values[static_cast<std::size_t>(column * spec.rows + row)]);
   return result;
 }
 
@@ -153,7 +158,8 @@ inline void compare_with_reference(const Graph& graph, std::int64_t batch, doubl
   network.forward(true);
   network.backward(cotangent);
   double expected_cost = 0;
-  for (std::size_t i = 0; i < cotangent.size(); ++i) expected_cost += cotangent[i] * network.output()[i] / static_cast<double>(batch);
+  for (std::size_t i = 0; i < cotangent.size(); ++i)
+    expected_cost += cotangent[i] * network.output()[i] / static_cast<double>(batch);
   EXPECT_NEAR(cost, expected_cost, 10 * tolerance * std::max(1.0, std::abs(expected_cost))) << "training output";
 
   expect_near(network.input_gradient(), plan->export_input_gradient(), tolerance, "input gradient");

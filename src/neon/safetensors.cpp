@@ -55,15 +55,17 @@ std::string header_without_sum(const Metadata& metadata, const Tensors& tensors)
 
 void check(std::span<const TensorView> tensors) {
   if (tensors.size() > kMaximumTensors)
-    throw base::Error(base::Code::too_large, fmt::format("{} tensors; a file holds {}", tensors.size(), kMaximumTensors));
+    throw base::Error(base::Code::too_large,
+                      fmt::format("{} tensors; a file holds {}", tensors.size(), kMaximumTensors));
   std::set<std::string_view> names{"__metadata__"};
   for (const TensorView& tensor : tensors) {
     if (!names.insert(tensor.name).second)
       throw base::Error(base::Code::invalid_argument, fmt::format("two tensors are named '{}'", tensor.name));
     const auto expected = static_cast<std::size_t>(tensor::element_count(tensor.shape));
     if (tensor.values.size() != expected)
-      throw base::Error(base::Code::invalid_argument, fmt::format("tensor '{}' of shape {} needs {} values, got {}", tensor.name,
-                                                                  tensor::text(tensor.shape), expected, tensor.values.size()));
+      throw base::Error(base::Code::invalid_argument,
+                        fmt::format("tensor '{}' of shape {} needs {} values, got {}", tensor.name,
+                                    tensor::text(tensor.shape), expected, tensor.values.size()));
   }
 }
 
@@ -88,9 +90,10 @@ TensorFile parse_header(std::string_view header, std::uint64_t data_bytes) {
       for (const auto& item : fields) result.metadata.emplace_back(item.key(), base::decode<std::string>(item.value()));
       continue;
     }
-    if (fields.size() != 3 || !fields.contains("dtype") || !fields.contains("shape") || !fields.contains("data_offsets") ||
-        fields.at("dtype") != "F32")
-      damaged(fmt::format("tensor '{}' is not described as F32 with shape and data_offsets", std::string_view(entry.key())));
+    if (fields.size() != 3 || !fields.contains("dtype") || !fields.contains("shape") ||
+        !fields.contains("data_offsets") || fields.at("dtype") != "F32")
+      damaged(fmt::format("tensor '{}' is not described as F32 with shape and data_offsets",
+                          std::string_view(entry.key())));
     NamedTensor tensor{std::string(entry.key()), base::decode<tensor::Shape>(fields.at("shape")), {}};
     const auto bytes = 4 * static_cast<std::uint64_t>(tensor::element_count(tensor.shape));  // under 2^42
     const auto offsets = base::decode<std::array<std::uint64_t, 2>>(fields.at("data_offsets"));
@@ -127,19 +130,20 @@ TensorFile read_open_file(const base::Fd& file, std::uint64_t file_bytes) {
   if (sha.finish() != sum) damaged("its checksum does not fit its content");
   result.metadata.erase(result.metadata.begin());  // the sum
   // JSON readers keep the last of repeated names; the writer's own text shows that nothing was repeated or passed over.
-  if (header_without_sum(result.metadata, result.tensors) != header) damaged("its header repeats names or holds other things");
+  if (header_without_sum(result.metadata, result.tensors) != header)
+    damaged("its header repeats names or holds other things");
   return result;
 }
 
 }  // namespace
 
-void write_safetensors(const Metadata& metadata, std::span<const TensorView> tensors, const std::filesystem::path& path) {
+void write_safetensors(const Metadata& metadata, std::span<const TensorView> tensors,
+                       const std::filesystem::path& path) {
   check(tensors);
   std::string header = header_without_sum(metadata, tensors);
   if (header.size() > kMaximumHeaderBytes)
-    throw base::Error(base::Code::too_large,
-                      fmt::format("the description of '{}' takes {} bytes; the limit is {}", path.string(), header.size(),
-                                  kMaximumHeaderBytes));
+    throw base::Error(base::Code::too_large, fmt::format("the description of '{}' takes {} bytes; the limit is {}",
+                                                         path.string(), header.size(), kMaximumHeaderBytes));
   const std::string length = length_bytes(header.size());
   base::Sha256 sha;
   sha.add(length);

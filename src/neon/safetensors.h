@@ -27,7 +27,8 @@ struct TensorFile {
 /// Files in safetensors layout that any reader of that layout reads, with f32 tensors and one thing added: the metadata
 /// begin with a SHA-256 of the whole file. Layout: docs/formats/checkpoint.md.
 /// Errors: invalid_argument for names that repeat and values that do not fit; too_large; those of base/files.h.
-void write_safetensors(const Metadata& metadata, std::span<const TensorView> tensors, const std::filesystem::path& path);
+void write_safetensors(const Metadata& metadata, std::span<const TensorView> tensors,
+                       const std::filesystem::path& path);
 
 /// Reads what write_safetensors wrote and nothing else. Memory is booked only for bytes that the file has.
 /// Errors: data_loss naming the file; not_found.

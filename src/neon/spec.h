@@ -16,14 +16,14 @@ struct ModelSpec {
   std::vector<Part> layers;
   Part cost;
   Part optimizer;
-  Part metric;                      ///< shown after each evaluation; Misclassification when the file names none
+  Part metric;  ///< shown after each evaluation; Misclassification when the file names none
   std::int64_t epochs = 1;
   std::int64_t batch_size = 128;
   std::optional<std::uint64_t> seed;
-  base::json::object dataset;       ///< the `dataset:` section; its meaning belongs to the loader
+  base::json::object dataset;  ///< the `dataset:` section; its meaning belongs to the loader
 
-  std::string file;                          ///< name for errors
-  std::map<std::string, int> lines;          ///< JSON pointer → line in that file, from 1
+  std::string file;                  ///< name for errors
+  std::map<std::string, int> lines;  ///< JSON pointer → line in that file, from 1
 
   /// As one JSON document (without file and lines), and back. A checkpoint stores this.
   base::json::value to_json() const;

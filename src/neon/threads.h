@@ -3,9 +3,10 @@
 
 namespace neon {
 
-/// Sets how many threads OpenMP uses for calls from this thread, while it lives. Without OMP_WAIT_POLICY in the environment
-/// libgomp's threads spin for about a millisecond between parallel regions, which is what a list of short kernels wants;
-/// OMP_WAIT_POLICY=passive is the polite choice on a shared machine and several times slower for small networks.
+/// Sets how many threads OpenMP uses for calls from this thread, while it lives. Without OMP_WAIT_POLICY in the
+/// environment libgomp's threads spin for about a millisecond between parallel regions, which is what a list of short
+/// kernels wants; OMP_WAIT_POLICY=passive is the polite choice on a shared machine and several times slower for small
+/// networks.
 class ThreadScope {
  public:
   explicit ThreadScope(int threads) : before_(omp_get_max_threads()) {

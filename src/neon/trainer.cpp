@@ -17,7 +17,8 @@ void check_source(const Plan& plan, const tensor::SourceInfo& info, std::string_
     refuse(fmt::format("records are {}, but the network was made for {}", tensor::text(info.sample_shape),
                        tensor::text(plan.graph().sample_shape)));
   if (info.batch_size != plan.options().batch_size)
-    refuse(fmt::format("batches have {} records, but the network was made for {}", info.batch_size, plan.options().batch_size));
+    refuse(fmt::format("batches have {} records, but the network was made for {}", info.batch_size,
+                       plan.options().batch_size));
 }
 
 /// Records per second over the last half second or more.
@@ -104,7 +105,8 @@ Trainer::Outcome Trainer::run(TrainingEvents& events, const std::atomic<bool>& s
       return Outcome::stopped;
     }
     const bool last = position_.epoch == options_.epochs;
-    if (last || (options_.checkpoint_every > 0 && position_.epoch % options_.checkpoint_every == 0)) events.on_checkpoint(*this);
+    if (last || (options_.checkpoint_every > 0 && position_.epoch % options_.checkpoint_every == 0))
+      events.on_checkpoint(*this);
   }
   return Outcome::completed;
 }
@@ -120,11 +122,13 @@ bool Trainer::run_epoch(TrainingEvents& events, const std::atomic<bool>& stop) {
     if (stop.load(std::memory_order_relaxed)) return false;
     const tensor::Batch* batch = train_.next();
     if (batch == nullptr)
-      throw base::Error(base::Code::internal, fmt::format("the training data ended after batch {} of {}", position_.batch, batches));
+      throw base::Error(base::Code::internal,
+                        fmt::format("the training data ended after batch {} of {}", position_.batch, batches));
     step(*batch);
     images += batch->count;
     rate.add(batch->count);
-    events.on_step({position_.epoch, options_.epochs, position_.batch, batches, position_.step, recent_cost(), rate.per_second()});
+    events.on_step(
+        {position_.epoch, options_.epochs, position_.batch, batches, position_.step, recent_cost(), rate.per_second()});
   }
   end_epoch(events, static_cast<double>(base::steady_now_us() - begin) * 1e-6, images);
   return true;
@@ -136,10 +140,11 @@ void Trainer::step(const tensor::Batch& batch) {
   scalars.step = position_.step + 1;
   const double cost = plan_.train_step(batch, scalars);
   if (!std::isfinite(cost))
-    throw base::Error(base::Code::invalid_argument,
-                      fmt::format("the cost is no longer a number ({}) at epoch {}, batch {}: the training has diverged. "
-                                  "Lower the learning rate, start with smaller weights, or clip the gradients (gradient_clip_norm)",
-                                  cost, position_.epoch, position_.batch));
+    throw base::Error(
+        base::Code::invalid_argument,
+        fmt::format("the cost is no longer a number ({}) at epoch {}, batch {}: the training has diverged. "
+                    "Lower the learning rate, start with smaller weights, or clip the gradients (gradient_clip_norm)",
+                    cost, position_.epoch, position_.batch));
   ++position_.step;
   ++position_.batch;
   position_.epoch_cost_sum += cost;

@@ -15,7 +15,7 @@
 namespace neon {
 
 struct StepEvent {
-  std::int64_t epoch = 0;    ///< from 0
+  std::int64_t epoch = 0;  ///< from 0
   std::int64_t epochs = 0;
   std::int64_t batch = 0;    ///< done in this epoch, this one included
   std::int64_t batches = 0;  ///< in an epoch
@@ -66,15 +66,17 @@ class Trainer {
  public:
   /// `eval` and `metric` may be absent. All must live as long as the trainer.
   /// Errors: invalid_argument when a source's shapes or batch size are not the plan's.
-  Trainer(Plan& plan, tensor::BatchSource& train, tensor::BatchSource* eval, const Metric* metric, const TrainerOptions& options);
+  Trainer(Plan& plan, tensor::BatchSource& train, tensor::BatchSource* eval, const Metric* metric,
+          const TrainerOptions& options);
 
-  /// Takes over weights, optimizer states and position. Errors: invalid_argument when they belong to another network or seed.
+  /// Takes over weights, optimizer states and position. Errors: invalid_argument when they belong to another network or
+  /// seed.
   void resume(const Checkpoint& checkpoint);
 
   enum class Outcome { completed, stopped };
 
-  /// Trains from the present position to the end of the epochs, or until `stop` becomes true, which is looked at between steps.
-  /// Errors: invalid_argument when the cost is no longer a number; those of the sources and of `events`.
+  /// Trains from the present position to the end of the epochs, or until `stop` becomes true, which is looked at
+  /// between steps. Errors: invalid_argument when the cost is no longer a number; those of the sources and of `events`.
   Outcome run(TrainingEvents& events, const std::atomic<bool>& stop);
 
   const TrainingPosition& position() const { return position_; }

@@ -46,7 +46,8 @@ class Records final : public tensor::BatchSource {
     base::Random random(17, shuffled);
     const auto label = static_cast<std::size_t>(shuffled) % static_cast<std::size_t>(classes_);
     float* to = &input_[static_cast<std::size_t>(row) * kSize];
-    for (std::size_t i = 0; i < kSize; ++i) to[i] = static_cast<float>(0.3 * random.normal() + (i % 4 == label ? 1.0 : 0.0));
+    for (std::size_t i = 0; i < kSize; ++i)
+      to[i] = static_cast<float>(0.3 * random.normal() + (i % 4 == label ? 1.0 : 0.0));
     target_[static_cast<std::size_t>(row)] = static_cast<std::int32_t>(label);
   }
 
@@ -64,10 +65,12 @@ constexpr std::string_view kClipped =
 
 ModelSpec spec_with(std::string_view optimizer) {
   ModelSpec spec;
-  spec.layers = {part(R"({"type": "Conv", "config": {"fshape": [3, 3, 8], "init": "GlorotUniform", "batch_norm": true, "activation": "Rectlin"}})"),
-                 part(R"({"type": "Pooling", "config": {"fshape": 2}})"),
-                 part(R"({"type": "Dropout", "config": {"keep": 0.8}})"),
-                 part(R"({"type": "Affine", "config": {"nout": 4, "init": "GlorotUniform", "bias": "Constant", "activation": "Softmax"}})")};
+  spec.layers = {
+      part(
+          R"({"type": "Conv", "config": {"fshape": [3, 3, 8], "init": "GlorotUniform", "batch_norm": true, "activation": "Rectlin"}})"),
+      part(R"({"type": "Pooling", "config": {"fshape": 2}})"), part(R"({"type": "Dropout", "config": {"keep": 0.8}})"),
+      part(
+          R"({"type": "Affine", "config": {"nout": 4, "init": "GlorotUniform", "bias": "Constant", "activation": "Softmax"}})")};
   spec.cost = part(R"("CrossEntropyMulti")");
   spec.optimizer = part(optimizer);
   return spec;
@@ -187,7 +190,8 @@ TEST(Trainer, EvaluationChangesNothingThatTrainingDependsOn) {
 }
 
 TEST(Trainer, SaysWhenTrainingHasDiverged) {
-  const auto plan = plan_for(spec_with(R"({"type": "GradientDescentMomentum", "config": {"learning_rate": 1e30, "momentum_coef": 0.9}})"), 16);
+  const auto plan = plan_for(
+      spec_with(R"({"type": "GradientDescentMomentum", "config": {"learning_rate": 1e30, "momentum_coef": 0.9}})"), 16);
   Records data(64, 16);
   Listener listener;
   Trainer trainer(*plan, data, nullptr, nullptr, {});

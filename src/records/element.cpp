@@ -34,9 +34,10 @@ std::string decode_base64(std::string_view text) {
   }();
   std::string_view digits = text;
   for (int i = 0; i < 2 && digits.ends_with('='); ++i) digits.remove_suffix(1);
-  if (digits.size() % 4 == 1 || (text.size() != digits.size() && (digits.size() % 4 == 0 || text.size() > (digits.size() + 3) / 4 * 4)))
-    throw Error(Code::invalid_argument, fmt::format("not base64: {} characters and {} of padding", digits.size(),
-                                                    text.size() - digits.size()));
+  if (digits.size() % 4 == 1 ||
+      (text.size() != digits.size() && (digits.size() % 4 == 0 || text.size() > (digits.size() + 3) / 4 * 4)))
+    throw Error(Code::invalid_argument,
+                fmt::format("not base64: {} characters and {} of padding", digits.size(), text.size() - digits.size()));
   std::string bytes;
   bytes.reserve(digits.size() * 3 / 4);
   std::uint32_t held = 0;
@@ -44,8 +45,8 @@ std::string decode_base64(std::string_view text) {
   for (std::size_t i = 0; i < digits.size(); ++i) {
     const int value = kValues[static_cast<unsigned char>(digits[i])];
     if (value < 0)
-      throw Error(Code::invalid_argument, fmt::format("not base64: character {} is '{}'", i + 1,
-                                                      base::printable(digits.substr(i, 1))));
+      throw Error(Code::invalid_argument,
+                  fmt::format("not base64: character {} is '{}'", i + 1, base::printable(digits.substr(i, 1))));
     held = held << 6 | static_cast<std::uint32_t>(value);
     held_bits += 6;
     if (held_bits >= 8) {
@@ -64,7 +65,8 @@ std::string four_bytes(std::string_view text, std::string_view expected) {
   bool good = error == std::errc{} && end == text.data() + text.size();
   if constexpr (std::is_floating_point_v<Number>) good = good && std::isfinite(number);
   if (!good)
-    throw Error(Code::invalid_argument, fmt::format("expected {}, got '{}'", expected, base::printable(text.substr(0, 80))));
+    throw Error(Code::invalid_argument,
+                fmt::format("expected {}, got '{}'", expected, base::printable(text.substr(0, 80))));
   std::uint32_t bits;
   static_assert(sizeof number == sizeof bits);
   std::memcpy(&bits, &number, sizeof bits);
@@ -80,9 +82,10 @@ std::string file_bytes(const Manifest& manifest, std::int64_t record, std::size_
     return base::read_file(path);
   } catch (Error& error) {
     const std::string_view element = manifest.element(record, column);
-    error.message = error.code == Code::not_found
-                        ? fmt::format("{}: no such file ({}); looked for '{}'", element, line_of(manifest, record), path.string())
-                        : fmt::format("{}: {} ({})", element, error.message, line_of(manifest, record));
+    error.message =
+        error.code == Code::not_found
+            ? fmt::format("{}: no such file ({}); looked for '{}'", element, line_of(manifest, record), path.string())
+            : fmt::format("{}: {} ({})", element, error.message, line_of(manifest, record));
     throw;
   }
 }
@@ -93,7 +96,8 @@ std::filesystem::path file_of_element(const Manifest& manifest, std::int64_t rec
                                       const std::filesystem::path& root) {
   const std::filesystem::path name(manifest.element(record, column));
   if (name.empty())
-    throw Error(Code::invalid_argument, fmt::format("{}: column {} names no file", line_of(manifest, record), column + 1));
+    throw Error(Code::invalid_argument,
+                fmt::format("{}: column {} names no file", line_of(manifest, record), column + 1));
   if (name.is_absolute()) return name;
   return (root.empty() ? manifest.file.parent_path() : root) / name;
 }
@@ -106,12 +110,14 @@ std::string element_bytes(const Manifest& manifest, std::int64_t record, std::si
   try {
     switch (type) {
       case ElementType::BINARY: return decode_base64(text);
-      case ElementType::ASCII_INT: return four_bytes<std::int32_t>(text, "a whole number from -2147483648 to 2147483647");
+      case ElementType::ASCII_INT:
+        return four_bytes<std::int32_t>(text, "a whole number from -2147483648 to 2147483647");
       case ElementType::ASCII_FLOAT: return four_bytes<float>(text, "a number");
       default: return std::string(text);
     }
   } catch (Error& error) {
-    error.message = fmt::format("{}: column {} ({}): {}", line_of(manifest, record), column + 1, base::word(type), error.message);
+    error.message =
+        fmt::format("{}: column {} ({}): {}", line_of(manifest, record), column + 1, base::word(type), error.message);
     throw;
   }
 }

@@ -50,7 +50,8 @@ std::vector<ElementType> parse_header(std::string_view line, const std::filesyst
       }
     std::vector<std::string_view> known;
     for (const auto& [type, text] : enumerators(ElementType{})) known.push_back(text);
-    if (name.find(',') != std::string_view::npos) fail(file, number, fmt::format("'{}' is no column type; columns are separated by TAB", shown(name)));
+    if (name.find(',') != std::string_view::npos)
+      fail(file, number, fmt::format("'{}' is no column type; columns are separated by TAB", shown(name)));
     fail(file, number, base::unknown_word("column type", shown(name), known));
   });
   if (types.size() > kMaxColumns)
@@ -66,7 +67,8 @@ Manifest parse_manifest(std::string_view text, const std::filesystem::path& file
   if (text.starts_with("\xEF\xBB\xBF")) text.remove_prefix(3);  // editors of some systems begin files with a mark
   if (text.empty())
     throw Error(Code::invalid_argument, fmt::format("{}: the manifest is empty; its first line names the column types, "
-                                                    "such as '@FILE<TAB>STRING'", file.string()));
+                                                    "such as '@FILE<TAB>STRING'",
+                                                    file.string()));
   std::int64_t number = 0, header_line = 0;
   while (!text.empty()) {
     ++number;
@@ -86,21 +88,25 @@ Manifest parse_manifest(std::string_view text, const std::filesystem::path& file
       continue;
     }
     if (header_line == 0)
-      fail(file, number, fmt::format("expected a header line with the column types, such as '@FILE<TAB>STRING', before "
-                                     "the first record, got '{}'", shown(line)));
+      fail(file, number,
+           fmt::format("expected a header line with the column types, such as '@FILE<TAB>STRING', before "
+                       "the first record, got '{}'",
+                       shown(line)));
     const std::size_t before = manifest.elements.size();
     split(line, [&](std::string_view element) { manifest.elements.emplace_back(element); });
     const std::size_t columns = manifest.elements.size() - before;
     if (columns != manifest.types.size())
-      fail(file, number, fmt::format("expected {} columns separated by tabs as in the header on line {}, got {}: '{}'",
-                                     manifest.types.size(), header_line, columns, shown(line)));
+      fail(file, number,
+           fmt::format("expected {} columns separated by tabs as in the header on line {}, got {}: '{}'",
+                       manifest.types.size(), header_line, columns, shown(line)));
     manifest.line_numbers.push_back(number);
     if (manifest.record_count() > kMaxRecords)
       fail(file, number, fmt::format("more than {} records; split the manifest", kMaxRecords));
   }
   if (header_line == 0)
     throw Error(Code::invalid_argument, fmt::format("{}: no header line with the column types, such as "
-                                                    "'@FILE<TAB>STRING', and no records", file.string()));
+                                                    "'@FILE<TAB>STRING', and no records",
+                                                    file.string()));
   if (manifest.line_numbers.empty())
     throw Error(Code::invalid_argument, fmt::format("{}: the manifest has a header but no records", file.string()));
   return manifest;

@@ -25,8 +25,8 @@ inline constexpr std::size_t kMaxColumns = 255;
 struct Manifest {
   std::filesystem::path file;
   std::vector<ElementType> types;
-  std::vector<std::string> elements;        ///< record_count × types.size(), row-major, as written
-  std::vector<std::int64_t> line_numbers;   ///< of each record, from 1
+  std::vector<std::string> elements;       ///< record_count × types.size(), row-major, as written
+  std::vector<std::int64_t> line_numbers;  ///< of each record, from 1
 
   std::int64_t record_count() const { return static_cast<std::int64_t>(line_numbers.size()); }
   std::string_view element(std::int64_t record, std::size_t column) const {
@@ -34,7 +34,8 @@ struct Manifest {
   }
 };
 
-/// Reads a manifest. Errors: not_found for the file; invalid_argument naming file, line, what was expected and what came.
+/// Reads a manifest. Errors: not_found for the file; invalid_argument naming file, line, what was expected and what
+/// came.
 Manifest read_manifest(const std::filesystem::path& file);
 
 /// A manifest from text already in memory; `file` names it in errors and is where relative names start.
@@ -49,8 +50,8 @@ std::string record_name(const Manifest& manifest, std::int64_t record);
 std::filesystem::path file_of_element(const Manifest& manifest, std::int64_t record, std::size_t column,
                                       const std::filesystem::path& root);
 
-/// The bytes an element stands for: the contents of a FILE, decoded BINARY, the text itself, or 4 little-endian bytes of
-/// an ASCII_INT or ASCII_FLOAT. Errors: name the manifest's line; not_found for a FILE that is not there.
+/// The bytes an element stands for: the contents of a FILE, decoded BINARY, the text itself, or 4 little-endian bytes
+/// of an ASCII_INT or ASCII_FLOAT. Errors: name the manifest's line; not_found for a FILE that is not there.
 std::string element_bytes(const Manifest& manifest, std::int64_t record, std::size_t column,
                           const std::filesystem::path& root);
 

@@ -46,7 +46,8 @@ TEST(Manifest, ErrorsNameFileLineAndBothNumbers) {
   EXPECT_EQ(message_of("@FILE\tSTRING\na\t1\nb\n"),
             "data/train.tsv:3: expected 2 columns separated by tabs as in the header on line 1, got 1: 'b'");
   EXPECT_THAT(message_of("@FILE\tSTRING\na\t1\t\n"), HasSubstr("train.tsv:2: expected 2 columns"));
-  EXPECT_THAT(message_of("@FILE\tSTRNG\n"), HasSubstr("train.tsv:1: unknown column type 'STRNG'; did you mean 'STRING'?"));
+  EXPECT_THAT(message_of("@FILE\tSTRNG\n"),
+              HasSubstr("train.tsv:1: unknown column type 'STRNG'; did you mean 'STRING'?"));
   EXPECT_THAT(message_of("@FILE \n"), HasSubstr("unknown column type 'FILE '"));
   EXPECT_THAT(message_of("a.png,3\n"), HasSubstr("train.tsv:1: expected a header line"));
   EXPECT_THAT(message_of("@FILE\na\n@FILE\n"), HasSubstr("train.tsv:3: a second header line; the first is on line 1"));
@@ -91,7 +92,8 @@ TEST(Element, NumbersAreStrict) {
   EXPECT_EQ(bytes_or_error("ASCII_INT", "-2"), std::string("\xFE\xFF\xFF\xFF", 4));
   EXPECT_EQ(bytes_or_error("ASCII_FLOAT", "1.5e0"), std::string("\0\0\xC0\x3F", 4));
   for (const char* text : {"12abc", " 1", "1 ", "1.5", "2147483648", "+1", "x"})
-    EXPECT_THAT(bytes_or_error("ASCII_INT", text), HasSubstr("t.tsv:2: column 1 (ASCII_INT): expected a whole number")) << text;
+    EXPECT_THAT(bytes_or_error("ASCII_INT", text), HasSubstr("t.tsv:2: column 1 (ASCII_INT): expected a whole number"))
+        << text;
   for (const char* text : {"1.5x", "nan", "inf", "1e99", "-"})
     EXPECT_THAT(bytes_or_error("ASCII_FLOAT", text), HasSubstr("expected a number, got '")) << text;
 }
@@ -101,8 +103,8 @@ TEST(Element, FilesStartAtTheManifestOrTheRoot) {
   std::filesystem::create_directories(folder.path() / "other");
   base::write_file_atomically(folder.path() / "a.txt", "one");
   base::write_file_atomically(folder.path() / "other/a.txt", "two");
-  const Manifest manifest =
-      parse_manifest("@FILE\na.txt\n" + (folder.path() / "a.txt").string() + "\nother\nb.txt\n", folder.path() / "t.tsv");
+  const Manifest manifest = parse_manifest("@FILE\na.txt\n" + (folder.path() / "a.txt").string() + "\nother\nb.txt\n",
+                                           folder.path() / "t.tsv");
   EXPECT_EQ(element_bytes(manifest, 0, 0, {}), "one");
   EXPECT_EQ(element_bytes(manifest, 0, 0, folder.path() / "other"), "two");
   EXPECT_EQ(element_bytes(manifest, 1, 0, "/nowhere"), "one");

@@ -40,7 +40,8 @@ ShardWriter::ShardWriter(std::vector<ElementType> types) : types_(std::move(type
 
 void ShardWriter::add(std::string_view name, std::span<const std::string> elements) {
   if (elements.size() != types_.size())
-    throw Error(Code::invalid_argument, fmt::format("{}: expected {} elements, got {}", name, types_.size(), elements.size()));
+    throw Error(Code::invalid_argument,
+                fmt::format("{}: expected {} elements, got {}", name, types_.size(), elements.size()));
   data_ += name;
   ends_.push_back(data_.size());
   for (const std::string& element : elements) {
@@ -79,10 +80,12 @@ ShardReader::ShardReader(std::string_view bytes, std::string_view what) {
     throw Error(Code::data_loss, fmt::format("{}: not a whole shard: {}", what, reason));
   };
   Header header;
-  if (bytes.size() < sizeof header) refuse(fmt::format("{} bytes, and its header alone has {}", bytes.size(), sizeof header));
+  if (bytes.size() < sizeof header)
+    refuse(fmt::format("{} bytes, and its header alone has {}", bytes.size(), sizeof header));
   std::memcpy(&header, bytes.data(), sizeof header);
   if (std::string_view(header.magic, sizeof header.magic) != kMagic) refuse("it does not start with a shard's mark");
-  if (header.version != kVersion) refuse(fmt::format("version {}, and this program reads version {}", header.version, kVersion));
+  if (header.version != kVersion)
+    refuse(fmt::format("version {}, and this program reads version {}", header.version, kVersion));
   if (header.columns == 0 || header.columns > kMaxColumns) refuse(fmt::format("{} columns", header.columns));
   bytes.remove_prefix(sizeof header);
 
@@ -101,12 +104,14 @@ ShardReader::ShardReader(std::string_view bytes, std::string_view what) {
   const std::uint64_t pieces = header.records * pieces_per_record;
   table_ = bytes.substr(0, pieces * sizeof(std::uint64_t));
   data_ = bytes.substr(table_.size());
-  if (data_.size() != header.data_bytes) refuse(fmt::format("expected {} bytes of data, got {}", header.data_bytes, data_.size()));
+  if (data_.size() != header.data_bytes)
+    refuse(fmt::format("expected {} bytes of data, got {}", header.data_bytes, data_.size()));
   std::uint64_t last = 0;
   for (std::uint64_t i = 0; i < pieces; ++i) {
     std::uint64_t end;
     std::memcpy(&end, table_.data() + i * sizeof end, sizeof end);
-    if (end < last || end > data_.size()) refuse(fmt::format("record {} has an offset out of order", i / pieces_per_record + 1));
+    if (end < last || end > data_.size())
+      refuse(fmt::format("record {} has an offset out of order", i / pieces_per_record + 1));
     last = end;
   }
   if (last != data_.size()) refuse(fmt::format("{} bytes of data belong to no record", data_.size() - last));

@@ -26,8 +26,8 @@ class ShardWriter {
   std::string data_;
 };
 
-/// Reads a shard in place. `bytes` must outlive it. Errors: data_loss naming `what` for bytes that are no whole, valid shard
-/// (every offset is checked here, so that access needs no checks).
+/// Reads a shard in place. `bytes` must outlive it. Errors: data_loss naming `what` for bytes that are no whole, valid
+/// shard (every offset is checked here, so that access needs no checks).
 class ShardReader {
  public:
   ShardReader(std::string_view bytes, std::string_view what);

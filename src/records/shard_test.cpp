@@ -69,7 +69,8 @@ TEST(Shard, ChangedBytesNeverReachOutside) {
         const ShardReader reader(changed, "s");
         std::size_t sum = 0;
         for (std::int64_t r = 0; r < reader.record_count(); ++r)
-          sum += reader.name(r).size() + reader.element(r, 0).size() + reader.element(r, reader.types().size() - 1).size();
+          sum +=
+              reader.name(r).size() + reader.element(r, 0).size() + reader.element(r, reader.types().size() - 1).size();
         EXPECT_LE(sum, changed.size());
       } catch (const Error& error) {
         EXPECT_EQ(error.code, Code::data_loss);

@@ -17,7 +17,8 @@ using base::Error;
 
 class ManifestSource final : public RecordSource {
  public:
-  ManifestSource(Manifest manifest, std::filesystem::path root) : manifest_(std::move(manifest)), root_(std::move(root)) {}
+  ManifestSource(Manifest manifest, std::filesystem::path root)
+      : manifest_(std::move(manifest)), root_(std::move(root)) {}
 
   std::int64_t record_count() const override { return manifest_.record_count(); }
   const std::vector<ElementType>& types() const override { return manifest_.types; }
@@ -58,8 +59,9 @@ class ShardSource final : public RecordSource {
       files_.emplace_back(shard);
       const ShardReader& reader = readers_.emplace_back(files_.back().bytes(), shard.string());
       if (reader.types() != types())
-        throw Error(Code::invalid_argument, fmt::format("{} has columns {}, but {} has {}", shard.string(), type_words(reader.types()),
-                                                        shards.front().string(), type_words(types())));
+        throw Error(Code::invalid_argument,
+                    fmt::format("{} has columns {}, but {} has {}", shard.string(), type_words(reader.types()),
+                                shards.front().string(), type_words(types())));
       ends_.push_back((ends_.empty() ? 0 : ends_.back()) + reader.record_count());
     }
   }

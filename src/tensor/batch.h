@@ -9,19 +9,20 @@ namespace tensor {
 
 /// Exemplars and targets of one step. The tensors always have batch_size rows and are aligned to 64 bytes.
 struct Batch {
-  Tensor input;            ///< (n, sample shape...)
-  Tensor target;           ///< (n) i32 class indices, or (n, target shape...) f32
-  std::int64_t count = 0;  ///< rows that count; the rest of an epoch's last batch repeats records from the epoch's start
+  Tensor input;   ///< (n, sample shape...)
+  Tensor target;  ///< (n) i32 class indices, or (n, target shape...) f32
+  std::int64_t count =
+      0;  ///< rows that count; the rest of an epoch's last batch repeats records from the epoch's start
 };
 
 /// What a source delivers.
 struct SourceInfo {
-  Shape sample_shape;                   ///< (c, h, w) or (features)
+  Shape sample_shape;  ///< (c, h, w) or (features)
   Dtype sample_dtype = Dtype::f32;
-  Shape target_shape;                   ///< of a dense target; empty when the target is a class index
+  Shape target_shape;  ///< of a dense target; empty when the target is a class index
   std::int64_t record_count = 0;
   std::int64_t batch_size = 0;
-  std::vector<std::string> labels;      ///< names of the classes, in index order; empty when they have none
+  std::vector<std::string> labels;  ///< names of the classes, in index order; empty when they have none
   std::int64_t batches_per_epoch() const { return (record_count + batch_size - 1) / batch_size; }
 };
 

@@ -10,8 +10,9 @@
 namespace tensor {
 
 /// The order of an activation's elements as four nested loops: n, channel block, position, channel inside the block.
-/// It covers (n, c, h, w) row-major (block 1), channels last (one block of all channels), the blocked orders that vector
-/// units like (blocks of 8 or 16), and (n, c). Channels from `channels` to blocks*block are padding and must stay zero.
+/// It covers (n, c, h, w) row-major (block 1), channels last (one block of all channels), the blocked orders that
+/// vector units like (blocks of 8 or 16), and (n, c). Channels from `channels` to blocks*block are padding and must
+/// stay zero.
 struct ChannelOrder {
   std::int64_t n = 0;
   std::int64_t blocks = 0;
@@ -56,7 +57,8 @@ class Layout {
   std::shared_ptr<const Storage> storage_;
 };
 
-/// Copies a tensor from one layout into another of the same shape. Allocates; for the edges (checkpoints), not for steps.
+/// Copies a tensor from one layout into another of the same shape. Allocates; for the edges (checkpoints), not for
+/// steps.
 void copy(const Layout& from, const void* source, const Layout& to, void* target);
 
 }  // namespace tensor

@@ -10,8 +10,11 @@ std::int64_t element_count(const Shape& shape) {
   constexpr std::int64_t kLimit = std::int64_t{1} << 40;
   std::int64_t count = 1;
   for (const std::int64_t extent : shape) {
-    if (extent <= 0) throw base::Error(base::Code::invalid_argument, fmt::format("every extent of shape {} must be positive", text(shape)));
-    if (extent > kLimit / count) throw base::Error(base::Code::invalid_argument, fmt::format("shape {} has more than 2^40 elements", text(shape)));
+    if (extent <= 0)
+      throw base::Error(base::Code::invalid_argument,
+                        fmt::format("every extent of shape {} must be positive", text(shape)));
+    if (extent > kLimit / count)
+      throw base::Error(base::Code::invalid_argument, fmt::format("shape {} has more than 2^40 elements", text(shape)));
     count *= extent;
   }
   return count;

@@ -31,9 +31,12 @@ double draw_from(const std::array<double, 2>& range, double neutral, base::Rando
   return random == nullptr ? std::clamp(neutral, range[0], range[1]) : random->uniform(range[0], range[1]);
 }
 
-void check_range(std::string_view key, const std::array<double, 2>& range, std::string_view where, double low, double high) {
+void check_range(std::string_view key, const std::array<double, 2>& range, std::string_view where, double low,
+                 double high) {
   if (!(low <= range[0] && range[0] <= range[1] && range[1] <= high))
-    throw Error(Code::invalid_argument, fmt::format("{} must be two numbers from {} to {}, the smaller first, got [{}, {}]", key, low, high, range[0], range[1]),
+    throw Error(Code::invalid_argument,
+                fmt::format("{} must be two numbers from {} to {}, the smaller first, got [{}, {}]", key, low, high,
+                            range[0], range[1]),
                 base::pointer_to(where, key));
 }
 
@@ -44,7 +47,8 @@ std::vector<Augmentations::Member>& Augmentations::members() {
 
 void Augmentations::add(Member member) {
   auto& all = members();
-  all.insert(std::upper_bound(all.begin(), all.end(), member, [](const Member& a, const Member& b) { return a.rank < b.rank; }),
+  all.insert(std::upper_bound(all.begin(), all.end(), member,
+                              [](const Member& a, const Member& b) { return a.rank < b.rank; }),
              std::move(member));
 }
 
@@ -53,7 +57,8 @@ void Augmentations::check(const base::json::object& config, std::string_view whe
   for (const Member& member : members()) keys.insert(keys.end(), member.keys.begin(), member.keys.end());
   for (const auto& entry : config)
     if (std::find(keys.begin(), keys.end(), std::string_view(entry.key())) == keys.end())
-      throw Error(Code::invalid_argument, base::unknown_word("augmentation key", entry.key(), keys), base::pointer_to(where, entry.key()));
+      throw Error(Code::invalid_argument, base::unknown_word("augmentation key", entry.key(), keys),
+                  base::pointer_to(where, entry.key()));
   for (const Member& member : members()) member.check(slice_of(member, config), where);
 }
 
@@ -66,9 +71,11 @@ base::json::object Augmentations::schema() {
   return {{"type", "object"}, {"properties", properties}, {"additionalProperties", false}};
 }
 
-std::vector<Augmentations::Made> Augmentations::make(const base::json::object& config, const ImageTarget& target, std::string_view where) {
+std::vector<Augmentations::Made> Augmentations::make(const base::json::object& config, const ImageTarget& target,
+                                                     std::string_view where) {
   std::vector<Made> made;
-  for (const Member& member : members()) made.push_back({tag_of(member.name), member.make(slice_of(member, config), target, config, where)});
+  for (const Member& member : members())
+    made.push_back({tag_of(member.name), member.make(slice_of(member, config), target, config, where)});
   return made;
 }
 

@@ -48,7 +48,8 @@ class Augmentation {
   virtual void draw(base::Random* /*random*/, Recipe& /*recipe*/) const {}
 
   /// Changes 8-bit pixels (n, channels; b, g, r) by a step that draw() entered.
-  virtual void apply(const std::array<float, 4>& /*values*/, std::span<std::uint8_t> /*pixels*/, int /*channels*/) const {}
+  virtual void apply(const std::array<float, 4>& /*values*/, std::span<std::uint8_t> /*pixels*/,
+                     int /*channels*/) const {}
 
   /// The number that `value` of an output channel becomes. It is tabulated for 0..255.
   virtual double finish(std::size_t /*channel*/, double value) const { return value; }
@@ -58,7 +59,8 @@ class Augmentation {
 double draw_from(const std::array<double, 2>& range, double neutral, base::Random* random);
 
 /// Errors: invalid_argument unless low <= range[0] <= range[1] <= high.
-void check_range(std::string_view key, const std::array<double, 2>& range, std::string_view where, double low, double high);
+void check_range(std::string_view key, const std::array<double, 2>& range, std::string_view where, double low,
+                 double high);
 
 /// The known augmentations, in the order in which they act. Members register themselves.
 class Augmentations {
@@ -73,7 +75,8 @@ class Augmentations {
                                           const base::json::object& all, std::string_view where);
   };
   struct Made {
-    std::uint64_t tag;  ///< of this member's random numbers, so that turning on one member leaves the others' as they are
+    /// Of this member's random numbers, so that turning on one member leaves the others' as they are.
+    std::uint64_t tag;
     std::unique_ptr<Augmentation> augmentation;
   };
 
@@ -91,12 +94,15 @@ class Augmentations {
 template <class T>
 struct AugmentationOnShelf {
   AugmentationOnShelf(std::string_view name, int rank) {
-    Augmentations::add({name, rank, base::field_names<typename T::Config>(), [] { return base::schema<typename T::Config>(); },
-                        [](const base::json::object& slice, std::string_view where) { base::decode<typename T::Config>(slice, where); },
-                        [](const base::json::object& slice, const ImageTarget& target, const base::json::object& all,
-                           std::string_view where) -> std::unique_ptr<Augmentation> {
-                          return std::make_unique<T>(base::decode<typename T::Config>(slice, where), target, all, where);
-                        }});
+    Augmentations::add(
+        {name, rank, base::field_names<typename T::Config>(), [] { return base::schema<typename T::Config>(); },
+         [](const base::json::object& slice, std::string_view where) {
+           base::decode<typename T::Config>(slice, where);
+         },
+         [](const base::json::object& slice, const ImageTarget& target, const base::json::object& all,
+            std::string_view where) -> std::unique_ptr<Augmentation> {
+           return std::make_unique<T>(base::decode<typename T::Config>(slice, where), target, all, where);
+         }});
   }
 };
 

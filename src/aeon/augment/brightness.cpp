@@ -14,15 +14,18 @@ class Brightness final : public Augmentation {
     std::array<double, 2> brightness{1, 1}, saturation{1, 1};
     static constexpr auto fields() {
       return std::tuple(base::field("brightness", &Config::brightness, "range of a factor on all pixels"),
-                        base::field("saturation", &Config::saturation, "range of a factor on the distance from gray; needs channels: 3"));
+                        base::field("saturation", &Config::saturation,
+                                    "range of a factor on the distance from gray; needs channels: 3"));
     }
   };
 
-  Brightness(const Config& config, const ImageTarget& target, const base::json::object&, std::string_view where) : config_(config) {
+  Brightness(const Config& config, const ImageTarget& target, const base::json::object&, std::string_view where)
+      : config_(config) {
     check_range("brightness", config.brightness, where, 0, 255);
     check_range("saturation", config.saturation, where, 0, 255);
     if (target.channels == 1 && config.saturation != std::array<double, 2>{1, 1})
-      throw base::Error(base::Code::invalid_argument, "saturation needs channels: 3", base::pointer_to(where, "saturation"));
+      throw base::Error(base::Code::invalid_argument, "saturation needs channels: 3",
+                        base::pointer_to(where, "saturation"));
   }
 
   void draw(base::Random* random, Recipe& recipe) const override {
@@ -39,7 +42,8 @@ class Brightness final : public Augmentation {
     }
     for (std::size_t i = 0; i + 2 < pixels.size(); i += 3) {
       const float light = kWeights[0] * pixels[i] + kWeights[1] * pixels[i + 1] + kWeights[2] * pixels[i + 2];
-      for (std::size_t c = 0; c < 3; ++c) pixels[i + c] = to_pixel(brightness * (saturation * pixels[i + c] + (1 - saturation) * light));
+      for (std::size_t c = 0; c < 3; ++c)
+        pixels[i + c] = to_pixel(brightness * (saturation * pixels[i + c] + (1 - saturation) * light));
     }
   }
 

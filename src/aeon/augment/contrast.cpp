@@ -10,11 +10,13 @@ class Contrast final : public Augmentation {
   struct Config {
     std::array<double, 2> contrast{1, 1};
     static constexpr auto fields() {
-      return std::tuple(base::field("contrast", &Config::contrast, "range of a factor on the distance from the image's mean"));
+      return std::tuple(
+          base::field("contrast", &Config::contrast, "range of a factor on the distance from the image's mean"));
     }
   };
 
-  Contrast(const Config& config, const ImageTarget&, const base::json::object&, std::string_view where) : config_(config) {
+  Contrast(const Config& config, const ImageTarget&, const base::json::object&, std::string_view where)
+      : config_(config) {
     check_range("contrast", config.contrast, where, 0, 255);
   }
 
@@ -30,7 +32,8 @@ class Contrast final : public Augmentation {
       std::uint64_t sum = 0;
       for (std::size_t i = c; i < pixels.size(); i += step) sum += pixels[i];
       const auto mean = static_cast<float>(static_cast<double>(sum) / static_cast<double>(pixels.size() / step));
-      for (std::size_t i = c; i < pixels.size(); i += step) pixels[i] = to_pixel(contrast * pixels[i] + (1 - contrast) * mean);
+      for (std::size_t i = c; i < pixels.size(); i += step)
+        pixels[i] = to_pixel(contrast * pixels[i] + (1 - contrast) * mean);
     }
   }
 

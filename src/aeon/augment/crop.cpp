@@ -12,8 +12,8 @@ namespace {
 using base::Code;
 using base::Error;
 
-/// Cuts a box out of the image: the largest of the output's aspect times `scale`, or, with do_area_scale, a box with a share
-/// of the image's area. Source: aeon 1.3.3, etl_image; sizes are float32 as there.
+/// Cuts a box out of the image: the largest of the output's aspect times `scale`, or, with do_area_scale, a box with a
+/// share of the image's area. Source: aeon 1.3.3, etl_image; sizes are float32 as there.
 class Crop final : public Augmentation {
  public:
   struct Config {
@@ -24,15 +24,19 @@ class Crop final : public Augmentation {
     std::array<double, 2> horizontal_distortion{1, 1};
     static constexpr auto fields() {
       return std::tuple(
-          base::field("crop_enable", &Config::crop_enable, "cut out a box; without it the whole image is resized and must have the output's aspect"),
+          base::field("crop_enable", &Config::crop_enable,
+                      "cut out a box; without it the whole image is resized and must have the output's aspect"),
           base::field("center", &Config::center, "cut in the middle; false: anywhere"),
-          base::field("scale", &Config::scale, "range of the box's size as a share of the largest box, or of the area with do_area_scale"),
+          base::field("scale", &Config::scale,
+                      "range of the box's size as a share of the largest box, or of the area with do_area_scale"),
           base::field("do_area_scale", &Config::do_area_scale, "scale is a share of the image's area"),
-          base::field("horizontal_distortion", &Config::horizontal_distortion, "range of the factor on the box's width, or of its aspect with do_area_scale"));
+          base::field("horizontal_distortion", &Config::horizontal_distortion,
+                      "range of the factor on the box's width, or of its aspect with do_area_scale"));
     }
   };
 
-  Crop(const Config& config, const ImageTarget& target, const base::json::object&, std::string_view where) : config_(config), target_(target) {
+  Crop(const Config& config, const ImageTarget& target, const base::json::object&, std::string_view where)
+      : config_(config), target_(target) {
     check_range("scale", config.scale, where, 0, 1);
     check_range("horizontal_distortion", config.horizontal_distortion, where, 0.01, 100);
   }
@@ -42,11 +46,13 @@ class Crop final : public Augmentation {
       require_fit(recipe);
       return;
     }
-    const auto input_width = static_cast<float>(recipe.input_width), input_height = static_cast<float>(recipe.input_height);
+    const auto input_width = static_cast<float>(recipe.input_width),
+               input_height = static_cast<float>(recipe.input_height);
     const auto distortion = static_cast<float>(draw_from(config_.horizontal_distortion, 1, random));
     float width, height;
     if (config_.do_area_scale) {
-      const double bound = std::min(double{input_width} / input_height / distortion, double{input_height} / input_width * distortion);
+      const double bound =
+          std::min(double{input_width} / input_height / distortion, double{input_height} / input_width * distortion);
       const double share = draw_from({std::min(config_.scale[0], bound), std::min(config_.scale[1], bound)}, 1, random);
       const double side = std::sqrt(double{input_width} * input_height * share);
       width = static_cast<float>(side * std::sqrt(distortion));
@@ -75,10 +81,13 @@ class Crop final : public Augmentation {
 
   void require_fit(const Recipe& recipe) const {
     double factor = static_cast<double>(target_.width) / recipe.input_width;
-    if (recipe.input_height * factor > target_.height) factor = static_cast<double>(target_.height) / recipe.input_height;
-    if (std::nearbyint(recipe.input_width * factor) != target_.width || std::nearbyint(recipe.input_height * factor) != target_.height)
+    if (recipe.input_height * factor > target_.height)
+      factor = static_cast<double>(target_.height) / recipe.input_height;
+    if (std::nearbyint(recipe.input_width * factor) != target_.width ||
+        std::nearbyint(recipe.input_height * factor) != target_.height)
       throw Error(Code::invalid_argument,
-                  fmt::format("the image is {} wide and {} high, which has not the aspect of {} by {}; with crop_enable: true it is cut to it",
+                  fmt::format("the image is {} wide and {} high, which has not the aspect of {} by {}; with "
+                              "crop_enable: true it is cut to it",
                               recipe.input_width, recipe.input_height, target_.width, target_.height));
   }
 

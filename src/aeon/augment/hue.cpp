@@ -15,11 +15,13 @@ class Hue final : public Augmentation {
   struct Config {
     std::array<int, 2> hue{0, 0};
     static constexpr auto fields() {
-      return std::tuple(base::field("hue", &Config::hue, "range of a whole number of 2 degrees by which hues turn; needs channels: 3"));
+      return std::tuple(base::field("hue", &Config::hue,
+                                    "range of a whole number of 2 degrees by which hues turn; needs channels: 3"));
     }
   };
 
-  Hue(const Config& config, const ImageTarget& target, const base::json::object&, std::string_view where) : config_(config) {
+  Hue(const Config& config, const ImageTarget& target, const base::json::object&, std::string_view where)
+      : config_(config) {
     check_range("hue", {static_cast<double>(config.hue[0]), static_cast<double>(config.hue[1])}, where, -180, 180);
     if (target.channels != 3 && config.hue != std::array<int, 2>{0, 0})
       throw base::Error(base::Code::invalid_argument, "hue needs channels: 3", base::pointer_to(where, "hue"));
@@ -27,7 +29,9 @@ class Hue final : public Augmentation {
 
   void draw(base::Random* random, Recipe& recipe) const override {
     const auto [low, high] = config_.hue;
-    const int turn = random == nullptr ? std::clamp(0, low, high) : low + static_cast<int>(random->below(static_cast<std::uint64_t>(high - low + 1)));
+    const int turn = random == nullptr
+                         ? std::clamp(0, low, high)
+                         : low + static_cast<int>(random->below(static_cast<std::uint64_t>(high - low + 1)));
     if (turn != 0) recipe.add_step(*this, {static_cast<float>(turn)});
   }
 
@@ -48,8 +52,10 @@ class Hue final : public Augmentation {
     const float turned = static_cast<float>(((hue + turn) % 180 + 180) % 180) / 30;
     const int sector = static_cast<int>(turned);
     const float within = turned - static_cast<float>(sector), full = static_cast<float>(value);
-    const float levels[4] = {full, full * (1 - saturation), full * (1 - saturation * within), full * (1 - saturation * (1 - within))};
-    static constexpr int kLevelOf[6][3] = {{1, 3, 0}, {1, 0, 2}, {3, 0, 1}, {0, 2, 1}, {0, 1, 3}, {2, 1, 0}};  // of b, g, r
+    const float levels[4] = {full, full * (1 - saturation), full * (1 - saturation * within),
+                             full * (1 - saturation * (1 - within))};
+    static constexpr int kLevelOf[6][3] = {{1, 3, 0}, {1, 0, 2}, {3, 0, 1},
+                                           {0, 2, 1}, {0, 1, 3}, {2, 1, 0}};  // of b, g, r
     for (std::size_t c = 0; c < 3; ++c) bgr[c] = to_pixel(levels[kLevelOf[sector][c]]);
   }
 

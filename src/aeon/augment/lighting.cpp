@@ -17,16 +17,21 @@ class Lighting final : public Augmentation {
   struct Config {
     std::array<double, 2> lighting{0, 0};
     static constexpr auto fields() {
-      return std::tuple(base::field("lighting", &Config::lighting, "mean and standard deviation of three normal draws along the main colours of photos; needs channels: 3"));
+      return std::tuple(base::field(
+          "lighting", &Config::lighting,
+          "mean and standard deviation of three normal draws along the main colours of photos; needs channels: 3"));
     }
   };
 
-  Lighting(const Config& config, const ImageTarget& target, const base::json::object&, std::string_view where) : config_(config) {
+  Lighting(const Config& config, const ImageTarget& target, const base::json::object&, std::string_view where)
+      : config_(config) {
     if (config.lighting[1] < 0)
-      throw base::Error(base::Code::invalid_argument, fmt::format("lighting's standard deviation must be at least 0, got {}", config.lighting[1]),
+      throw base::Error(base::Code::invalid_argument,
+                        fmt::format("lighting's standard deviation must be at least 0, got {}", config.lighting[1]),
                         base::pointer_to(where, "lighting"));
     if (config.lighting[1] > 0 && target.channels != 3)
-      throw base::Error(base::Code::invalid_argument, "lighting needs channels: 3", base::pointer_to(where, "lighting"));
+      throw base::Error(base::Code::invalid_argument, "lighting needs channels: 3",
+                        base::pointer_to(where, "lighting"));
   }
 
   void draw(base::Random* random, Recipe& recipe) const override {
@@ -44,7 +49,8 @@ class Lighting final : public Augmentation {
     const auto divisor = static_cast<float>(1 + config_.lighting[1]);
     for (std::size_t i = 0; i + 2 < pixels.size(); i += 3)
       for (std::size_t c = 0; c < 3; ++c)
-        pixels[i + c] = to_pixel(static_cast<float>(to_pixel(static_cast<float>(pixels[i + c]) / divisor)) + offsets[c] / divisor);
+        pixels[i + c] =
+            to_pixel(static_cast<float>(to_pixel(static_cast<float>(pixels[i + c]) / divisor)) + offsets[c] / divisor);
   }
 
  private:

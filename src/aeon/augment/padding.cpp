@@ -12,15 +12,20 @@ class Padding final : public Augmentation {
   struct Config {
     int padding = 0;
     static constexpr auto fields() {
-      return std::tuple(base::field("padding", &Config::padding, "pixels of black border before a random cut of the original size; needs crop_enable: false").range(0, 65535));
+      return std::tuple(
+          base::field("padding", &Config::padding,
+                      "pixels of black border before a random cut of the original size; needs crop_enable: false")
+              .range(0, 65535));
     }
   };
 
-  Padding(const Config& config, const ImageTarget&, const base::json::object& all, std::string_view where) : config_(config) {
+  Padding(const Config& config, const ImageTarget&, const base::json::object& all, std::string_view where)
+      : config_(config) {
     const auto* crop = all.if_contains("crop_enable");
     const bool crops = crop == nullptr || (crop->is_bool() && crop->get_bool());
     if (config.padding > 0 && crops)
-      throw base::Error(base::Code::invalid_argument, fmt::format("padding is {} but crop_enable is true; set crop_enable: false", config.padding),
+      throw base::Error(base::Code::invalid_argument,
+                        fmt::format("padding is {} but crop_enable is true; set crop_enable: false", config.padding),
                         base::pointer_to(where, "padding"));
   }
 

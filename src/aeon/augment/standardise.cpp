@@ -20,15 +20,21 @@ class Standardise final : public Augmentation {
     }
   };
 
-  Standardise(const Config& config, const ImageTarget& target, const base::json::object&, std::string_view where) : config_(config) {
+  Standardise(const Config& config, const ImageTarget& target, const base::json::object&, std::string_view where)
+      : config_(config) {
     if (config.mean.empty() && config.stddev.empty()) return;
     for (const auto& [key, list] : {std::pair{"mean", &config.mean}, std::pair{"stddev", &config.stddev}})
       if (list->size() != static_cast<std::size_t>(target.channels))
-        throw Error(Code::invalid_argument, fmt::format("{} needs one number per channel: expected {}, got {}", key, target.channels, list->size()),
-                    base::pointer_to(where, key));
-    if (!target.is_float) throw Error(Code::invalid_argument, "mean and stddev need output_type: float", base::pointer_to(where, "mean"));
+        throw Error(
+            Code::invalid_argument,
+            fmt::format("{} needs one number per channel: expected {}, got {}", key, target.channels, list->size()),
+            base::pointer_to(where, key));
+    if (!target.is_float)
+      throw Error(Code::invalid_argument, "mean and stddev need output_type: float", base::pointer_to(where, "mean"));
     for (const double value : config.stddev)
-      if (value < 0) throw Error(Code::invalid_argument, fmt::format("stddev must be at least 0, got {}", value), base::pointer_to(where, "stddev"));
+      if (value < 0)
+        throw Error(Code::invalid_argument, fmt::format("stddev must be at least 0, got {}", value),
+                    base::pointer_to(where, "stddev"));
   }
 
   double finish(std::size_t channel, double value) const override {

@@ -14,7 +14,9 @@ struct Extents {
 }  // namespace
 
 DecodedCache::DecodedCache(std::int64_t record_count, std::size_t columns, std::int64_t limit_bytes)
-    : columns_(columns), entries_(limit_bytes > 0 ? static_cast<std::size_t>(record_count) : 0), budget_(static_cast<std::size_t>(limit_bytes)) {}
+    : columns_(columns),
+      entries_(limit_bytes > 0 ? static_cast<std::size_t>(record_count) : 0),
+      budget_(static_cast<std::size_t>(limit_bytes)) {}
 
 DecodedCache::~DecodedCache() = default;
 

@@ -22,7 +22,8 @@ const Extractors::Member& Extractors::find(std::string_view type, std::string_vi
 
 Extraction::Extraction(const LoaderConfig& config) {
   if (config.augmentation.size() > 1)
-    throw Error(Code::invalid_argument, fmt::format("expected at most one augmentation of type 'image', got {}", config.augmentation.size()),
+    throw Error(Code::invalid_argument,
+                fmt::format("expected at most one augmentation of type 'image', got {}", config.augmentation.size()),
                 config.augmentation[1].where);
   int inputs = 0;
   for (const EtlEntry& entry : config.etl) {
@@ -30,13 +31,18 @@ Extraction::Extraction(const LoaderConfig& config) {
     const auto column = columns.size() - 1;
     if (columns.back()->role() == Role::input) {
       input = column;
-      if (++inputs > 1) throw Error(Code::invalid_argument, fmt::format("a second input ('{}'); a network takes one", entry.type), entry.where);
+      if (++inputs > 1)
+        throw Error(Code::invalid_argument, fmt::format("a second input ('{}'); a network takes one", entry.type),
+                    entry.where);
     } else {
-      if (target >= 0) throw Error(Code::invalid_argument, fmt::format("a second target ('{}'); training takes one", entry.type), entry.where);
+      if (target >= 0)
+        throw Error(Code::invalid_argument, fmt::format("a second target ('{}'); training takes one", entry.type),
+                    entry.where);
       target = static_cast<int>(column);
     }
   }
-  if (inputs == 0) throw Error(Code::invalid_argument, "etl names no input, such as {type: image, height: 28, width: 28}", "/etl");
+  if (inputs == 0)
+    throw Error(Code::invalid_argument, "etl names no input, such as {type: image, height: 28, width: 28}", "/etl");
 }
 
 }  // namespace aeon

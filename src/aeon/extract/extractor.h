@@ -16,7 +16,9 @@ namespace aeon {
 struct DecodedView {
   std::int32_t height = 1, width = 1, channels = 1;
   const std::uint8_t* bytes = nullptr;
-  std::size_t size() const { return static_cast<std::size_t>(height) * static_cast<std::size_t>(width) * static_cast<std::size_t>(channels); }
+  std::size_t size() const {
+    return static_cast<std::size_t>(height) * static_cast<std::size_t>(width) * static_cast<std::size_t>(channels);
+  }
 };
 
 /// A decoded element that owns its bytes. Decoding into the same one again reuses them.
@@ -54,7 +56,8 @@ class Extractor {
   virtual void decode(std::string_view bytes, Decoded& decoded) const = 0;
 
   /// Writes one sample. Without a key nothing is random, as in evaluation. Errors: invalid_argument.
-  virtual void write(const DecodedView& decoded, const DrawKey* key, Scratch& scratch, std::byte* destination) const = 0;
+  virtual void write(const DecodedView& decoded, const DrawKey* key, Scratch& scratch,
+                     std::byte* destination) const = 0;
 };
 
 /// The known etl types. Members register themselves.
@@ -78,7 +81,9 @@ struct ExtractorOnShelf {
   ExtractorOnShelf(std::string_view type, std::string_view doc) {
     Extractors::members()[type] = {
         type, doc, [] { return base::schema<typename T::Config>(); },
-        [](const base::json::object& config, std::string_view where) { base::decode<typename T::Config>(config, where); },
+        [](const base::json::object& config, std::string_view where) {
+          base::decode<typename T::Config>(config, where);
+        },
         [](const EtlEntry& entry, const LoaderConfig& config) -> std::unique_ptr<Extractor> {
           return std::make_unique<T>(base::decode<typename T::Config>(entry.config, entry.where), config, entry.where);
         }};

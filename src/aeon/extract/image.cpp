@@ -31,26 +31,33 @@ class Image final : public Extractor {
     bool bgr_to_rgb = false;
     std::string name;
     static constexpr auto fields() {
-      return std::tuple(base::field("height", &Config::height, "of the output, in pixels").required().range(1, 65535),
-                        base::field("width", &Config::width, "of the output, in pixels").required().range(1, 65535),
-                        base::field("channels", &Config::channels, "1 (gray) or 3").range(1, 3),
-                        base::field("channel_major", &Config::channel_major, "true: (c, h, w); false: (h, w, c)"),
-                        base::field("output_type", &Config::output_type, "float or uint8_t; float holds 0 to 255 unless mean and stddev are given"),
-                        base::field("bgr_to_rgb", &Config::bgr_to_rgb, "channels in the order r, g, b; without it b, g, r"),
-                        base::field("name", &Config::name, "a name for people"));
+      return std::tuple(
+          base::field("height", &Config::height, "of the output, in pixels").required().range(1, 65535),
+          base::field("width", &Config::width, "of the output, in pixels").required().range(1, 65535),
+          base::field("channels", &Config::channels, "1 (gray) or 3").range(1, 3),
+          base::field("channel_major", &Config::channel_major, "true: (c, h, w); false: (h, w, c)"),
+          base::field("output_type", &Config::output_type,
+                      "float or uint8_t; float holds 0 to 255 unless mean and stddev are given"),
+          base::field("bgr_to_rgb", &Config::bgr_to_rgb, "channels in the order r, g, b; without it b, g, r"),
+          base::field("name", &Config::name, "a name for people"));
     }
   };
 
   Image(const Config& config, const LoaderConfig& loader, std::string_view where) : config_(config) {
-    if (config.channels == 2) throw Error(Code::invalid_argument, "channels must be 1 or 3, got 2", base::pointer_to(where, "channels"));
+    if (config.channels == 2)
+      throw Error(Code::invalid_argument, "channels must be 1 or 3, got 2", base::pointer_to(where, "channels"));
     if (config.bgr_to_rgb && config.channels != 3)
-      throw Error(Code::invalid_argument, fmt::format("bgr_to_rgb needs channels: 3, got {}", config.channels), base::pointer_to(where, "bgr_to_rgb"));
+      throw Error(Code::invalid_argument, fmt::format("bgr_to_rgb needs channels: 3, got {}", config.channels),
+                  base::pointer_to(where, "bgr_to_rgb"));
     if (std::int64_t{config.height} * config.width > kMaxImagePixels)
-      throw Error(Code::invalid_argument, fmt::format("{} by {} is over {} million pixels", config.width, config.height, kMaxImagePixels / 1'000'000),
-                  base::pointer_to(where, "height"));
+      throw Error(
+          Code::invalid_argument,
+          fmt::format("{} by {} is over {} million pixels", config.width, config.height, kMaxImagePixels / 1'000'000),
+          base::pointer_to(where, "height"));
     const ImageTarget target{config.height, config.width, config.channels, config.output_type == ImageOutput::float_};
-    augmentations_ = loader.augmentation.empty() ? Augmentations::make({}, target, "/augmentation")
-                                                 : Augmentations::make(loader.augmentation[0].config, target, loader.augmentation[0].where);
+    augmentations_ = loader.augmentation.empty()
+                         ? Augmentations::make({}, target, "/augmentation")
+                         : Augmentations::make(loader.augmentation[0].config, target, loader.augmentation[0].where);
     if (target.is_float) tabulate();
   }
 
@@ -59,9 +66,13 @@ class Image final : public Extractor {
     if (config_.channel_major) return {config_.channels, config_.height, config_.width};
     return {config_.height, config_.width, config_.channels};
   }
-  tensor::Dtype dtype() const override { return config_.output_type == ImageOutput::float_ ? tensor::Dtype::f32 : tensor::Dtype::u8; }
+  tensor::Dtype dtype() const override {
+    return config_.output_type == ImageOutput::float_ ? tensor::Dtype::f32 : tensor::Dtype::u8;
+  }
 
-  void decode(std::string_view bytes, Decoded& decoded) const override { decode_image(bytes, config_.channels, decoded); }
+  void decode(std::string_view bytes, Decoded& decoded) const override {
+    decode_image(bytes, config_.channels, decoded);
+  }
 
   void write(const DecodedView& decoded, const DrawKey* key, Scratch& scratch, std::byte* destination) const override {
     Recipe recipe;
@@ -79,11 +90,13 @@ class Image final : public Extractor {
     if (pixels.width != config_.width || pixels.height != config_.height || recipe.step_count > 0)
       pixels = change(pixels, recipe, scratch);
     if (dtype() == tensor::Dtype::f32)
-      lay_out(pixels, recipe.mirrored, reinterpret_cast<float*>(destination), [this](std::int32_t channel, std::uint8_t value) {
-        return table_[static_cast<std::size_t>(channel)][value];
-      });
+      lay_out(pixels, recipe.mirrored, reinterpret_cast<float*>(destination),
+              [this](std::int32_t channel, std::uint8_t value) {
+                return table_[static_cast<std::size_t>(channel)][value];
+              });
     else
-      lay_out(pixels, recipe.mirrored, reinterpret_cast<std::uint8_t*>(destination), [](std::int32_t, std::uint8_t value) { return value; });
+      lay_out(pixels, recipe.mirrored, reinterpret_cast<std::uint8_t*>(destination),
+              [](std::int32_t, std::uint8_t value) { return value; });
   }
 
  private:
@@ -104,15 +117,17 @@ class Image final : public Extractor {
     const auto at = [&](std::int32_t y, std::int32_t x) {
       return image.bytes + static_cast<std::size_t>(y) * stride + static_cast<std::size_t>(x) * channels;
     };
-    const bool inside = recipe.x >= 0 && recipe.y >= 0 && recipe.x + recipe.width <= image.width && recipe.y + recipe.height <= image.height;
+    const bool inside = recipe.x >= 0 && recipe.y >= 0 && recipe.x + recipe.width <= image.width &&
+                        recipe.y + recipe.height <= image.height;
     if (inside) return {at(recipe.y, recipe.x), recipe.height, recipe.width, image.channels, stride};
     const std::size_t box_stride = static_cast<std::size_t>(recipe.width) * channels;
     scratch.padded.assign(box_stride * static_cast<std::size_t>(recipe.height), 0);
     const std::int32_t x0 = std::max(recipe.x, 0), x1 = std::min(recipe.x + recipe.width, image.width);
     const std::int32_t y0 = std::max(recipe.y, 0), y1 = std::min(recipe.y + recipe.height, image.height);
     for (std::int32_t y = y0; y < y1 && x0 < x1; ++y)
-      std::memcpy(&scratch.padded[static_cast<std::size_t>(y - recipe.y) * box_stride + static_cast<std::size_t>(x0 - recipe.x) * channels], at(y, x0),
-                  static_cast<std::size_t>(x1 - x0) * channels);
+      std::memcpy(&scratch.padded[static_cast<std::size_t>(y - recipe.y) * box_stride +
+                                  static_cast<std::size_t>(x0 - recipe.x) * channels],
+                  at(y, x0), static_cast<std::size_t>(x1 - x0) * channels);
     return {scratch.padded.data(), recipe.height, recipe.width, image.channels, box_stride};
   }
 
@@ -122,10 +137,12 @@ class Image final : public Extractor {
     scratch.resized.resize(stride * static_cast<std::size_t>(config_.height));
     if (pixels.width == config_.width && pixels.height == config_.height)
       for (std::int32_t y = 0; y < config_.height; ++y)
-        std::memcpy(&scratch.resized[static_cast<std::size_t>(y) * stride], pixels.data + static_cast<std::size_t>(y) * pixels.stride, stride);
+        std::memcpy(&scratch.resized[static_cast<std::size_t>(y) * stride],
+                    pixels.data + static_cast<std::size_t>(y) * pixels.stride, stride);
     else
       resize_linear(pixels, config_.height, config_.width, scratch.resized.data(), scratch);
-    for (std::size_t i = 0; i < recipe.step_count; ++i) recipe.steps[i].by->apply(recipe.steps[i].values, scratch.resized, config_.channels);
+    for (std::size_t i = 0; i < recipe.step_count; ++i)
+      recipe.steps[i].by->apply(recipe.steps[i].values, scratch.resized, config_.channels);
     return {scratch.resized.data(), config_.height, config_.width, config_.channels, stride};
   }
 
@@ -137,8 +154,10 @@ class Image final : public Extractor {
     const std::ptrdiff_t dst_step = config_.channel_major ? 1 : channels;
     const std::size_t plane = static_cast<std::size_t>(config_.width) * static_cast<std::size_t>(config_.height);
     // Rows without gaps are one long row: short ones cost twice as much a pixel.
-    const bool dense = !mirrored && pixels.stride == static_cast<std::size_t>(config_.width) * static_cast<std::size_t>(channels);
-    const std::int32_t rows = dense ? 1 : config_.height, row_pixels = dense ? config_.width * config_.height : config_.width;
+    const bool dense =
+        !mirrored && pixels.stride == static_cast<std::size_t>(config_.width) * static_cast<std::size_t>(channels);
+    const std::int32_t rows = dense ? 1 : config_.height,
+                       row_pixels = dense ? config_.width * config_.height : config_.width;
     for (std::int32_t c = 0; c < channels; ++c) {
       const std::int32_t from_channel = config_.bgr_to_rgb ? channels - 1 - c : c;
       Number* to = config_.channel_major ? dst + static_cast<std::size_t>(c) * plane : dst + c;

@@ -10,10 +10,12 @@ using base::Code;
 using base::Error;
 
 void check_image_size(std::int64_t width, std::int64_t height) {
-  if (width < 1 || height < 1) throw Error(Code::invalid_argument, fmt::format("it is {} wide and {} high", width, height));
+  if (width < 1 || height < 1)
+    throw Error(Code::invalid_argument, fmt::format("it is {} wide and {} high", width, height));
   if (width > kMaxImageSide || height > kMaxImageSide || width * height > kMaxImagePixels)
-    throw Error(Code::invalid_argument, fmt::format("it is {} wide and {} high; the limits are {} a side and {} million pixels", width, height,
-                                                    kMaxImageSide, kMaxImagePixels / 1'000'000));
+    throw Error(Code::invalid_argument,
+                fmt::format("it is {} wide and {} high; the limits are {} a side and {} million pixels", width, height,
+                            kMaxImageSide, kMaxImagePixels / 1'000'000));
 }
 
 std::map<std::string_view, ImageDecoder>& ImageDecoder::all() {
@@ -35,7 +37,8 @@ void decode_image(std::string_view bytes, int channels, Decoded& decoded) {
     return;
   }
   std::string names;
-  for (const auto& [format, decoder] : ImageDecoder::all()) names = names.empty() ? std::string(format) : fmt::format("{} nor {}", format, names);
+  for (const auto& [format, decoder] : ImageDecoder::all())
+    names = names.empty() ? std::string(format) : fmt::format("{} nor {}", format, names);
   throw Error(Code::invalid_argument, fmt::format("not an image: neither {}", names));
 }
 

@@ -20,8 +20,8 @@ struct ImageDecoder {
   std::string_view format;  ///< "PNG"
   std::string_view magic;   ///< what such files begin with
 
-  /// Decodes into (height, width, channels) with 1 channel (gray) or 3 (b, g, r). Errors: invalid_argument saying what is
-  /// wrong, without the format's name.
+  /// Decodes into (height, width, channels) with 1 channel (gray) or 3 (b, g, r). Errors: invalid_argument saying what
+  /// is wrong, without the format's name.
   void (*decode)(std::string_view bytes, int channels, Decoded& decoded);
 
   static std::map<std::string_view, ImageDecoder>& all();

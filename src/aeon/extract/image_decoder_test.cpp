@@ -57,7 +57,8 @@ TEST(ImageDecoder, PngChannelsAreConverted) {
 
 TEST(ImageDecoder, JpegIsCloseToTheOriginal) {
   std::vector<std::uint8_t> pixels(static_cast<std::size_t>(32 * 48 * 3));
-  for (std::size_t i = 0; i < pixels.size(); ++i) pixels[i] = static_cast<std::uint8_t>(40 + i / 3 % 48 * 3 + i % 3 * 20);
+  for (std::size_t i = 0; i < pixels.size(); ++i)
+    pixels[i] = static_cast<std::uint8_t>(40 + i / 3 % 48 * 3 + i % 3 * 20);
   Decoded decoded;
   decode_image(jpeg_of(pixels, 32, 48), 3, decoded);
   ASSERT_EQ(decoded.bytes.size(), pixels.size());
@@ -68,7 +69,8 @@ TEST(ImageDecoder, JpegIsCloseToTheOriginal) {
 }
 
 TEST(ImageDecoder, TruncationAnywhereIsAnError) {
-  for (const std::string& file : {png_of(ramp(9 * 9), 9, 9, 1), jpeg_of(ramp(static_cast<std::size_t>(16 * 16 * 3)), 16, 16)})
+  for (const std::string& file :
+       {png_of(ramp(9 * 9), 9, 9, 1), jpeg_of(ramp(static_cast<std::size_t>(16 * 16 * 3)), 16, 16)})
     for (std::size_t size = 0; size < file.size(); ++size) {
       const std::string cut = file.substr(0, size);  // a copy, so that tools see reads past the end
       EXPECT_THAT(error_of(cut), AnyOf(StartsWith("not a valid "), StartsWith("an image of 0 bytes"))) << size;
@@ -80,7 +82,8 @@ TEST(ImageDecoder, ADamagedPngSaysSo) {
   std::string changed = file;
   changed[file.find("IDAT") + 8] ^= 0x10;
   EXPECT_THAT(error_of(changed), StartsWith("not a valid PNG: IDAT: "));
-  for (std::size_t at = 8; at < file.size(); ++at)  // whatever byte changes: an error, or a chunk that says nothing was it
+  for (std::size_t at = 8; at < file.size();
+       ++at)  // whatever byte changes: an error, or a chunk that says nothing was it
     for (const int bit : {0x01, 0x80}) {
       changed = file;
       changed[at] = static_cast<char>(changed[at] ^ bit);
@@ -106,8 +109,10 @@ TEST(ImageDecoder, OtherFilesAreNamedAsSuch) {
 TEST(ImageDecoder, AbsurdSizesAreRefusedBeforeMemoryIsTaken) {
   std::string file = png_of(ramp(9), 3, 3, 1);
   file.replace(16, 8, std::string("\0\0\xC3\x50\0\0\xC3\x50", 8));  // its extents
-  file.replace(29, 4, "\x6E\xC4\x62\x16");                           // their checksum
-  EXPECT_THAT(error_of(file), HasSubstr("not a valid PNG: it is 50000 wide and 50000 high; the limits are 65535 a side and 64 million pixels"));
+  file.replace(29, 4, "\x6E\xC4\x62\x16");                          // their checksum
+  EXPECT_THAT(
+      error_of(file),
+      HasSubstr("not a valid PNG: it is 50000 wide and 50000 high; the limits are 65535 a side and 64 million pixels"));
   EXPECT_THROW(check_image_size(50000, 50000), base::Error);
   EXPECT_THROW(check_image_size(65536, 1), base::Error);
   EXPECT_THROW(check_image_size(0, 1), base::Error);

@@ -18,7 +18,10 @@ std::vector<std::uint8_t> noise(std::size_t count, std::uint64_t seed = 1) {
 
 // The same formula pixel by pixel, from the description of aeon's LINEAR.
 std::uint8_t resized_pixel(const PixelView& src, int height, int width, int y, int x, int c) {
-  const auto pixel = [&](int row, int column) { return static_cast<int>(src.data[static_cast<std::size_t>(row) * src.stride + static_cast<std::size_t>(column * src.channels + c)]); };
+  const auto pixel = [&](int row, int column) {
+    return static_cast<int>(
+        src.data[static_cast<std::size_t>(row) * src.stride + static_cast<std::size_t>(column * src.channels + c)]);
+  };
   const auto fx = static_cast<float>((x + 0.5) * (static_cast<double>(src.width) / width) - 0.5);
   const auto fy = static_cast<float>((y + 0.5) * (static_cast<double>(src.height) / height) - 0.5);
   int sx = static_cast<int>(std::floor(fx));
@@ -38,8 +41,9 @@ std::uint8_t resized_pixel(const PixelView& src, int height, int width, int y, i
 
 TEST(Resize, IsBitExact) {
   Scratch scratch;
-  for (const auto& [h, w, to_h, to_w] : {std::array{5, 7, 11, 3}, std::array{1, 1, 4, 4}, std::array{9, 9, 9, 9}, std::array{40, 30, 8, 28},
-                                         std::array{2, 50, 3, 25}, std::array{16, 16, 8, 8}, std::array{3, 3, 40, 41}})
+  for (const auto& [h, w, to_h, to_w] :
+       {std::array{5, 7, 11, 3}, std::array{1, 1, 4, 4}, std::array{9, 9, 9, 9}, std::array{40, 30, 8, 28},
+        std::array{2, 50, 3, 25}, std::array{16, 16, 8, 8}, std::array{3, 3, 40, 41}})
     for (const int channels : {1, 3}) {
       const auto pixels = noise(static_cast<std::size_t>(h * w * channels + 13 * h));
       const PixelView src{pixels.data(), h, w, channels, static_cast<std::size_t>(w * channels + 13)};
@@ -48,7 +52,8 @@ TEST(Resize, IsBitExact) {
       std::size_t i = 0;
       for (int y = 0; y < to_h; ++y)
         for (int x = 0; x < to_w; ++x)
-          for (int c = 0; c < channels; ++c, ++i) ASSERT_EQ(dst[i], resized_pixel(src, to_h, to_w, y, x, c)) << h << ' ' << w << " at " << y << ' ' << x;
+          for (int c = 0; c < channels; ++c, ++i)
+            ASSERT_EQ(dst[i], resized_pixel(src, to_h, to_w, y, x, c)) << h << ' ' << w << " at " << y << ' ' << x;
     }
 }
 
@@ -74,12 +79,15 @@ class IndexImage : public ::testing::Test {
 
   std::vector<float> write(std::string_view image, std::string_view augmentation, std::optional<DrawKey> key = {}) {
     const auto config = base::decode<LoaderConfig>(base::parse_json(
-        fmt::format(R"({{"etl": [{{"type": "image", {}}}], "augmentation": [{{"type": "image", {}}}]}})", image, augmentation), "config"));
+        fmt::format(R"({{"etl": [{{"type": "image", {}}}], "augmentation": [{{"type": "image", {}}}]}})", image,
+                    augmentation),
+        "config"));
     const Extraction extraction(config);
     const Extractor& extractor = *extraction.columns[0];
     std::vector<float> sample(static_cast<std::size_t>(tensor::element_count(extractor.shape())));
     Scratch scratch;
-    extractor.write({kSize, kSize, 3, pixels_.data()}, key ? &*key : nullptr, scratch, reinterpret_cast<std::byte*>(sample.data()));
+    extractor.write({kSize, kSize, 3, pixels_.data()}, key ? &*key : nullptr, scratch,
+                    reinterpret_cast<std::byte*>(sample.data()));
     return sample;
   }
 
@@ -107,16 +115,17 @@ TEST_F(IndexImage, WholeInEveryLayout) {
 
 TEST_F(IndexImage, CutsTheMiddle) {
   const auto sample = write(R"("height": 32, "width": 32)", R"("scale": [0.5, 0.5])");
-  EXPECT_EQ(sample[0], 16);              // b of the first pixel: its column
+  EXPECT_EQ(sample[0], 16);  // b of the first pixel: its column
   EXPECT_EQ(sample[31], 47);
-  EXPECT_EQ(sample[32 * 32], 16);        // g: its row
+  EXPECT_EQ(sample[32 * 32], 16);  // g: its row
   EXPECT_EQ(sample[2 * 32 * 32 - 1], 47);
 }
 
 TEST_F(IndexImage, MirrorsAndPads) {
   bool saw_mirrored = false, saw_plain = false, saw_border = false;
   for (std::uint64_t record = 0; record < 40; ++record) {
-    const auto sample = write(R"("height": 64, "width": 64)", R"("flip_enable": true, "crop_enable": false, "padding": 4)", DrawKey{1, 0, record});
+    const auto sample = write(R"("height": 64, "width": 64)",
+                              R"("flip_enable": true, "crop_enable": false, "padding": 4)", DrawKey{1, 0, record});
     // In the middle row, where the border cannot be, columns count up or down, and zeros stand outside.
     const float* row = &sample[32 * 64];
     const float step = row[33] - row[32];
@@ -136,7 +145,8 @@ TEST_F(IndexImage, MirrorsAndPads) {
 }
 
 TEST_F(IndexImage, StandardisesInTheOrderOfTheOutput) {
-  const auto sample = write(R"("height": 64, "width": 64, "bgr_to_rgb": true)", R"("mean": [0.5, 0.25, 0.125], "stddev": [2, 0.5, 0])");
+  const auto sample =
+      write(R"("height": 64, "width": 64, "bgr_to_rgb": true)", R"("mean": [0.5, 0.25, 0.125], "stddev": [2, 0.5, 0])");
   constexpr std::size_t kPlane = 64 * 64, kAt = 10 * 64 + 20;
   EXPECT_EQ(sample[kAt], static_cast<float>(-0.5 / 2));
   EXPECT_EQ(sample[kPlane + kAt], static_cast<float>((10 / 255.0 - 0.25) / 0.5));

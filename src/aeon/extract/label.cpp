@@ -27,7 +27,8 @@ class Label final : public Extractor {
     LabelOutput output_type = LabelOutput::int32;
     std::string name;
     static constexpr auto fields() {
-      return std::tuple(base::field("binary", &Config::binary, "the element is 4 bytes, little-endian (ASCII_INT columns); false: text"),
+      return std::tuple(base::field("binary", &Config::binary,
+                                    "the element is 4 bytes, little-endian (ASCII_INT columns); false: text"),
                         base::field("output_type", &Config::output_type, "both give i32"),
                         base::field("name", &Config::name, "a name for people"));
     }
@@ -41,21 +42,27 @@ class Label final : public Extractor {
 
   void check_column(records::ElementType type) const override {
     if (!config_.binary && (type == records::ElementType::ASCII_INT || type == records::ElementType::ASCII_FLOAT))
-      throw Error(Code::invalid_argument, fmt::format("a label of an {} column has 4 bytes, not text; {}", base::word(type),
-                                                      type == records::ElementType::ASCII_INT ? "add binary: true" : "make the column ASCII_INT or STRING"));
+      throw Error(Code::invalid_argument,
+                  fmt::format("a label of an {} column has 4 bytes, not text; {}", base::word(type),
+                              type == records::ElementType::ASCII_INT ? "add binary: true"
+                                                                      : "make the column ASCII_INT or STRING"));
   }
 
   void decode(std::string_view bytes, Decoded& decoded) const override {
     std::int32_t label = 0;
     if (config_.binary) {
-      if (bytes.size() != sizeof label) throw Error(Code::invalid_argument, fmt::format("a binary label has 4 bytes, got {}", bytes.size()));
+      if (bytes.size() != sizeof label)
+        throw Error(Code::invalid_argument, fmt::format("a binary label has 4 bytes, got {}", bytes.size()));
       std::memcpy(&label, bytes.data(), sizeof label);
     } else {
       const auto [end, error] = std::from_chars(bytes.data(), bytes.data() + bytes.size(), label);
       if (error != std::errc{} || end != bytes.data() + bytes.size())
-        throw Error(Code::invalid_argument, fmt::format("label: expected the index of a class, a whole number from 0, got '{}'", base::printable(bytes.substr(0, 80))));
+        throw Error(Code::invalid_argument,
+                    fmt::format("label: expected the index of a class, a whole number from 0, got '{}'",
+                                base::printable(bytes.substr(0, 80))));
     }
-    if (label < 0) throw Error(Code::invalid_argument, fmt::format("label: a class index is at least 0, got {}", label));
+    if (label < 0)
+      throw Error(Code::invalid_argument, fmt::format("label: a class index is at least 0, got {}", label));
     decoded.height = decoded.width = 1;
     decoded.channels = sizeof label;
     decoded.bytes.resize(sizeof label);

@@ -22,7 +22,8 @@ Tap tap_of(std::int32_t i, std::int32_t src, std::int32_t dst, bool clamp) {
   float fraction = position - static_cast<float>(index);
   if (clamp && index < 0) index = 0, fraction = 0;
   if (clamp && index >= src - 1) index = src - 1, fraction = 0;
-  return {index, static_cast<std::int32_t>(std::nearbyint((1 - fraction) * kOne)), static_cast<std::int32_t>(std::nearbyint(fraction * kOne))};
+  return {index, static_cast<std::int32_t>(std::nearbyint((1 - fraction) * kOne)),
+          static_cast<std::int32_t>(std::nearbyint(fraction * kOne))};
 }
 
 // line: (width, channels), pixels × 2048. taps: 4 numbers per output pixel: offsets of both pixels, their weights.
@@ -73,7 +74,8 @@ void resize_linear(const PixelView& src, std::int32_t height, std::int32_t width
     const Tap tap = tap_of(y, src.height, height, false);
     fill(0, std::clamp(tap.index, 0, src.height - 1));
     fill(1, std::clamp(tap.index + 1, 0, src.height - 1));
-    vertical(lines[0], lines[1], tap.w0, tap.w1, count, dst + static_cast<std::size_t>(y) * static_cast<std::size_t>(count));
+    vertical(lines[0], lines[1], tap.w0, tap.w1, count,
+             dst + static_cast<std::size_t>(y) * static_cast<std::size_t>(count));
   }
 }
 

@@ -13,8 +13,8 @@ struct PixelView {
   std::size_t stride = 0;
 };
 
-/// Bilinear resize without antialiasing, bit for bit as aeon's LINEAR: weights of 11 bits, the horizontal pass exact, the
-/// vertical one rounded in two places. `dst` is (height, width, src.channels), dense.
+/// Bilinear resize without antialiasing, bit for bit as aeon's LINEAR: weights of 11 bits, the horizontal pass exact,
+/// the vertical one rounded in two places. `dst` is (height, width, src.channels), dense.
 void resize_linear(const PixelView& src, std::int32_t height, std::int32_t width, std::uint8_t* dst, Scratch& scratch);
 
 }  // namespace aeon

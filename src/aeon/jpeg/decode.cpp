@@ -32,7 +32,9 @@ void decode(std::string_view bytes, int channels, Decoded& decoded) {
   // The accurate DCT and smooth chroma upsampling are what aeon's pixels come from. A file with hundreds of scans takes
   // minutes and is an attack.
   const int flags = TJFLAG_ACCURATEDCT | TJFLAG_LIMITSCANS;
-  if (tjDecompress2(handle.get(), data, bytes.size(), decoded.bytes.data(), width, 0, height, channels == 1 ? TJPF_GRAY : TJPF_BGR, flags) == 0) return;
+  if (tjDecompress2(handle.get(), data, bytes.size(), decoded.bytes.data(), width, 0, height,
+                    channels == 1 ? TJPF_GRAY : TJPF_BGR, flags) == 0)
+    return;
   // Stray bytes between parts are common in photos and change nothing; any other warning means wrong pixels.
   const std::string_view message = tjGetErrorStr2(handle.get());
   if (tjGetErrorCode(handle.get()) == TJERR_WARNING && message.find("extraneous bytes") != message.npos) return;

@@ -12,8 +12,8 @@
 namespace aeon {
 namespace {
 
-// libpng and zlib ask for some 60 KB in a dozen pieces for every image. They get them from a block that the thread keeps,
-// one after another; all of it is free again when the next image begins. Larger pieces come from the heap.
+// libpng and zlib ask for some 60 KB in a dozen pieces for every image. They get them from a block that the thread
+// keeps, one after another; all of it is free again when the next image begins. Larger pieces come from the heap.
 class Pool {
  public:
   void restart() { used_ = 0; }
@@ -70,11 +70,15 @@ void on_read(png_structp png, png_bytep to, std::size_t count) {
   decoding.left -= count;
 }
 
-png_voidp on_allocate(png_structp png, png_alloc_size_t bytes) { return static_cast<Pool*>(png_get_mem_ptr(png))->take(bytes); }
+png_voidp on_allocate(png_structp png, png_alloc_size_t bytes) {
+  return static_cast<Pool*>(png_get_mem_ptr(png))->take(bytes);
+}
 void on_free(png_structp png, png_voidp piece) { static_cast<Pool*>(png_get_mem_ptr(png))->give_back(piece); }
 
-// Chunks that say nothing about the pixels we want: skipped (their checksums too), as compressed ones may unpack to much.
-constexpr unsigned char kSkippedChunks[] = "bKGD\0cHRM\0eXIf\0gAMA\0hIST\0iCCP\0iTXt\0oFFs\0pCAL\0pHYs\0sBIT\0sCAL\0sPLT\0sRGB\0sTER\0tEXt\0tIME\0zTXt";
+// Chunks that say nothing about the pixels we want: skipped (their checksums too), as compressed ones may unpack to
+// much.
+constexpr unsigned char kSkippedChunks[] =
+    "bKGD\0cHRM\0eXIf\0gAMA\0hIST\0iCCP\0iTXt\0oFFs\0pCAL\0pHYs\0sBIT\0sCAL\0sPLT\0sRGB\0sTER\0tEXt\0tIME\0zTXt";
 
 // False with decoding.error set when it fails. Holds nothing that has a destructor.
 bool read_header(Decoding& decoding) {
@@ -108,7 +112,8 @@ bool read_pixels(Decoding& decoding) {
   const std::size_t row_bytes = std::size_t{decoding.width} * static_cast<std::size_t>(decoding.channels);
   if (png_get_rowbytes(png, decoding.info) != row_bytes) png_error(png, "its pixels have an unknown layout");
   for (int pass = 0; pass < passes; ++pass)
-    for (png_uint_32 y = 0; y < decoding.height; ++y) png_read_row(png, decoding.decoded->bytes.data() + y * row_bytes, nullptr);
+    for (png_uint_32 y = 0; y < decoding.height; ++y)
+      png_read_row(png, decoding.decoded->bytes.data() + y * row_bytes, nullptr);
   png_read_end(png, nullptr);
   return true;
 }
@@ -121,7 +126,8 @@ void decode(std::string_view bytes, int channels, Decoded& decoded) {
   decoding.left = bytes.size();
   decoding.channels = channels;
   decoding.decoded = &decoded;
-  decoding.png = png_create_read_struct_2(PNG_LIBPNG_VER_STRING, &decoding, on_error, on_warning, &pool, on_allocate, on_free);
+  decoding.png =
+      png_create_read_struct_2(PNG_LIBPNG_VER_STRING, &decoding, on_error, on_warning, &pool, on_allocate, on_free);
   if (decoding.png != nullptr) decoding.info = png_create_info_struct(decoding.png);
   if (decoding.info == nullptr) throw base::Error(base::Code::unavailable, "no memory to decode it");
   const auto refuse = [&] { throw base::Error(base::Code::invalid_argument, decoding.error); };

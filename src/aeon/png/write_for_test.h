@@ -9,7 +9,8 @@
 namespace aeon {
 
 /// (height, width, channels) with 1 channel (gray) or 3 (b, g, r) or 4 (b, g, r, a).
-inline std::string png_of(const std::vector<std::uint8_t>& pixels, std::uint32_t height, std::uint32_t width, int channels) {
+inline std::string png_of(const std::vector<std::uint8_t>& pixels, std::uint32_t height, std::uint32_t width,
+                          int channels) {
   png_image image{};
   image.version = PNG_IMAGE_VERSION;
   image.width = width;

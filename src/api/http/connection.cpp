@@ -10,8 +10,8 @@ namespace api {
 namespace {
 
 constexpr std::size_t kInputBytes = std::size_t{64} << 10;
-// Bodies up to this size are read before the token is checked, which saves a turn on the worker threads, and do not count
-// as memory that bodies take.
+// Bodies up to this size are read before the token is checked, which saves a turn on the worker threads, and do not
+// count as memory that bodies take.
 constexpr std::size_t kUncheckedBodyBytes = std::size_t{64} << 10;
 // Memory of larger bodies counts as it fills, not as it is announced: announcing costs a client nothing.
 constexpr std::size_t kReserveStepBytes = std::size_t{1} << 20;
@@ -58,7 +58,8 @@ Task<void> Connection::serve() {
   stream_.close();
 }
 
-/// Reads some bytes. False at the end, for a broken connection, at the deadline and when the server stops between requests.
+/// Reads some bytes. False at the end, for a broken connection, at the deadline and when the server stops between
+/// requests.
 Task<bool> Connection::fill() {
   if (begin_ == end_) {
     begin_ = end_ = 0;
@@ -131,11 +132,13 @@ Task<bool> Connection::read_body() {
 }
 
 void Connection::reserve_body() {
-  // With an announced length, the parser's buffer has its full size from the start, but pages only where something came.
+  // With an announced length, the parser's buffer has its full size from the start, but pages only where something
+  // came.
   const std::string& body = parser_->body();
   const std::size_t bytes = parser_->head().content_length ? body.size() : body.capacity();
   if (bytes <= kUncheckedBodyBytes || static_cast<std::int64_t>(bytes) <= body_reserved_) return;
-  const auto whole_steps = static_cast<std::int64_t>((bytes + kReserveStepBytes - 1) / kReserveStepBytes * kReserveStepBytes);
+  const auto whole_steps =
+      static_cast<std::int64_t>((bytes + kReserveStepBytes - 1) / kReserveStepBytes * kReserveStepBytes);
   const std::int64_t more = whole_steps - body_reserved_;
   if (!service_.reserve(body_owner_, more)) throw too_many_bodies();
   body_reserved_ += more;
@@ -189,7 +192,8 @@ Task<Connection::Next> Connection::exchange() {
     if (!parser_->done()) {
       body_owner_ = identity ? identity->user_id : 0;
       // So that no client sends what is sure to be refused in its middle.
-      if (announced > kUncheckedBodyBytes && !service_.has_room(body_owner_, static_cast<std::int64_t>(announced))) throw too_many_bodies();
+      if (announced > kUncheckedBodyBytes && !service_.has_room(body_owner_, static_cast<std::int64_t>(announced)))
+        throw too_many_bodies();
       if (head.expects_continue && begin_ == end_) {
         std::string text = "HTTP/1.1 100 Continue\r\n\r\n";
         iovec pieces[] = {piece(text)};
@@ -215,7 +219,8 @@ Task<Connection::Next> Connection::exchange() {
     std::span<iovec> left;
     bool sent = true;
     const auto send_now = [&] {
-      head_text = answer_head(answer, answer.file ? static_cast<std::size_t>(answer.file->size_bytes) : answer.content.size(), keep_alive);
+      head_text = answer_head(
+          answer, answer.file ? static_cast<std::size_t>(answer.file->size_bytes) : answer.content.size(), keep_alive);
       if (head.method == "HEAD") answer.file.reset();
       pieces[0] = piece(head_text);
       pieces[1] = piece(answer.content);
@@ -250,12 +255,13 @@ Task<Connection::Next> Connection::exchange() {
     }
     if (sent && !left.empty()) sent = co_await stream_.send(left, us(options_.write_timeout_ms));
     if (sent && answer.file) sent = co_await send_file(*answer.file);
-    co_return sent && keep_alive ? Next::keep : sent ? Next::linger : Next::close;
+    co_return sent&& keep_alive ? Next::keep : sent ? Next::linger : Next::close;
   } catch (const std::exception& error) {
     refusal = service_.problem(error, to_.request_id);
   }
   log(refusal->status);
-  // A request that is refused before its body was read leaves the connection at an unknown place, unless it has no body.
+  // A request that is refused before its body was read leaves the connection at an unknown place, unless it has no
+  // body.
   const bool whole = head_is_valid && parser_->done() && parser_->head().keep_alive && !io_.stopping;
   HttpAnswer answer = std::move(*refusal);
   co_return co_await respond(std::move(answer), whole);
@@ -277,7 +283,8 @@ Task<bool> Connection::send_file(OpenFile& file) {
   std::int64_t left = file.size_bytes;
   const std::function<void()> read = [&] {
     try {
-      got = base::read_some(file.fd, std::span(buffer).first(static_cast<std::size_t>(std::min<std::int64_t>(left, kFilePieceBytes))));
+      got = base::read_some(
+          file.fd, std::span(buffer).first(static_cast<std::size_t>(std::min<std::int64_t>(left, kFilePieceBytes))));
     } catch (const std::exception& error) {
       base::log_error("request {}: {}", to_.request_id, error.what());
       got = 0;
@@ -293,8 +300,8 @@ Task<bool> Connection::send_file(OpenFile& file) {
   co_return true;
 }
 
-/// Sends what a feed gives until it ends, the client leaves, its token is revoked or the server stops. One batch at a time
-/// is in memory, so that a client that does not read costs nothing.
+/// Sends what a feed gives until it ends, the client leaves, its token is revoked or the server stops. One batch at a
+/// time is in memory, so that a client that does not read costs nothing.
 Task<void> Connection::stream_events(HttpAnswer& answer) {
   streaming_ = true;
   struct Listening {

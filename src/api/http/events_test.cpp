@@ -6,7 +6,10 @@ namespace {
 
 constexpr std::string_view kUser = "Authorization: Bearer user\r\n";
 
-std::string event(int n) { return base::to_text(base::encode(TrainingEvent{.kind = TrainingEventKind::log, .at = "now", .text = std::to_string(n)})); }
+std::string event(int n) {
+  return base::to_text(
+      base::encode(TrainingEvent{.kind = TrainingEventKind::log, .at = "now", .text = std::to_string(n)}));
+}
 
 TEST(EventLines, reads_events_in_any_pieces) {
   const std::string text = ": hello\n\nid: 1\ndata: a\n\nid: 2\r\ndata: b\r\ndata: c\r\n\r\nevent: end\ndata: {}\n\n";
@@ -39,13 +42,19 @@ TEST(Events, go_on_after_the_last_event_id) {
   FakeServer server;
   for (int i = 1; i <= 5; ++i) server.log.add(event(i));
   server.log.end();
-  const std::string by_header = RawClient(server).request("GET /api/v2/models/3/events?after=1", fmt::format("{}Last-Event-ID: 3\r\n", kUser)).rest();
+  const std::string by_header =
+      RawClient(server)
+          .request("GET /api/v2/models/3/events?after=1", fmt::format("{}Last-Event-ID: 3\r\n", kUser))
+          .rest();
   EXPECT_EQ(by_header.find("id: 3\n"), std::string::npos);
   EXPECT_NE(by_header.find("id: 4\n"), std::string::npos);
   const std::string by_query = RawClient(server).request("GET /api/v2/models/3/events?after=4", kUser).rest();
   EXPECT_EQ(by_query.find("id: 4\n"), std::string::npos);
   EXPECT_NE(by_query.find("id: 5\n"), std::string::npos);
-  EXPECT_EQ(status_of(RawClient(server).request("GET /api/v2/models/3/events", fmt::format("{}Last-Event-ID: x\r\n", kUser)).answer()), 400);
+  EXPECT_EQ(status_of(RawClient(server)
+                          .request("GET /api/v2/models/3/events", fmt::format("{}Last-Event-ID: x\r\n", kUser))
+                          .answer()),
+            400);
 }
 
 TEST(Events, show_signs_of_life_until_the_token_is_revoked) {

@@ -78,7 +78,9 @@ class FakeServer {
   explicit FakeServer(ServerOptions options = {}, const std::function<void(Router&)>& add_handlers = {}) {
     options.port = 0;
     router.handle(get_info, [](const Call&, const Nothing&) { return ServerInfo{.version = "test"}; });
-    router.handle(get_caller, [](const Call& call, const Nothing&) { return Caller{call.identity.user, call.identity.tenant, call.identity.admin}; });
+    router.handle(get_caller, [](const Call& call, const Nothing&) {
+      return Caller{call.identity.user, call.identity.tenant, call.identity.admin};
+    });
     router.handle(get_model, [](const Call&, const ModelRef& ref) {
       if (ref.model == 404) throw base::Error(base::Code::not_found, "there is no model 404", "/model");
       if (ref.model == 500) throw std::runtime_error("broken");
@@ -88,7 +90,9 @@ class FakeServer {
       check_if_match(call, base::encode(Model{.id = request.model, .name = "m"}));
       return Model{.id = request.model, .name = request.name};
     });
-    router.handle(create_tenant, [this](const Call&, const CreateTenant& request) { return Tenant{.id = ++created, .name = request.name}; });
+    router.handle(create_tenant, [this](const Call&, const CreateTenant& request) {
+      return Tenant{.id = ++created, .name = request.name};
+    });
     router.handle(list_models, [](const Call&, const ListModels& request) {
       Page<Model> page;
       for (const ModelState state : request.state) page.items.push_back(Model{.id = 1, .state = state});
@@ -99,14 +103,17 @@ class FakeServer {
       return Nothing{};
     });
     router.handle(put_shard, [](const Call& call, const PutShard& request) {
-      return Shard{.first_record = request.first_record, .size_bytes = static_cast<std::int64_t>(call.body.size()), .sha256 = request.sha256};
+      return Shard{.first_record = request.first_record,
+                   .size_bytes = static_cast<std::int64_t>(call.body.size()),
+                   .sha256 = request.sha256};
     });
     router.handle(predict, [this](const Call& call, const Predict& request) {
       while (busy) std::this_thread::sleep_for(std::chrono::milliseconds(1));
       return Prediction{{{.probability = 1, .index = request.k.value_or(5), .label = std::string(call.body)}}};
     });
     router.handle(get_checkpoint, [](const Call&, const ModelRef&) { return Bytes{std::string(3'000'000, 'x')}; });
-    router.handle(follow_model, [this](const Call&, const FollowModel&) { return std::make_unique<FakeLog::Feed>(log); });
+    router.handle(follow_model,
+                  [this](const Call&, const FollowModel&) { return std::make_unique<FakeLog::Feed>(log); });
     if (add_handlers) add_handlers(router);
     server = std::make_unique<Server>(
         router,
@@ -114,7 +121,10 @@ class FakeServer {
           const std::lock_guard lock(mutex);
           if (revoked.contains(std::string(token)) || (token != "admin" && token != "user" && token != "other"))
             throw base::Error(base::Code::unauthenticated, "this token is not valid");
-          return Identity{.user_id = token == "other" ? 2 : 1, .admin = token == "admin", .user = std::string(token), .tenant = "t"};
+          return Identity{.user_id = token == "other" ? 2 : 1,
+                          .admin = token == "admin",
+                          .user = std::string(token),
+                          .tenant = "t"};
         },
         options);
     server->plain_route("/healthz", [] { return PlainAnswer{.content = "ok\n"}; });
@@ -181,8 +191,7 @@ class RawClient {
     std::size_t size = read_.find("\r\n\r\n") + 4;
     const auto length = read_.find("content-length: ");
     if (has_content && length < size) size += std::stoul(read_.substr(length + 16));
-    while (read_.size() < size && read_more()) {
-    }
+    while (read_.size() < size && read_more()) {}
     std::string result = read_.substr(0, size);
     read_.erase(0, size);
     return result;
@@ -190,8 +199,7 @@ class RawClient {
 
   /// All until the server closes.
   std::string rest() {
-    while (read_more()) {
-    }
+    while (read_more()) {}
     return std::exchange(read_, {});
   }
 

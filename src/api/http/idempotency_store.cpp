@@ -38,6 +38,8 @@ class MemoryStore : public IdempotencyStore {
 
 }  // namespace
 
-std::unique_ptr<IdempotencyStore> memory_idempotency_store(std::size_t capacity) { return std::make_unique<MemoryStore>(capacity); }
+std::unique_ptr<IdempotencyStore> memory_idempotency_store(std::size_t capacity) {
+  return std::make_unique<MemoryStore>(capacity);
+}
 
 }  // namespace api

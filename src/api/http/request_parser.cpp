@@ -28,7 +28,8 @@ bool same_word(std::string_view a, std::string_view b) {
 }
 
 StatusError too_large(std::size_t limit) {
-  return StatusError(413, Code::too_large, fmt::format("the request's body is over the limit of {} bytes of this operation", limit));
+  return StatusError(413, Code::too_large,
+                     fmt::format("the request's body is over the limit of {} bytes of this operation", limit));
 }
 
 }  // namespace
@@ -40,7 +41,8 @@ std::string_view RequestHead::header(std::string_view name) const {
 }
 
 std::size_t RequestHead::count(std::string_view name) const {
-  return static_cast<std::size_t>(std::count_if(headers.begin(), headers.end(), [&](const auto& h) { return h.first == name; }));
+  return static_cast<std::size_t>(
+      std::count_if(headers.begin(), headers.end(), [&](const auto& h) { return h.first == name; }));
 }
 
 /// Beast knows the grammar and calls back; nothing here waits or copies more than it keeps.
@@ -64,14 +66,18 @@ class RequestParser::Grammar : public http::basic_parser<true> {
   bool add_framing(std::size_t bytes, error_code& ec) {
     framing_ += bytes;
     if (framing_ <= kChunkFramingLimitBytes) return true;
-    refuse(StatusError(400, Code::invalid_argument, "the chunks of the request's body carry too many extensions and trailers"), ec);
+    refuse(StatusError(400, Code::invalid_argument,
+                       "the chunks of the request's body carry too many extensions and trailers"),
+           ec);
     return false;
   }
 
  private:
   void on_request_impl(http::verb, string_view method, string_view target, int version, error_code& ec) override {
     if (target.size() > kTargetLimitBytes)
-      return refuse(StatusError(414, Code::invalid_argument, fmt::format("the request's address is longer than {} bytes", kTargetLimitBytes)), ec);
+      return refuse(StatusError(414, Code::invalid_argument,
+                                fmt::format("the request's address is longer than {} bytes", kTargetLimitBytes)),
+                    ec);
     if (version != 11 && version != 10)
       return refuse(StatusError(505, Code::invalid_argument, "this server speaks HTTP/1.1"), ec);
     head.method.assign(method.data(), method.size());
@@ -86,7 +92,9 @@ class RequestParser::Grammar : public http::basic_parser<true> {
       return;
     }
     if (head.headers.size() >= kHeaderLimitCount)
-      return refuse(StatusError(431, Code::invalid_argument, fmt::format("the request has more than {} headers", kHeaderLimitCount)), ec);
+      return refuse(StatusError(431, Code::invalid_argument,
+                                fmt::format("the request has more than {} headers", kHeaderLimitCount)),
+                    ec);
     head.headers.emplace_back(lower(name), std::string(value.data(), value.size()));
   }
 
@@ -96,16 +104,19 @@ class RequestParser::Grammar : public http::basic_parser<true> {
     if (head.count("transfer-encoding") > 0) {
       // Anything that is not plainly "chunked" could be framed differently by a proxy in front of us.
       if (head.count("transfer-encoding") > 1 || !same_word(head.header("transfer-encoding"), "chunked"))
-        return refuse(StatusError(501, Code::invalid_argument, "the only transfer encoding this server knows is 'chunked'"), ec);
+        return refuse(
+            StatusError(501, Code::invalid_argument, "the only transfer encoding this server knows is 'chunked'"), ec);
       if (head.count("content-length") > 0)
-        return refuse(StatusError(400, Code::invalid_argument, "a request has either Content-Length or Transfer-Encoding"), ec);
+        return refuse(
+            StatusError(400, Code::invalid_argument, "a request has either Content-Length or Transfer-Encoding"), ec);
     }
     if (head.count("content-length") > 1)
       return refuse(StatusError(400, Code::invalid_argument, "the request has more than one Content-Length"), ec);
     if (const auto length = content_length()) head.content_length = *length;
     if (head.count("expect") > 0) {
       if (!same_word(head.header("expect"), "100-continue"))
-        return refuse(StatusError(417, Code::invalid_argument, "the only expectation this server knows is '100-continue'"), ec);
+        return refuse(
+            StatusError(417, Code::invalid_argument, "the only expectation this server knows is '100-continue'"), ec);
       head.expects_continue = true;
     }
   }
@@ -153,8 +164,10 @@ std::size_t RequestParser::feed(std::string_view bytes) {
       continue;
     }
     if (ec == http::error::header_limit)
-      throw StatusError(431, Code::invalid_argument, fmt::format("the request's headers are over {} bytes", kHeaderLimitBytes));
-    if (ec) throw StatusError(400, Code::invalid_argument, fmt::format("this is not a valid HTTP request: {}", ec.message()));
+      throw StatusError(431, Code::invalid_argument,
+                        fmt::format("the request's headers are over {} bytes", kHeaderLimitBytes));
+    if (ec)
+      throw StatusError(400, Code::invalid_argument, fmt::format("this is not a valid HTTP request: {}", ec.message()));
     if (!had_head && grammar_->is_header_done()) break;
   }
   if (grammar_->is_header_done() && !grammar_->is_done() && used == 0 && bytes.size() > kChunkFramingLimitBytes)

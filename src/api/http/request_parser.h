@@ -36,8 +36,8 @@ class RequestParser {
   RequestParser();
   ~RequestParser();
 
-  /// Takes what it can from the front of `bytes` and returns how many bytes that was; 0 means that it needs more than these.
-  /// It stops behind the head, so that the caller can refuse a request before its body.
+  /// Takes what it can from the front of `bytes` and returns how many bytes that was; 0 means that it needs more than
+  /// these. It stops behind the head, so that the caller can refuse a request before its body.
   /// Errors: StatusError 400 (not HTTP), 413 (body over the limit), 414, 431, 501, 505.
   std::size_t feed(std::string_view bytes);
 

@@ -47,7 +47,8 @@ base::Fd listen_at(const ServerOptions& options) {
   AddressList found;
   const std::string port = std::to_string(options.port);
   if (const int failed = ::getaddrinfo(options.host.c_str(), port.c_str(), &hints, &found.first); failed != 0)
-    throw base::Error(base::Code::invalid_argument, fmt::format("cannot listen at '{}': {}", options.host, ::gai_strerror(failed)));
+    throw base::Error(base::Code::invalid_argument,
+                      fmt::format("cannot listen at '{}': {}", options.host, ::gai_strerror(failed)));
   const addrinfo& address = *found.first;
   base::Fd socket(::socket(address.ai_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
   if (!socket) throw base::system_error("cannot make a socket", errno);
@@ -57,7 +58,8 @@ base::Fd listen_at(const ServerOptions& options) {
     const int error = errno;
     if (error == EADDRINUSE)
       throw base::Error(base::Code::unavailable,
-                        fmt::format("{}:{} is taken: is another ncloudd running? stop it, or choose another port", options.host, options.port));
+                        fmt::format("{}:{} is taken: is another ncloudd running? stop it, or choose another port",
+                                    options.host, options.port));
     if (error == EADDRNOTAVAIL)
       throw base::Error(base::Code::invalid_argument, fmt::format("'{}' is no address of this machine", options.host));
     throw base::system_error(fmt::format("cannot listen at {}:{}", options.host, options.port), error);
@@ -74,8 +76,8 @@ std::int64_t raise_file_limit() {
   return static_cast<std::int64_t>(std::min<rlim_t>(limit.rlim_cur, std::numeric_limits<int>::max()));
 }
 
-/// Connections must leave files for everything else: jobs that could not be given pipes would fail for good, while a client
-/// that is refused comes back.
+/// Connections must leave files for everything else: jobs that could not be given pipes would fail for good, while a
+/// client that is refused comes back.
 int connections_within(std::int64_t file_limit, int wanted) {
   constexpr std::int64_t kOtherFiles = 256;
   return static_cast<int>(std::min<std::int64_t>(wanted, std::max(file_limit - kOtherFiles, file_limit / 4)));
@@ -85,7 +87,8 @@ std::uint16_t port_of(const base::Fd& socket) {
   sockaddr_storage address{};
   socklen_t size = sizeof address;
   ::getsockname(socket.get(), reinterpret_cast<sockaddr*>(&address), &size);
-  return ntohs(address.ss_family == AF_INET6 ? reinterpret_cast<sockaddr_in6&>(address).sin6_port : reinterpret_cast<sockaddr_in&>(address).sin_port);
+  return ntohs(address.ss_family == AF_INET6 ? reinterpret_cast<sockaddr_in6&>(address).sin6_port
+                                             : reinterpret_cast<sockaddr_in&>(address).sin_port);
 }
 
 bool listens_at_loopback(const base::Fd& socket) {
@@ -98,7 +101,8 @@ bool listens_at_loopback(const base::Fd& socket) {
 
 }  // namespace
 
-/// The order of members is the order of life: workers end first, then the I/O threads' coroutines, which refer to the rest.
+/// The order of members is the order of life: workers end first, then the I/O threads' coroutines, which refer to the
+/// rest.
 struct Server::State {
   ServerOptions options;
   Service service;
@@ -112,9 +116,13 @@ struct Server::State {
   std::unique_ptr<Workers> workers;
 
   State(const Router& router, Authenticate authenticate, ServerOptions given)
-      : options(std::move(given)), service(router, std::move(authenticate), options), listening(listen_at(options)), port(port_of(listening)) {
+      : options(std::move(given)),
+        service(router, std::move(authenticate), options),
+        listening(listen_at(options)),
+        port(port_of(listening)) {
     options.max_connections = connections_within(raise_file_limit(), options.max_connections);
-    const int shortest = std::min({options.header_timeout_ms, options.body_timeout_ms, options.idle_timeout_ms, options.write_timeout_ms, options.heartbeat_ms});
+    const int shortest = std::min({options.header_timeout_ms, options.body_timeout_ms, options.idle_timeout_ms,
+                                   options.write_timeout_ms, options.heartbeat_ms});
     tick = std::chrono::milliseconds(std::clamp(shortest / 4, 10, 1000));
     for (int i = 0; i < options.io_threads; ++i) io.push_back(std::make_unique<IoThread>());
     workers = std::make_unique<Workers>(options.worker_threads);
@@ -145,7 +153,8 @@ struct Server::State {
     std::size_t turn = 0;
     while (!io[0]->stopping) {
       boost::system::error_code error;
-      co_await acceptor->async_wait(asio::posix::descriptor_base::wait_read, asio::redirect_error(asio::use_awaitable, error));
+      co_await acceptor->async_wait(asio::posix::descriptor_base::wait_read,
+                                    asio::redirect_error(asio::use_awaitable, error));
       if (error || io[0]->stopping) co_return;
       const int socket = ::accept4(acceptor->native_handle(), nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC);
       if (socket < 0) {
@@ -157,7 +166,8 @@ struct Server::State {
         continue;
       }
       if (connection_count >= options.max_connections) {
-        constexpr std::string_view kFull = "HTTP/1.1 503 Service Unavailable\r\ncontent-length: 0\r\nretry-after: 1\r\nconnection: close\r\n\r\n";
+        constexpr std::string_view kFull =
+            "HTTP/1.1 503 Service Unavailable\r\ncontent-length: 0\r\nretry-after: 1\r\nconnection: close\r\n\r\n";
         [[maybe_unused]] const auto sent = ::send(socket, kFull.data(), kFull.size(), MSG_DONTWAIT | MSG_NOSIGNAL);
         ::close(socket);
         continue;
@@ -186,7 +196,8 @@ struct Server::State {
         if (thread.stopping) connection->stop();
       }
       if (stop_asked && !thread.stopping) stop_thread(thread);
-      if (thread.stopping && give_up == std::chrono::steady_clock::time_point{}) give_up = std::chrono::steady_clock::now() + kStopPatience;
+      if (thread.stopping && give_up == std::chrono::steady_clock::time_point{})
+        give_up = std::chrono::steady_clock::now() + kStopPatience;
       if (thread.stopping && std::chrono::steady_clock::now() > give_up) {
         base::log_warning("{} requests did not end in time; leaving them", thread.connections.size());
         thread.context.stop();
@@ -233,17 +244,22 @@ std::uint16_t Server::port() const { return state_->port; }
 
 std::string Server::url() const {
   const std::string& host = state_->options.host;
-  return fmt::format("http://{}:{}", host.find(':') == std::string::npos ? host : fmt::format("[{}]", host), state_->port);
+  return fmt::format("http://{}:{}", host.find(':') == std::string::npos ? host : fmt::format("[{}]", host),
+                     state_->port);
 }
 
 void Server::run() {
   State& state = *state_;
   if (!listens_at_loopback(state.listening))
-    base::log_warning("{} can be reached from other machines, and tokens travel unencrypted: put a TLS proxy before it, or listen at 127.0.0.1", url());
+    base::log_warning(
+        "{} can be reached from other machines, and tokens travel unencrypted: put a TLS proxy before it, or listen at "
+        "127.0.0.1",
+        url());
   state.acceptor.emplace(state.io[0]->context, state.listening.release());
   asio::co_spawn(state.io[0]->context, state.accept(), asio::detached);
   std::vector<std::thread> threads;
-  for (std::size_t i = 1; i < state.io.size(); ++i) threads.emplace_back([&state, i] { state.run_thread(*state.io[i]); });
+  for (std::size_t i = 1; i < state.io.size(); ++i)
+    threads.emplace_back([&state, i] { state.run_thread(*state.io[i]); });
   state.run_thread(*state.io[0]);
   for (std::thread& thread : threads) thread.join();
   state.workers->stop();
@@ -251,7 +267,8 @@ void Server::run() {
 
 void Server::stop() {
   state_->stop_asked = true;
-  for (const auto& thread : state_->io) asio::post(thread->context, [this, &thread = *thread] { state_->stop_thread(thread); });
+  for (const auto& thread : state_->io)
+    asio::post(thread->context, [this, &thread = *thread] { state_->stop_thread(thread); });
 }
 
 }  // namespace api

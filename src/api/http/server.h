@@ -14,9 +14,9 @@ namespace api {
 /// Finds out who a bearer token belongs to. Runs on a worker thread and may block. Errors: unauthenticated.
 using Authenticate = std::function<Identity(std::string_view token)>;
 
-/// Answers of operations that create something, kept by the caller's Idempotency-Key, so that a repeated request gets the
-/// first one's answer. The server compares fingerprints and keeps two requests with one key from running at once; a store
-/// only remembers. It should forget after a day or so. Threads: any.
+/// Answers of operations that create something, kept by the caller's Idempotency-Key, so that a repeated request gets
+/// the first one's answer. The server compares fingerprints and keeps two requests with one key from running at once; a
+/// store only remembers. It should forget after a day or so. Threads: any.
 class IdempotencyStore {
  public:
   struct Kept {
@@ -45,18 +45,31 @@ struct ServerOptions {
   int write_timeout_ms = 30000;
   int heartbeat_ms = 15000;
   static constexpr auto fields() {
-    return std::tuple(base::field("host", &ServerOptions::host, "address to listen at"),
-                      base::field("port", &ServerOptions::port, "port to listen at; 0: any free one"),
-                      base::field("io_threads", &ServerOptions::io_threads, "threads that move bytes").range(1, 64),
-                      base::field("worker_threads", &ServerOptions::worker_threads, "threads that handlers run on").range(1, 1024),
-                      base::field("allowed_hosts", &ServerOptions::allowed_hosts, "further names that requests may use for this server"),
-                      base::field("max_connections", &ServerOptions::max_connections, "open connections at most, less when the system allows this process fewer files").range(1, 1000000),
-                      base::field("body_memory_bytes", &ServerOptions::body_memory_bytes, "memory for all request bodies that are held at one time").positive(),
-                      base::field("header_timeout_ms", &ServerOptions::header_timeout_ms, "from a request's first byte to the end of its headers").positive(),
-                      base::field("body_timeout_ms", &ServerOptions::body_timeout_ms, "between two pieces of a body").positive(),
-                      base::field("idle_timeout_ms", &ServerOptions::idle_timeout_ms, "between two requests of a connection").positive(),
-                      base::field("write_timeout_ms", &ServerOptions::write_timeout_ms, "between two pieces that a client takes of an answer").positive(),
-                      base::field("heartbeat_ms", &ServerOptions::heartbeat_ms, "between signs of life (and checks of the token) in a stream of events").positive());
+    return std::tuple(
+        base::field("host", &ServerOptions::host, "address to listen at"),
+        base::field("port", &ServerOptions::port, "port to listen at; 0: any free one"),
+        base::field("io_threads", &ServerOptions::io_threads, "threads that move bytes").range(1, 64),
+        base::field("worker_threads", &ServerOptions::worker_threads, "threads that handlers run on").range(1, 1024),
+        base::field("allowed_hosts", &ServerOptions::allowed_hosts,
+                    "further names that requests may use for this server"),
+        base::field("max_connections", &ServerOptions::max_connections,
+                    "open connections at most, less when the system allows this process fewer files")
+            .range(1, 1000000),
+        base::field("body_memory_bytes", &ServerOptions::body_memory_bytes,
+                    "memory for all request bodies that are held at one time")
+            .positive(),
+        base::field("header_timeout_ms", &ServerOptions::header_timeout_ms,
+                    "from a request's first byte to the end of its headers")
+            .positive(),
+        base::field("body_timeout_ms", &ServerOptions::body_timeout_ms, "between two pieces of a body").positive(),
+        base::field("idle_timeout_ms", &ServerOptions::idle_timeout_ms, "between two requests of a connection")
+            .positive(),
+        base::field("write_timeout_ms", &ServerOptions::write_timeout_ms,
+                    "between two pieces that a client takes of an answer")
+            .positive(),
+        base::field("heartbeat_ms", &ServerOptions::heartbeat_ms,
+                    "between signs of life (and checks of the token) in a stream of events")
+            .positive());
   }
 };
 
@@ -74,11 +87,13 @@ enum class PlainCost {
 };
 
 /// Carries a Router over HTTP/1.1. It checks hosts, origins, tokens, permissions and limits before a handler runs, runs
-/// handlers on worker threads, and answers errors as problem details. `GET /api/v2/openapi.json` describes the contract.
+/// handlers on worker threads, and answers errors as problem details. `GET /api/v2/openapi.json` describes the
+/// contract.
 class Server {
  public:
-  /// Listens at once, and raises this process's limit of open files to what the system allows. Errors: unavailable when the address is taken ("is another ncloudd running?"), invalid_argument for
-  /// an address that is none of this machine's.
+  /// Listens at once, and raises this process's limit of open files to what the system allows. Errors: unavailable when
+  /// the address is taken ("is another ncloudd running?"), invalid_argument for an address that is none of this
+  /// machine's.
   Server(const Router& router, Authenticate authenticate, ServerOptions options);
   ~Server();
   Server(const Server&) = delete;

@@ -10,7 +10,8 @@ namespace {
 
 constexpr std::string_view kAdmin = "Authorization: Bearer admin\r\n";
 
-std::string once(const FakeServer& server, std::string_view line, std::string_view headers = "", std::string_view body = "") {
+std::string once(const FakeServer& server, std::string_view line, std::string_view headers = "",
+                 std::string_view body = "") {
   return RawClient(server).request(line, headers, body).answer(!line.starts_with("HEAD"));
 }
 
@@ -71,7 +72,8 @@ TEST(Server, answers_pipelined_requests_in_order) {
   FakeServer server;
   RawClient client(server);
   std::string all;
-  for (int i = 1; i <= 20; ++i) all += fmt::format("GET /api/v2/models/{} HTTP/1.1\r\nHost: localhost\r\n{}\r\n", i, kAdmin);
+  for (int i = 1; i <= 20; ++i)
+    all += fmt::format("GET /api/v2/models/{} HTTP/1.1\r\nHost: localhost\r\n{}\r\n", i, kAdmin);
   client.send(all);
   for (int i = 1; i <= 20; ++i) EXPECT_NE(client.answer().find(fmt::format("{{\"id\":{},", i)), std::string::npos) << i;
 }
@@ -79,7 +81,10 @@ TEST(Server, answers_pipelined_requests_in_order) {
 TEST(Server, takes_a_request_byte_by_byte) {
   FakeServer server;
   RawClient client(server);
-  const std::string text = fmt::format("POST /api/v2/models/3/predict?k=2 HTTP/1.1\r\nHost: localhost\r\n{}Transfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n2;x=y\r\nde\r\n0\r\nT: x\r\n\r\n", kAdmin);
+  const std::string text = fmt::format(
+      "POST /api/v2/models/3/predict?k=2 HTTP/1.1\r\nHost: localhost\r\n{}Transfer-Encoding: "
+      "chunked\r\n\r\n3\r\nabc\r\n2;x=y\r\nde\r\n0\r\nT: x\r\n\r\n",
+      kAdmin);
   for (const char c : text) client.send(std::string_view(&c, 1));
   const std::string answer = client.answer();
   EXPECT_EQ(status_of(answer), 200) << answer;
@@ -89,12 +94,14 @@ TEST(Server, takes_a_request_byte_by_byte) {
 TEST(Server, continues_when_asked_to) {
   FakeServer server;
   RawClient client(server);
-  client.request("POST /api/v2/models/3/predict", fmt::format("{}Expect: 100-continue\r\nContent-Length: 3\r\n", kAdmin));
+  client.request("POST /api/v2/models/3/predict",
+                 fmt::format("{}Expect: 100-continue\r\nContent-Length: 3\r\n", kAdmin));
   ASSERT_TRUE(client.read_until("HTTP/1.1 100 Continue\r\n\r\n"));
   client.answer(false);
   EXPECT_EQ(status_of(client.send("abc").answer()), 200);
   // A refusal comes instead of the invitation.
-  EXPECT_EQ(status_of(once(server, "POST /api/v2/models/3/predict", "Expect: 100-continue\r\nContent-Length: 3\r\n")), 401);
+  EXPECT_EQ(status_of(once(server, "POST /api/v2/models/3/predict", "Expect: 100-continue\r\nContent-Length: 3\r\n")),
+            401);
   EXPECT_EQ(status_of(once(server, "GET /api/v2/info", "Expect: magic\r\n")), 417);
 }
 
@@ -106,7 +113,9 @@ TEST(Server, limits_bodies_before_and_while_they_come) {
   client.request("POST /api/v2/tenants", fmt::format("{}Transfer-Encoding: chunked\r\n", kAdmin));
   for (int i = 0; i < 40; ++i) client.send(chunk);
   EXPECT_EQ(status_of(client.answer()), 413);
-  EXPECT_EQ(status_of(once(server, "POST /api/v2/tenants", fmt::format("{}Transfer-Encoding: chunked\r\n", kAdmin), "FFFFFFFFFFFFFFF\r\nx")), 413);
+  EXPECT_EQ(status_of(once(server, "POST /api/v2/tenants", fmt::format("{}Transfer-Encoding: chunked\r\n", kAdmin),
+                           "FFFFFFFFFFFFFFF\r\nx")),
+            413);
 }
 
 TEST(Server, takes_a_large_upload) {
@@ -164,8 +173,10 @@ TEST(Server, limits_heads) {
 TEST(Server, refuses_what_two_servers_could_read_in_two_ways) {
   FakeServer server;
   const std::vector<std::string> requests = {
-      "POST /api/v2/tenants HTTP/1.1\r\nHost: localhost\r\nContent-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
-      "POST /api/v2/tenants HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\nContent-Length: 3\r\n\r\n0\r\n\r\n",
+      "POST /api/v2/tenants HTTP/1.1\r\nHost: localhost\r\nContent-Length: 3\r\nTransfer-Encoding: "
+      "chunked\r\n\r\n0\r\n\r\n",
+      "POST /api/v2/tenants HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\nContent-Length: "
+      "3\r\n\r\n0\r\n\r\n",
       "POST /api/v2/tenants HTTP/1.1\r\nHost: localhost\r\nContent-Length: 3\r\nContent-Length: 4\r\n\r\nabcd",
       "POST /api/v2/tenants HTTP/1.1\r\nHost: localhost\r\nContent-Length: +3\r\n\r\nabc",
       "POST /api/v2/tenants HTTP/1.1\r\nHost: localhost\r\nContent-Length: -3\r\n\r\nabc",
@@ -220,7 +231,8 @@ TEST(Server, survives_floods_of_tiny_chunks_and_extensions) {
 TEST(Server, refuses_foreign_hosts_and_origins) {
   FakeServer server({.allowed_hosts = {"cloud.example"}});
   const auto with_host = [&](std::string_view host, std::string_view more = "") {
-    return status_of(RawClient(server).send(fmt::format("GET /api/v2/info HTTP/1.1\r\nHost: {}\r\n{}\r\n", host, more)).answer());
+    return status_of(
+        RawClient(server).send(fmt::format("GET /api/v2/info HTTP/1.1\r\nHost: {}\r\n{}\r\n", host, more)).answer());
   };
   EXPECT_EQ(with_host("localhost"), 200);
   EXPECT_EQ(with_host("LOCALHOST:1234"), 200);
@@ -285,17 +297,32 @@ TEST(Server, gives_etags_and_honours_them) {
   const auto at = answer.find("etag: ");
   ASSERT_NE(at, std::string::npos);
   const std::string etag = answer.substr(at + 6, answer.find("\r\n", at) - at - 6);
-  EXPECT_EQ(status_of(client.request("GET /api/v2/models/3", fmt::format("{}If-None-Match: {}\r\n", kAdmin, etag)).answer()), 304);
+  EXPECT_EQ(
+      status_of(client.request("GET /api/v2/models/3", fmt::format("{}If-None-Match: {}\r\n", kAdmin, etag)).answer()),
+      304);
   const std::string json = "Content-Type: application/json\r\nContent-Length: 12\r\n";
-  EXPECT_EQ(status_of(client.request("PATCH /api/v2/models/3", fmt::format("{}{}If-Match: {}\r\n", kAdmin, json, etag), R"({"name":"n"})").answer()), 200);
-  EXPECT_EQ(status_of(client.request("PATCH /api/v2/models/3", fmt::format("{}{}If-Match: \"x\"\r\n", kAdmin, json), R"({"name":"n"})").answer()), 412);
+  EXPECT_EQ(status_of(client
+                          .request("PATCH /api/v2/models/3", fmt::format("{}{}If-Match: {}\r\n", kAdmin, json, etag),
+                                   R"({"name":"n"})")
+                          .answer()),
+            200);
+  EXPECT_EQ(status_of(client
+                          .request("PATCH /api/v2/models/3", fmt::format("{}{}If-Match: \"x\"\r\n", kAdmin, json),
+                                   R"({"name":"n"})")
+                          .answer()),
+            412);
 }
 
 TEST(Server, creates_once_for_one_key) {
   FakeServer server;
   RawClient client(server);
   const auto create = [&](std::string_view key, std::string_view body) {
-    return client.request("POST /api/v2/tenants", fmt::format("{}Content-Type: application/json\r\nContent-Length: {}\r\nIdempotency-Key: {}\r\n", kAdmin, body.size(), key), body).answer();
+    return client
+        .request("POST /api/v2/tenants",
+                 fmt::format("{}Content-Type: application/json\r\nContent-Length: {}\r\nIdempotency-Key: {}\r\n",
+                             kAdmin, body.size(), key),
+                 body)
+        .answer();
   };
   const std::string first = create("k1", R"({"name":"a"})");
   EXPECT_EQ(status_of(first), 201);
@@ -311,7 +338,10 @@ TEST(Server, says_what_is_wrong_with_a_body) {
   FakeServer server;
   RawClient client(server);
   const auto post = [&](std::string_view type, std::string_view body) {
-    return client.request("POST /api/v2/tenants", fmt::format("{}Content-Type: {}\r\nContent-Length: {}\r\n", kAdmin, type, body.size()), body).answer();
+    return client
+        .request("POST /api/v2/tenants",
+                 fmt::format("{}Content-Type: {}\r\nContent-Length: {}\r\n", kAdmin, type, body.size()), body)
+        .answer();
   };
   EXPECT_EQ(status_of(post("text/plain", "{}")), 415);
   const std::string unknown = post("application/json", R"({"nam":"x"})");
@@ -338,7 +368,8 @@ TEST(Server, sends_files_in_pieces) {
   FakeServer server({}, [&](Router& router) {
     router.handle(get_checkpoint, [&](const Call&, const ModelRef& request) {
       const std::int64_t more = request.model == 2 ? 1 : 0;  // the second one is shorter than it says
-      return Bytes{.file = OpenFile{base::open_for_reading(folder.path() / "f"), static_cast<std::int64_t>(content.size()) + more}};
+      return Bytes{.file = OpenFile{base::open_for_reading(folder.path() / "f"),
+                                    static_cast<std::int64_t>(content.size()) + more}};
     });
   });
   RawClient client(server);
@@ -375,7 +406,8 @@ TEST(Server, holds_no_worker_for_an_answer_that_comes_later) {
   });
   std::vector<std::unique_ptr<RawClient>> clients;
   const std::string headers = fmt::format("{}Content-Length: 1\r\n", kAdmin);
-  for (int i = 0; i < 10; ++i) clients.emplace_back(std::make_unique<RawClient>(server))->request("POST /api/v2/models/3/predict", headers, "x");
+  for (int i = 0; i < 10; ++i)
+    clients.emplace_back(std::make_unique<RawClient>(server))->request("POST /api/v2/models/3/predict", headers, "x");
   EXPECT_EQ(status_of(once(server, "POST /api/v2/models/404/predict", headers, "x")), 404);
   EXPECT_EQ(status_of(once(server, "GET /api/v2/me", kAdmin)), 200);
   for (bool all = false; !all;) {

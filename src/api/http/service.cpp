@@ -15,7 +15,8 @@ using base::Code;
 using base::Error;
 
 bool is_sane_word(std::string_view text, std::size_t limit) {
-  return !text.empty() && text.size() <= limit && std::all_of(text.begin(), text.end(), [](char c) { return c > ' ' && c < 0x7f; });
+  return !text.empty() && text.size() <= limit &&
+         std::all_of(text.begin(), text.end(), [](char c) { return c > ' ' && c < 0x7f; });
 }
 
 /// The token of "Authorization: Bearer x"; empty when there is none.
@@ -53,7 +54,9 @@ std::string as_clause(std::string_view summary) {
   return out;
 }
 
-std::string bound_host(std::string_view host) { return host_name(host.find(':') == std::string_view::npos ? std::string(host) : fmt::format("[{}]", host)); }
+std::string bound_host(std::string_view host) {
+  return host_name(host.find(':') == std::string_view::npos ? std::string(host) : fmt::format("[{}]", host));
+}
 
 std::string machine_name() {
   char buffer[256] = {};
@@ -70,7 +73,8 @@ json::value body_of(const RequestHead& head, const OperationInfo& operation, std
   if (body.find_first_not_of(" \t\r\n") == std::string_view::npos) return nullptr;
   const bool takes_body = operation.method != Method::get && operation.method != Method::del;
   if (!takes_body)
-    throw Error(Code::invalid_argument, fmt::format("{} {} takes no body; its parameters travel in the query", head.method, operation.path));
+    throw Error(Code::invalid_argument,
+                fmt::format("{} {} takes no body; its parameters travel in the query", head.method, operation.path));
   const std::string_view type = head.header("content-type");
   if (!type.starts_with("application/json"))
     throw StatusError(415, Code::invalid_argument,
@@ -105,7 +109,8 @@ std::string Service::request_id(const RequestHead& head) {
 
 bool Service::has_room_held(std::int64_t user, std::int64_t bytes) const {
   const auto own = reserved_by_.find(user);
-  return reserved_ + bytes <= body_memory_bytes_ && (own == reserved_by_.end() ? 0 : own->second) + bytes <= body_memory_bytes_ / 2;
+  return reserved_ + bytes <= body_memory_bytes_ &&
+         (own == reserved_by_.end() ? 0 : own->second) + bytes <= body_memory_bytes_ / 2;
 }
 
 bool Service::has_room(std::int64_t user, std::int64_t bytes) {
@@ -131,18 +136,22 @@ void Service::release(std::int64_t user, std::int64_t bytes) {
 // A page of another site may make a browser connect to this server under a name that resolves to the loopback address
 // (DNS rebinding); such requests carry that name.
 void Service::check_host(const RequestHead& head) const {
-  if (head.count("host") != 1) throw StatusError(400, Code::invalid_argument, "a request needs exactly one Host header");
+  if (head.count("host") != 1)
+    throw StatusError(400, Code::invalid_argument, "a request needs exactly one Host header");
   const std::string name = host_name(head.header("host"));
   if (name.empty()) throw StatusError(400, Code::invalid_argument, "the Host header names no host");
   if (is_loopback_name(name) || hosts_.contains(name) || any_host_) return;
   if (!loopback_only_ && is_ip_address(name)) return;  // no name, so nobody can make it resolve to us
-  throw StatusError(421, Code::permission_denied,
-                    fmt::format("this server is not '{}'; start it with that name among its allowed hosts if it should be", base::printable(name)));
+  throw StatusError(
+      421, Code::permission_denied,
+      fmt::format("this server is not '{}'; start it with that name among its allowed hosts if it should be",
+                  base::printable(name)));
 }
 
 void Service::check_origin(const RequestHead& head) const {
   const std::string_view origin = head.header("origin");
-  // Browsers say how the page that asks relates to this server. "same-site" is no more than a neighbour: another port or name.
+  // Browsers say how the page that asks relates to this server. "same-site" is no more than a neighbour: another port
+  // or name.
   const std::string_view site = head.header("sec-fetch-site");
   const bool foreign = !site.empty() && site != "same-origin" && site != "none";
   if (origin.empty() && !foreign) return;
@@ -177,7 +186,10 @@ Destination Service::destination(const RequestHead& head) const {
   const std::optional<Method> method = method_named(head.method);
   std::vector<Method> allowed;
   to.operation = match(method.value_or(Method::get), path, to.path_parameters, allowed);
-  if (allowed.empty()) throw StatusError(404, Code::not_found, fmt::format("there is nothing at {}; the contract is at /api/v2/openapi.json", base::printable(path)));
+  if (allowed.empty())
+    throw StatusError(
+        404, Code::not_found,
+        fmt::format("there is nothing at {}; the contract is at /api/v2/openapi.json", base::printable(path)));
   if (head.method == "OPTIONS") {
     to.operation = nullptr;
     to.ready = HttpAnswer{.status = 204};
@@ -185,13 +197,15 @@ Destination Service::destination(const RequestHead& head) const {
     return to;
   }
   if (!method || to.operation == nullptr)
-    throw StatusError(405, Code::invalid_argument,
-                      fmt::format("{} takes {}, not {}", base::printable(path), allow_header(allowed), base::printable(head.method)),
-                      {{"allow", allow_header(allowed)}});
+    throw StatusError(
+        405, Code::invalid_argument,
+        fmt::format("{} takes {}, not {}", base::printable(path), allow_header(allowed), base::printable(head.method)),
+        {{"allow", allow_header(allowed)}});
   for (auto& [name, value] : to.path_parameters) value = decode_percent(value, false);
   to.token = bearer_token(head);
   if (to.operation->permission != Permission::anyone && to.token.empty())
-    throw Error(Code::unauthenticated, "this needs a token: send it as 'Authorization: Bearer TOKEN', or run 'ncloud configure'");
+    throw Error(Code::unauthenticated,
+                "this needs a token: send it as 'Authorization: Bearer TOKEN', or run 'ncloud configure'");
   to.body_limit_bytes = to.operation->body_limit_bytes;
   return to;
 }
@@ -207,7 +221,8 @@ Identity Service::admit(const Destination& to) const {
   }
   Identity identity = authenticate_(to.token);
   if (to.operation->permission == Permission::admin && !identity.admin)
-    throw Error(Code::permission_denied, fmt::format("only administrators may {}; you are {}", as_clause(to.operation->summary), identity.user));
+    throw Error(Code::permission_denied,
+                fmt::format("only administrators may {}; you are {}", as_clause(to.operation->summary), identity.user));
   return identity;
 }
 
@@ -221,7 +236,8 @@ HttpAnswer Service::problem(const Error& error, std::string_view request_id) con
   answer.headers.emplace_back("content-type", std::string(kProblemType));
   answer.headers.emplace_back("x-request-id", std::string(request_id));
   answer.content = base::to_text(problem_of(error, request_id, answer.status));
-  if (error.code == Code::internal || error.code == Code::data_loss || error.code == Code::disk_full) base::log_error("request {}: {}", request_id, error.message);
+  if (error.code == Code::internal || error.code == Code::data_loss || error.code == Code::disk_full)
+    base::log_error("request {}: {}", request_id, error.message);
   return answer;
 }
 
@@ -280,7 +296,8 @@ HttpAnswer Service::run(const RequestHead& head, Destination& to, const Identity
     request.as_object()["after"] = from_header.at("after");
   }
 
-  Answer result = operation.creates ? run_once(to, call, request, head.header("idempotency-key")) : router_.call(operation, call, request);
+  Answer result = operation.creates ? run_once(to, call, request, head.header("idempotency-key"))
+                                    : router_.call(operation, call, request);
   if (result.later) return HttpAnswer{.later = std::move(result.later)};
   return written(head, to, std::move(result));
 }
@@ -330,7 +347,9 @@ Answer Service::run_once(const Destination& to, const Call& call, const json::va
   {
     const std::lock_guard lock(running_mutex_);
     if (!running_keys_.insert(claim).second)
-      throw StatusError(409, Code::conflict, "the first request with this Idempotency-Key is still being worked on; try again", {{"retry-after", "1"}});
+      throw StatusError(409, Code::conflict,
+                        "the first request with this Idempotency-Key is still being worked on; try again",
+                        {{"retry-after", "1"}});
   }
   struct Claim {
     Service& service;
@@ -343,7 +362,8 @@ Answer Service::run_once(const Destination& to, const Call& call, const json::va
 
   if (const auto kept = store_->lookup(call.identity, key)) {
     if (kept->fingerprint != fingerprint)
-      throw StatusError(422, Code::invalid_argument, "this Idempotency-Key was used for another request; take a new key");
+      throw StatusError(422, Code::invalid_argument,
+                        "this Idempotency-Key was used for another request; take a new key");
     return Answer{.json = kept->answer};
   }
   Answer answer = router_.call(operation, call, request);
@@ -360,8 +380,10 @@ std::string answer_head(const HttpAnswer& answer, std::optional<std::size_t> con
     for (const char c : value) out += c == '\r' || c == '\n' || c == '\0' ? ' ' : c;  // no answer can be split
     out += "\r\n";
   }
-  if (content_bytes && answer.status != 204 && answer.status != 304) fmt::format_to(std::back_inserter(out), "content-length: {}\r\n", *content_bytes);
-  out += keep_alive ? "x-content-type-options: nosniff\r\n\r\n" : "x-content-type-options: nosniff\r\nconnection: close\r\n\r\n";
+  if (content_bytes && answer.status != 204 && answer.status != 304)
+    fmt::format_to(std::back_inserter(out), "content-length: {}\r\n", *content_bytes);
+  out += keep_alive ? "x-content-type-options: nosniff\r\n\r\n"
+                    : "x-content-type-options: nosniff\r\nconnection: close\r\n\r\n";
   return out;
 }
 

@@ -67,8 +67,8 @@ class Service {
   HttpAnswer problem(const base::Error& error, std::string_view request_id) const;
   HttpAnswer problem(const std::exception& error, std::string_view request_id) const;
 
-  /// Bookkeeping of the memory that bodies take; no user (by id) may hold more than half of it. False when there is no room
-  /// for `bytes` more.
+  /// Bookkeeping of the memory that bodies take; no user (by id) may hold more than half of it. False when there is no
+  /// room for `bytes` more.
   bool reserve(std::int64_t user, std::int64_t bytes);
   void release(std::int64_t user, std::int64_t bytes);
   bool has_room(std::int64_t user, std::int64_t bytes);

@@ -70,7 +70,8 @@ Task<bool> Stream::send(std::span<iovec> pieces, std::int64_t timeout_us) {
     if (pieces.empty()) co_return true;
     set_deadline(base::steady_now_us() + timeout_us);
     Wait result = Wait::cancelled;
-    while (result == Wait::cancelled && base::steady_now_us() < deadline_us_) result = co_await wait(descriptor_base::wait_write);
+    while (result == Wait::cancelled && base::steady_now_us() < deadline_us_)
+      result = co_await wait(descriptor_base::wait_write);
     if (result != Wait::ready) co_return false;
   }
 }

@@ -19,8 +19,8 @@ using Task = boost::asio::awaitable<T>;
 // g++ 12 destroys temporaries of a co_await operand twice in some shapes (lambdas and aggregates with destructors,
 // conditional strings). The rule of these files: name it first, then await.
 
-/// A connected socket whose reads and writes wait without holding a thread. Nothing waits beyond the deadline that sweep()
-/// enforces. Threads: the I/O thread only, but for send_now().
+/// A connected socket whose reads and writes wait without holding a thread. Nothing waits beyond the deadline that
+/// sweep() enforces. Threads: the I/O thread only, but for send_now().
 class Stream {
  public:
   Stream(boost::asio::io_context& context, int socket);
@@ -33,8 +33,8 @@ class Stream {
   /// Bytes of what there is; -1 when there is nothing yet, 0 at the end and for a broken connection.
   long receive_now(std::span<char> into);
 
-  /// Sends what the kernel takes at once and moves `pieces` on; false for a broken connection. Threads: any, while the I/O
-  /// thread does not use this.
+  /// Sends what the kernel takes at once and moves `pieces` on; false for a broken connection. Threads: any, while the
+  /// I/O thread does not use this.
   bool send_now(std::span<iovec>& pieces);
 
   /// Sends all. False for a broken connection and for a client that takes nothing for `timeout_us`.
@@ -55,8 +55,8 @@ class Stream {
   bool expired_ = false;
 };
 
-/// Runs `work` by giving it to `start`, which must call what it is given once, from any thread; the coroutine goes on after
-/// that on its I/O thread.
+/// Runs `work` by giving it to `start`, which must call what it is given once, from any thread; the coroutine goes on
+/// after that on its I/O thread.
 Task<void> continue_after(boost::asio::io_context& context, const std::function<void(std::function<void()>)>& start);
 
 }  // namespace api

@@ -123,7 +123,8 @@ Transport::Response Transport::exchange(const Request& request) {
   curl_easy_getinfo(curl, CURLINFO_RESPONSE_CODE, &status);
   response.status = static_cast<int>(status);
   const char* type = nullptr;
-  if (curl_easy_getinfo(curl, CURLINFO_CONTENT_TYPE, &type) == CURLE_OK && type != nullptr) response.content_type = type;
+  if (curl_easy_getinfo(curl, CURLINFO_CONTENT_TYPE, &type) == CURLE_OK && type != nullptr)
+    response.content_type = type;
   if (code == CURLE_OK) return response;
   response.outcome = exchange.ended ? Outcome::ended : outcome_of(code);
   response.reason = state_->error[0] != 0 ? state_->error : curl_easy_strerror(code);

@@ -23,8 +23,8 @@ class Transport {
     int connect_timeout_ms = 3000;
     int timeout_ms = 0;  ///< 0: none
     int silence_s = 0;   ///< gives up when nothing comes for this long; 0: never
-    /// Gets the answer's content as it comes, when the status is 200; false ends the exchange (Outcome::ended). Else the
-    /// content is in the Response.
+    /// Gets the answer's content as it comes, when the status is 200; false ends the exchange (Outcome::ended). Else
+    /// the content is in the Response.
     std::function<bool(std::string_view)> on_content;
     std::function<bool()> stop;  ///< asked some times a second
   };

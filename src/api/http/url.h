@@ -6,7 +6,8 @@
 
 namespace api {
 
-/// Text with %XX decoded and, in forms, '+' as a space. Errors: StatusError 400 for bad escapes, NUL and what is not UTF-8.
+/// Text with %XX decoded and, in forms, '+' as a space. Errors: StatusError 400 for bad escapes, NUL and what is not
+/// UTF-8.
 std::string decode_percent(std::string_view text, bool form);
 
 /// Text with everything but RFC 3986's unreserved characters as %XX.

@@ -16,21 +16,23 @@ const Operation<CreateDataset, Dataset> create_dataset{
      .body_limit_bytes = std::size_t{8} << 20,
      .creates = true}};
 
-const Operation<PutShard, Shard, true> put_shard{{.name = "put_shard",
-                                                  .method = Method::put,
-                                                  .path = "/api/v2/datasets/{dataset}/shards/{first_record}",
-                                                  .permission = Permission::user,
-                                                  .summary = "Upload one shard of a dataset; the same shard again changes nothing",
-                                                  .command = "",
-                                                  .errors = {Code::conflict, Code::too_large, Code::disk_full},
-                                                  .body_limit_bytes = kShardLimitBytes}};
+const Operation<PutShard, Shard, true> put_shard{
+    {.name = "put_shard",
+     .method = Method::put,
+     .path = "/api/v2/datasets/{dataset}/shards/{first_record}",
+     .permission = Permission::user,
+     .summary = "Upload one shard of a dataset; the same shard again changes nothing",
+     .command = "",
+     .errors = {Code::conflict, Code::too_large, Code::disk_full},
+     .body_limit_bytes = kShardLimitBytes}};
 
-const Operation<ListShards, Page<Shard>> list_shards{{.name = "list_shards",
-                                                      .method = Method::get,
-                                                      .path = "/api/v2/datasets/{dataset}/shards",
-                                                      .permission = Permission::user,
-                                                      .summary = "List the shards that have arrived, so that an upload can be resumed",
-                                                      .command = "dataset shards"}};
+const Operation<ListShards, Page<Shard>> list_shards{
+    {.name = "list_shards",
+     .method = Method::get,
+     .path = "/api/v2/datasets/{dataset}/shards",
+     .permission = Permission::user,
+     .summary = "List the shards that have arrived, so that an upload can be resumed",
+     .command = "dataset shards"}};
 
 const Operation<DatasetRef, Dataset> complete_dataset{{.name = "complete_dataset",
                                                        .method = Method::post,
@@ -54,12 +56,13 @@ const Operation<DatasetRef, Dataset> get_dataset{{.name = "get_dataset",
                                                   .summary = "Show a dataset",
                                                   .command = "dataset show"}};
 
-const Operation<DatasetRef, Deleted> delete_dataset{{.name = "delete_dataset",
-                                                     .method = Method::del,
-                                                     .path = "/api/v2/datasets/{dataset}",
-                                                     .permission = Permission::user,
-                                                     .summary = "Remove a dataset and say how much storage that gave back",
-                                                     .command = "dataset rm",
-                                                     .errors = {Code::conflict}}};
+const Operation<DatasetRef, Deleted> delete_dataset{
+    {.name = "delete_dataset",
+     .method = Method::del,
+     .path = "/api/v2/datasets/{dataset}",
+     .permission = Permission::user,
+     .summary = "Remove a dataset and say how much storage that gave back",
+     .command = "dataset rm",
+     .errors = {Code::conflict}}};
 
 }  // namespace api

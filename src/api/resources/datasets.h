@@ -20,14 +20,15 @@ struct Dataset {
   std::vector<std::string> labels;
   std::string created_at;
   static constexpr auto fields() {
-    return std::tuple(base::field("id", &Dataset::id, "number"), base::field("name", &Dataset::name, "unique in the tenant"),
-                      base::field("state", &Dataset::state, "ready when every record has arrived"),
-                      base::field("record_count", &Dataset::record_count, "records in the manifest"),
-                      base::field("records_received", &Dataset::records_received, "records that are stored"),
-                      base::field("size_bytes", &Dataset::size_bytes, "bytes stored"),
-                      base::field("types", &Dataset::types, "element types of the manifest's columns"),
-                      base::field("labels", &Dataset::labels, "names of the classes, in index order; left out of lists"),
-                      base::field("created_at", &Dataset::created_at, "RFC 3339, UTC"));
+    return std::tuple(
+        base::field("id", &Dataset::id, "number"), base::field("name", &Dataset::name, "unique in the tenant"),
+        base::field("state", &Dataset::state, "ready when every record has arrived"),
+        base::field("record_count", &Dataset::record_count, "records in the manifest"),
+        base::field("records_received", &Dataset::records_received, "records that are stored"),
+        base::field("size_bytes", &Dataset::size_bytes, "bytes stored"),
+        base::field("types", &Dataset::types, "element types of the manifest's columns"),
+        base::field("labels", &Dataset::labels, "names of the classes, in index order; left out of lists"),
+        base::field("created_at", &Dataset::created_at, "RFC 3339, UTC"));
   }
 };
 
@@ -47,11 +48,16 @@ struct CreateDataset {
   std::string manifest_sha256;
   std::vector<std::string> labels;
   static constexpr auto fields() {
-    return std::tuple(base::field("name", &CreateDataset::name, "letters, digits, '-', '_' and '.'; at most 64").required().such_as("fashion"),
-                      base::field("types", &CreateDataset::types, "element types of the columns, such as FILE and STRING").required(),
-                      base::field("record_count", &CreateDataset::record_count, "records in the manifest").required().range(1, 2147483647),
-                      base::field("manifest_sha256", &CreateDataset::manifest_sha256, "SHA-256 of the manifest file").required(),
-                      base::field("labels", &CreateDataset::labels, "names of the classes, in index order"));
+    return std::tuple(
+        base::field("name", &CreateDataset::name, "letters, digits, '-', '_' and '.'; at most 64")
+            .required()
+            .such_as("fashion"),
+        base::field("types", &CreateDataset::types, "element types of the columns, such as FILE and STRING").required(),
+        base::field("record_count", &CreateDataset::record_count, "records in the manifest")
+            .required()
+            .range(1, 2147483647),
+        base::field("manifest_sha256", &CreateDataset::manifest_sha256, "SHA-256 of the manifest file").required(),
+        base::field("labels", &CreateDataset::labels, "names of the classes, in index order"));
   }
 };
 
@@ -61,9 +67,12 @@ struct PutShard {
   std::int64_t first_record = 0;
   std::string sha256;
   static constexpr auto fields() {
-    return std::tuple(base::field("dataset", &PutShard::dataset, "id or name").required(),
-                      base::field("first_record", &PutShard::first_record, "index of the shard's first record in the manifest").required().at_least(0),
-                      base::field("sha256", &PutShard::sha256, "SHA-256 of the shard, checked on arrival").required());
+    return std::tuple(
+        base::field("dataset", &PutShard::dataset, "id or name").required(),
+        base::field("first_record", &PutShard::first_record, "index of the shard's first record in the manifest")
+            .required()
+            .at_least(0),
+        base::field("sha256", &PutShard::sha256, "SHA-256 of the shard, checked on arrival").required());
   }
 };
 
@@ -75,7 +84,8 @@ struct Shard {
   static constexpr auto fields() {
     return std::tuple(base::field("first_record", &Shard::first_record, "index in the manifest"),
                       base::field("record_count", &Shard::record_count, "records in the shard"),
-                      base::field("size_bytes", &Shard::size_bytes, "bytes"), base::field("sha256", &Shard::sha256, "of the shard's bytes"));
+                      base::field("size_bytes", &Shard::size_bytes, "bytes"),
+                      base::field("sha256", &Shard::sha256, "of the shard's bytes"));
   }
 };
 

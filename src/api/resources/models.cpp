@@ -46,28 +46,31 @@ const Operation<ModelRef, Deleted> delete_model{{.name = "delete_model",
                                                  .command = "model rm",
                                                  .errors = {Code::conflict}}};
 
-const Operation<ModelRef, Model> stop_model{{.name = "stop_model",
-                                             .method = Method::post,
-                                             .path = "/api/v2/models/{model}/stop",
-                                             .permission = Permission::user,
-                                             .summary = "Stop a training; it keeps a checkpoint of the very step it stopped at",
-                                             .command = "model stop",
-                                             .errors = {Code::conflict}}};
+const Operation<ModelRef, Model> stop_model{
+    {.name = "stop_model",
+     .method = Method::post,
+     .path = "/api/v2/models/{model}/stop",
+     .permission = Permission::user,
+     .summary = "Stop a training; it keeps a checkpoint of the very step it stopped at",
+     .command = "model stop",
+     .errors = {Code::conflict}}};
 
-const Operation<ResumeModel, Model> resume_model{{.name = "resume_model",
-                                                  .method = Method::post,
-                                                  .path = "/api/v2/models/{model}/resume",
-                                                  .permission = Permission::user,
-                                                  .summary = "Go on with a stopped, failed or completed training from its last checkpoint",
-                                                  .command = "model resume",
-                                                  .errors = {Code::conflict, Code::over_allotment}}};
+const Operation<ResumeModel, Model> resume_model{
+    {.name = "resume_model",
+     .method = Method::post,
+     .path = "/api/v2/models/{model}/resume",
+     .permission = Permission::user,
+     .summary = "Go on with a stopped, failed or completed training from its last checkpoint",
+     .command = "model resume",
+     .errors = {Code::conflict, Code::over_allotment}}};
 
-const Operation<FollowModel, EventsOf<TrainingEvent>> follow_model{{.name = "follow_model",
-                                                                    .method = Method::get,
-                                                                    .path = "/api/v2/models/{model}/events",
-                                                                    .permission = Permission::user,
-                                                                    .summary = "Follow a training: states, steps, epochs, checkpoints and log lines",
-                                                                    .command = ""}};
+const Operation<FollowModel, EventsOf<TrainingEvent>> follow_model{
+    {.name = "follow_model",
+     .method = Method::get,
+     .path = "/api/v2/models/{model}/events",
+     .permission = Permission::user,
+     .summary = "Follow a training: states, steps, epochs, checkpoints and log lines",
+     .command = ""}};
 
 const Operation<ModelRef, Bytes> get_checkpoint{{.name = "get_checkpoint",
                                                  .method = Method::get,
@@ -94,13 +97,14 @@ const Operation<ModelRef, Model> undeploy_model{{.name = "undeploy_model",
                                                  .command = "model undeploy",
                                                  .errors = {Code::conflict}}};
 
-const Operation<Predict, Prediction, true> predict{{.name = "predict",
-                                                    .method = Method::post,
-                                                    .path = "/api/v2/models/{model}/predict",
-                                                    .permission = Permission::user,
-                                                    .summary = "Predict the class of one input: the body is the file, such as a PNG",
-                                                    .command = "",
-                                                    .errors = {Code::conflict, Code::too_large, Code::unavailable},
-                                                    .body_limit_bytes = std::size_t{32} << 20}};
+const Operation<Predict, Prediction, true> predict{
+    {.name = "predict",
+     .method = Method::post,
+     .path = "/api/v2/models/{model}/predict",
+     .permission = Permission::user,
+     .summary = "Predict the class of one input: the body is the file, such as a PNG",
+     .command = "",
+     .errors = {Code::conflict, Code::too_large, Code::unavailable},
+     .body_limit_bytes = std::size_t{32} << 20}};
 
 }  // namespace api

@@ -4,13 +4,29 @@
 
 namespace api {
 
-enum class ModelState { received, queued, running, completed, error, stopped, deploying, deployed, undeploying, imported };
+enum class ModelState {
+  received,
+  queued,
+  running,
+  completed,
+  error,
+  stopped,
+  deploying,
+  deployed,
+  undeploying,
+  imported
+};
 constexpr auto enumerators(ModelState) {
-  return std::array{std::pair{ModelState::received, "received"},       std::pair{ModelState::queued, "queued"},
-                    std::pair{ModelState::running, "running"},         std::pair{ModelState::completed, "completed"},
-                    std::pair{ModelState::error, "error"},             std::pair{ModelState::stopped, "stopped"},
-                    std::pair{ModelState::deploying, "deploying"},     std::pair{ModelState::deployed, "deployed"},
-                    std::pair{ModelState::undeploying, "undeploying"}, std::pair{ModelState::imported, "imported"}};
+  return std::array{std::pair{ModelState::received, "received"},
+                    std::pair{ModelState::queued, "queued"},
+                    std::pair{ModelState::running, "running"},
+                    std::pair{ModelState::completed, "completed"},
+                    std::pair{ModelState::error, "error"},
+                    std::pair{ModelState::stopped, "stopped"},
+                    std::pair{ModelState::deploying, "deploying"},
+                    std::pair{ModelState::deployed, "deployed"},
+                    std::pair{ModelState::undeploying, "undeploying"},
+                    std::pair{ModelState::imported, "imported"}};
 }
 
 struct DatasetUse {
@@ -45,26 +61,28 @@ struct Model {
   std::optional<std::string> ended_at;
   std::string owner;
   static constexpr auto fields() {
-    return std::tuple(base::field("id", &Model::id, "number"), base::field("name", &Model::name, "for people; need not be unique"),
-                      base::field("state", &Model::state, "where it is in its life"),
-                      base::field("reason", &Model::reason, "why it waits, stopped or failed; empty when there is nothing to say"),
-                      base::field("epochs_completed", &Model::epochs_completed, "whole passes over the data so far"),
-                      base::field("epochs", &Model::epochs, "passes asked for"),
-                      base::field("train_cost", &Model::train_cost, "mean cost of the last epoch"),
-                      base::field("eval_cost", &Model::eval_cost, "cost on the evaluation data after the last epoch"),
-                      base::field("metrics", &Model::metrics, "figures on the evaluation data after the last epoch, by name"),
-                      base::field("cpus", &Model::cpus, "CPUs that its training, or its deployment, holds"),
-                      base::field("memory_bytes", &Model::memory_bytes, "memory that its training, or its deployment, holds"),
-                      base::field("datasets", &Model::datasets, "what it is trained and evaluated on"),
-                      base::field("restarts", &Model::restarts, "automatic restarts after crashes of its process; those of the server do not count"),
-                      base::field("queue_position", &Model::queue_position, "1 is next; while queued"),
-                      base::field("estimated_start", &Model::estimated_start, "RFC 3339, UTC; while queued and known"),
-                      base::field("checkpoint_bytes", &Model::checkpoint_bytes, "size of its last checkpoint"),
-                      base::field("checkpoint_sha256", &Model::checkpoint_sha256, "of its last checkpoint; empty before the first"),
-                      base::field("created_at", &Model::created_at, "RFC 3339, UTC"),
-                      base::field("started_at", &Model::started_at, "first start of training"),
-                      base::field("ended_at", &Model::ended_at, "end of training"),
-                      base::field("owner", &Model::owner, "the user who submitted it"));
+    return std::tuple(
+        base::field("id", &Model::id, "number"), base::field("name", &Model::name, "for people; need not be unique"),
+        base::field("state", &Model::state, "where it is in its life"),
+        base::field("reason", &Model::reason, "why it waits, stopped or failed; empty when there is nothing to say"),
+        base::field("epochs_completed", &Model::epochs_completed, "whole passes over the data so far"),
+        base::field("epochs", &Model::epochs, "passes asked for"),
+        base::field("train_cost", &Model::train_cost, "mean cost of the last epoch"),
+        base::field("eval_cost", &Model::eval_cost, "cost on the evaluation data after the last epoch"),
+        base::field("metrics", &Model::metrics, "figures on the evaluation data after the last epoch, by name"),
+        base::field("cpus", &Model::cpus, "CPUs that its training, or its deployment, holds"),
+        base::field("memory_bytes", &Model::memory_bytes, "memory that its training, or its deployment, holds"),
+        base::field("datasets", &Model::datasets, "what it is trained and evaluated on"),
+        base::field("restarts", &Model::restarts,
+                    "automatic restarts after crashes of its process; those of the server do not count"),
+        base::field("queue_position", &Model::queue_position, "1 is next; while queued"),
+        base::field("estimated_start", &Model::estimated_start, "RFC 3339, UTC; while queued and known"),
+        base::field("checkpoint_bytes", &Model::checkpoint_bytes, "size of its last checkpoint"),
+        base::field("checkpoint_sha256", &Model::checkpoint_sha256, "of its last checkpoint; empty before the first"),
+        base::field("created_at", &Model::created_at, "RFC 3339, UTC"),
+        base::field("started_at", &Model::started_at, "first start of training"),
+        base::field("ended_at", &Model::ended_at, "end of training"),
+        base::field("owner", &Model::owner, "the user who submitted it"));
   }
 };
 
@@ -104,8 +122,13 @@ struct ResumeModel {
   std::optional<int> cpus;
   static constexpr auto fields() {
     return std::tuple(base::field("model", &ResumeModel::model, "its number").required().positional(),
-                      base::field("epochs", &ResumeModel::epochs, "epochs in all; as before when left out").range(1, 1000000).flag('e'),
-                      base::field("cpus", &ResumeModel::cpus, "CPUs to hold; as before when left out, and only then are the results the same bits").range(1, 4096).flag('c'));
+                      base::field("epochs", &ResumeModel::epochs, "epochs in all; as before when left out")
+                          .range(1, 1000000)
+                          .flag('e'),
+                      base::field("cpus", &ResumeModel::cpus,
+                                  "CPUs to hold; as before when left out, and only then are the results the same bits")
+                          .range(1, 4096)
+                          .flag('c'));
   }
 };
 
@@ -123,18 +146,20 @@ struct ListModels {
   int page_size = 100;
   std::string page_token;
   static constexpr auto fields() {
-    return std::tuple(base::field("state", &ListModels::state, "only these; may be given more than once").flag('s'),
-                      base::field("page_size", &ListModels::page_size, "entries at most in one answer").range(1, 1000).flag('n'),
-                      base::field("page_token", &ListModels::page_token, "next_page_token of the answer before"));
+    return std::tuple(
+        base::field("state", &ListModels::state, "only these; may be given more than once").flag('s'),
+        base::field("page_size", &ListModels::page_size, "entries at most in one answer").range(1, 1000).flag('n'),
+        base::field("page_token", &ListModels::page_token, "next_page_token of the answer before"));
   }
 };
 
 /// One thing that happened in a training, in the order it happened. Which members are there depends on `kind`.
 enum class TrainingEventKind { state, step, epoch, checkpoint, restart, log };
 constexpr auto enumerators(TrainingEventKind) {
-  return std::array{std::pair{TrainingEventKind::state, "state"}, std::pair{TrainingEventKind::step, "step"},
-                    std::pair{TrainingEventKind::epoch, "epoch"}, std::pair{TrainingEventKind::checkpoint, "checkpoint"},
-                    std::pair{TrainingEventKind::restart, "restart"}, std::pair{TrainingEventKind::log, "log"}};
+  return std::array{
+      std::pair{TrainingEventKind::state, "state"},     std::pair{TrainingEventKind::step, "step"},
+      std::pair{TrainingEventKind::epoch, "epoch"},     std::pair{TrainingEventKind::checkpoint, "checkpoint"},
+      std::pair{TrainingEventKind::restart, "restart"}, std::pair{TrainingEventKind::log, "log"}};
 }
 
 struct TrainingEvent {
@@ -153,31 +178,34 @@ struct TrainingEvent {
   std::optional<ModelState> state;
   std::optional<std::string> text;
   static constexpr auto fields() {
-    return std::tuple(base::field("kind", &TrainingEvent::kind, "what happened"), base::field("at", &TrainingEvent::at, "RFC 3339, UTC"),
-                      base::field("epoch", &TrainingEvent::epoch, "from 0"), base::field("epochs", &TrainingEvent::epochs, "asked for"),
-                      base::field("batch", &TrainingEvent::batch, "batches done in this epoch"),
-                      base::field("batches", &TrainingEvent::batches, "in an epoch"),
-                      base::field("cost", &TrainingEvent::cost, "step: mean of the last 10 batches; epoch: of the epoch"),
-                      base::field("eval_cost", &TrainingEvent::eval_cost, "on the evaluation data"),
-                      base::field("images_per_s", &TrainingEvent::images_per_s, "records trained per second"),
-                      base::field("seconds", &TrainingEvent::seconds, "of training in this epoch"),
-                      base::field("eta_s", &TrainingEvent::eta_s, "estimated seconds to the end"),
-                      base::field("metrics", &TrainingEvent::metrics, "figures on the evaluation data, by name"),
-                      base::field("state", &TrainingEvent::state, "the new state"),
-                      base::field("text", &TrainingEvent::text, "log line, or why"));
+    return std::tuple(
+        base::field("kind", &TrainingEvent::kind, "what happened"),
+        base::field("at", &TrainingEvent::at, "RFC 3339, UTC"), base::field("epoch", &TrainingEvent::epoch, "from 0"),
+        base::field("epochs", &TrainingEvent::epochs, "asked for"),
+        base::field("batch", &TrainingEvent::batch, "batches done in this epoch"),
+        base::field("batches", &TrainingEvent::batches, "in an epoch"),
+        base::field("cost", &TrainingEvent::cost, "step: mean of the last 10 batches; epoch: of the epoch"),
+        base::field("eval_cost", &TrainingEvent::eval_cost, "on the evaluation data"),
+        base::field("images_per_s", &TrainingEvent::images_per_s, "records trained per second"),
+        base::field("seconds", &TrainingEvent::seconds, "of training in this epoch"),
+        base::field("eta_s", &TrainingEvent::eta_s, "estimated seconds to the end"),
+        base::field("metrics", &TrainingEvent::metrics, "figures on the evaluation data, by name"),
+        base::field("state", &TrainingEvent::state, "the new state"),
+        base::field("text", &TrainingEvent::text, "log line, or why"));
   }
 };
 
-/// A stream of what happened since `after` (an event's id; 0 for all), then of what happens, to the end of the training.
-/// `follow=false` ends it at what is there now. The Last-Event-ID header stands for `after`.
+/// A stream of what happened since `after` (an event's id; 0 for all), then of what happens, to the end of the
+/// training. `follow=false` ends it at what is there now. The Last-Event-ID header stands for `after`.
 struct FollowModel {
   std::int64_t model = 0;
   std::int64_t after = 0;
   bool follow = true;
   static constexpr auto fields() {
-    return std::tuple(base::field("model", &FollowModel::model, "its number").required().positional(),
-                      base::field("after", &FollowModel::after, "id of the last event already seen; 0 for none").at_least(0),
-                      base::field("follow", &FollowModel::follow, "wait for more until the training ends"));
+    return std::tuple(
+        base::field("model", &FollowModel::model, "its number").required().positional(),
+        base::field("after", &FollowModel::after, "id of the last event already seen; 0 for none").at_least(0),
+        base::field("follow", &FollowModel::follow, "wait for more until the training ends"));
   }
 };
 
@@ -196,8 +224,11 @@ struct Predict {
   std::int64_t model = 0;
   std::optional<int> k;
   static constexpr auto fields() {
-    return std::tuple(base::field("model", &Predict::model, "its number").required().positional(),
-                      base::field("k", &Predict::k, "how many of the most probable classes to return; 5, or all when there are fewer").range(1, 1000000).flag('k'));
+    return std::tuple(
+        base::field("model", &Predict::model, "its number").required().positional(),
+        base::field("k", &Predict::k, "how many of the most probable classes to return; 5, or all when there are fewer")
+            .range(1, 1000000)
+            .flag('k'));
   }
 };
 

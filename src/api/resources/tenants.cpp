@@ -45,11 +45,12 @@ const Operation<Allotment, Tenant> allot_resources{{.name = "allot_resources",
                                                     .errors = {Code::over_allotment},
                                                     .example = R"({"cpus": 2, "memory": "4GiB"})"}};
 
-const Operation<PageRequest, Page<Resources>> list_resources{{.name = "list_resources",
-                                                              .method = Method::get,
-                                                              .path = "/api/v2/resources",
-                                                              .permission = Permission::user,
-                                                              .summary = "Show what your tenant may use and uses (administrators: all tenants)",
-                                                              .command = "resource ls"}};
+const Operation<PageRequest, Page<Resources>> list_resources{
+    {.name = "list_resources",
+     .method = Method::get,
+     .path = "/api/v2/resources",
+     .permission = Permission::user,
+     .summary = "Show what your tenant may use and uses (administrators: all tenants)",
+     .command = "resource ls"}};
 
 }  // namespace api

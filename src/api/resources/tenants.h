@@ -28,7 +28,10 @@ struct TenantRef {
 struct CreateTenant {
   std::string name;
   static constexpr auto fields() {
-    return std::tuple(base::field("name", &CreateTenant::name, "letters, digits, '-', '_' and '.'; at most 64").required().positional().such_as("vision"));
+    return std::tuple(base::field("name", &CreateTenant::name, "letters, digits, '-', '_' and '.'; at most 64")
+                          .required()
+                          .positional()
+                          .such_as("vision"));
   }
 };
 
@@ -38,9 +41,10 @@ struct Allotment {
   int cpus = 0;
   std::string memory = "0";
   static constexpr auto fields() {
-    return std::tuple(base::field("tenant", &Allotment::tenant, "id or name").required().positional(),
-                      base::field("cpus", &Allotment::cpus, "CPUs").required().range(0, 4096).flag('c'),
-                      base::field("memory", &Allotment::memory, "memory, such as 4GiB").required().flag('m').such_as("4GiB"));
+    return std::tuple(
+        base::field("tenant", &Allotment::tenant, "id or name").required().positional(),
+        base::field("cpus", &Allotment::cpus, "CPUs").required().range(0, 4096).flag('c'),
+        base::field("memory", &Allotment::memory, "memory, such as 4GiB").required().flag('m').such_as("4GiB"));
   }
 };
 
@@ -54,7 +58,8 @@ struct Resources {
   std::int64_t jobs_running = 0;
   std::int64_t jobs_queued = 0;
   static constexpr auto fields() {
-    return std::tuple(base::field("tenant", &Resources::tenant, "name"), base::field("cpus", &Resources::cpus, "allotted"),
+    return std::tuple(base::field("tenant", &Resources::tenant, "name"),
+                      base::field("cpus", &Resources::cpus, "allotted"),
                       base::field("cpus_used", &Resources::cpus_used, "in use now"),
                       base::field("memory_bytes", &Resources::memory_bytes, "allotted"),
                       base::field("memory_used_bytes", &Resources::memory_used_bytes, "in use now"),

@@ -36,28 +36,31 @@ const Operation<UserRef, Nothing> delete_user{{.name = "delete_user",
                                                .command = "user rm",
                                                .errors = {Code::conflict}}};
 
-const Operation<CreateToken, Token> create_token{{.name = "create_token",
-                                                  .method = Method::post,
-                                                  .path = "/api/v2/tokens",
-                                                  .permission = Permission::user,
-                                                  .summary = "Make a token for yourself (administrators: for anybody); it is shown once",
-                                                  .command = "token add",
-                                                  .example = R"({"user": "ada", "tenant": "vision"})",
-                                                  .creates = true}};
+const Operation<CreateToken, Token> create_token{
+    {.name = "create_token",
+     .method = Method::post,
+     .path = "/api/v2/tokens",
+     .permission = Permission::user,
+     .summary = "Make a token for yourself (administrators: for anybody); it is shown once",
+     .command = "token add",
+     .example = R"({"user": "ada", "tenant": "vision"})",
+     .creates = true}};
 
-const Operation<PageRequest, Page<Token>> list_tokens{{.name = "list_tokens",
-                                                       .method = Method::get,
-                                                       .path = "/api/v2/tokens",
-                                                       .permission = Permission::user,
-                                                       .summary = "List your tokens (administrators: all), without their secrets",
-                                                       .command = "token ls"}};
+const Operation<PageRequest, Page<Token>> list_tokens{
+    {.name = "list_tokens",
+     .method = Method::get,
+     .path = "/api/v2/tokens",
+     .permission = Permission::user,
+     .summary = "List your tokens (administrators: all), without their secrets",
+     .command = "token ls"}};
 
-const Operation<TokenRef, Nothing> revoke_token{{.name = "revoke_token",
-                                                 .method = Method::del,
-                                                 .path = "/api/v2/tokens/{token}",
-                                                 .permission = Permission::user,
-                                                 .summary = "Revoke a token: new calls are refused at once, open streams end within 15 seconds",
-                                                 .command = "token revoke"}};
+const Operation<TokenRef, Nothing> revoke_token{
+    {.name = "revoke_token",
+     .method = Method::del,
+     .path = "/api/v2/tokens/{token}",
+     .permission = Permission::user,
+     .summary = "Revoke a token: new calls are refused at once, open streams end within 15 seconds",
+     .command = "token revoke"}};
 
 const Operation<Nothing, Caller> get_caller{{.name = "get_caller",
                                              .method = Method::get,

@@ -29,8 +29,13 @@ struct CreateUser {
   std::vector<std::string> tenants;
   bool admin = false;
   static constexpr auto fields() {
-    return std::tuple(base::field("name", &CreateUser::name, "letters, digits, '-', '_', '.' and '@'; at most 64").required().positional().such_as("ada"),
-                      base::field("tenants", &CreateUser::tenants, "tenant (id or name); may be given more than once").required().flag('t'),
+    return std::tuple(base::field("name", &CreateUser::name, "letters, digits, '-', '_', '.' and '@'; at most 64")
+                          .required()
+                          .positional()
+                          .such_as("ada"),
+                      base::field("tenants", &CreateUser::tenants, "tenant (id or name); may be given more than once")
+                          .required()
+                          .flag('t'),
                       base::field("admin", &CreateUser::admin, "let the user manage tenants, users and resources"));
   }
 };
@@ -60,10 +65,11 @@ struct CreateToken {
   std::string note;
   int expires_in_days = 0;
   static constexpr auto fields() {
-    return std::tuple(base::field("user", &CreateToken::user, "id or name; yourself when left out").positional(),
-                      base::field("tenant", &CreateToken::tenant, "one of the user's tenants; the first when left out").flag('t'),
-                      base::field("note", &CreateToken::note, "what it is for"),
-                      base::field("expires_in_days", &CreateToken::expires_in_days, "0: it does not expire").range(0, 36500));
+    return std::tuple(
+        base::field("user", &CreateToken::user, "id or name; yourself when left out").positional(),
+        base::field("tenant", &CreateToken::tenant, "one of the user's tenants; the first when left out").flag('t'),
+        base::field("note", &CreateToken::note, "what it is for"),
+        base::field("expires_in_days", &CreateToken::expires_in_days, "0: it does not expire").range(0, 36500));
   }
 };
 

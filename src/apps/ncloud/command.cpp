@@ -27,15 +27,17 @@ int run_operation(Session& session, const api::OperationInfo& operation, const j
 }
 
 Command derived(const api::OperationInfo& operation) {
-  return {std::string(operation.command), std::string(operation.summary), operation.request_arguments(),
-          [&operation](Session& session, const json::object& given) { return run_operation(session, operation, given); }};
+  return {
+      std::string(operation.command), std::string(operation.summary), operation.request_arguments(),
+      [&operation](Session& session, const json::object& given) { return run_operation(session, operation, given); }};
 }
 
 std::vector<Command> gather() {
   std::vector<Command> all = shelf();
   for (const api::OperationInfo* operation : api::operations()) {
     if (operation->command.empty()) continue;
-    const bool shelved = std::any_of(all.begin(), all.end(), [&](const Command& c) { return c.words == operation->command; });
+    const bool shelved =
+        std::any_of(all.begin(), all.end(), [&](const Command& c) { return c.words == operation->command; });
     if (!shelved) all.push_back(derived(*operation));
   }
   std::sort(all.begin(), all.end(), [](const Command& a, const Command& b) { return a.words < b.words; });
@@ -52,9 +54,9 @@ const std::vector<Command>& commands() {
 }
 
 const std::vector<Alias>& aliases() {
-  static const std::vector<Alias> all{{"model", {"m"}},       {"dataset", {"ds"}},      {"tenant", {"t"}},  {"user", {"u"}},
-                                      {"resource", {"res"}},  {"token", {"tkn"}},       {"ls", {"list", "l"}}, {"show", {"s"}},
-                                      {"rm", {"remove"}},     {"add", {"a"}}};
+  static const std::vector<Alias> all{
+      {"model", {"m"}},   {"dataset", {"ds"}},   {"tenant", {"t"}}, {"user", {"u"}},    {"resource", {"res"}},
+      {"token", {"tkn"}}, {"ls", {"list", "l"}}, {"show", {"s"}},   {"rm", {"remove"}}, {"add", {"a"}}};
   return all;
 }
 

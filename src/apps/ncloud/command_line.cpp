@@ -4,8 +4,8 @@
 
 #include "apps/ncloud/command.h"
 #include "apps/ncloud/terminal.h"
-#include "base/version.h"
 #include "base/log.h"
+#include "base/version.h"
 
 namespace ncloud {
 namespace {
@@ -36,7 +36,8 @@ std::string flag_name(std::string_view field) {
 
 void add_argument(Given& given, const api::Argument& argument) {
   std::string doc(argument.doc);
-  if (const json::value* fallback = argument.schema.if_contains("default"); fallback != nullptr && !argument.is_flag()) {
+  if (const json::value* fallback = argument.schema.if_contains("default");
+      fallback != nullptr && !argument.is_flag()) {
     const std::string text = fallback->is_string() ? std::string(fallback->get_string()) : base::to_text(*fallback);
     if (!text.empty() && text != "[]" && text != "0") doc += fmt::format(" [{}]", text);
   }
@@ -74,7 +75,8 @@ json::object values_of(const Given& given) {
     if (texts.empty()) continue;
     if (argument.is_list()) {
       json::array list;
-      for (const std::string& text : texts) list.push_back(api::value_from_text(flag_name(argument.name), argument.schema.at("items").as_object(), text));
+      for (const std::string& text : texts)
+        list.push_back(api::value_from_text(flag_name(argument.name), argument.schema.at("items").as_object(), text));
       values[field] = list;
     } else {
       values[field] = api::value_from_text(flag_name(argument.name), argument.schema, texts.back());
@@ -146,7 +148,8 @@ void check_words(int argc, const char* const* argv) {
   for (const Command& command : commands()) {
     const std::string_view text = command.words;
     const auto space = text.find(' ');
-    if (std::find(first.begin(), first.end(), text.substr(0, space)) == first.end()) first.push_back(text.substr(0, space));
+    if (std::find(first.begin(), first.end(), text.substr(0, space)) == first.end())
+      first.push_back(text.substr(0, space));
     if (!command.shortcut.empty()) first.push_back(command.shortcut);
     if (space == std::string_view::npos) continue;
     if (text.substr(0, space) == words[0]) second.push_back(text.substr(space + 1));
@@ -154,12 +157,15 @@ void check_words(int argc, const char* const* argv) {
   }
   if (std::find(first.begin(), first.end(), words[0]) == first.end()) {
     if (with_this_verb.size() == 1)
-      throw Error(Code::invalid_argument, fmt::format("unknown command '{}'; did you mean '{}'?; see ncloud --help", words[0], with_this_verb[0]));
-    throw Error(Code::invalid_argument, fmt::format("{}; see ncloud --help", base::unknown_word("command", words[0], first)));
+      throw Error(Code::invalid_argument, fmt::format("unknown command '{}'; did you mean '{}'?; see ncloud --help",
+                                                      words[0], with_this_verb[0]));
+    throw Error(Code::invalid_argument,
+                fmt::format("{}; see ncloud --help", base::unknown_word("command", words[0], first)));
   }
   if (words.size() == 2 && !second.empty() && std::find(second.begin(), second.end(), words[1]) == second.end())
     throw Error(Code::invalid_argument,
-                fmt::format("{}; see ncloud {} --help", base::unknown_word(fmt::format("command of {}", words[0]), words[1], second), words[0]));
+                fmt::format("{}; see ncloud {} --help",
+                            base::unknown_word(fmt::format("command of {}", words[0]), words[1], second), words[0]));
 }
 
 std::string_view hint_for(Code code, std::string_view message) {

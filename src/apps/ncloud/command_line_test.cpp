@@ -33,17 +33,21 @@ struct FakeDatasets {
     router.handle(api::list_shards, [this](const api::Call&, const api::ListShards&) {
       const std::lock_guard lock(mutex);
       api::Page<api::Shard> page;
-      for (const auto& [first, bytes] : shards) page.items.push_back({.first_record = first, .sha256 = base::sha256(bytes)});
+      for (const auto& [first, bytes] : shards)
+        page.items.push_back({.first_record = first, .sha256 = base::sha256(bytes)});
       return page;
     });
     router.handle(api::complete_dataset, [this](const api::Call&, const api::DatasetRef&) {
-      return api::Dataset{.id = 5, .name = announced.name, .state = api::DatasetState::ready, .record_count = announced.record_count};
+      return api::Dataset{
+          .id = 5, .name = announced.name, .state = api::DatasetState::ready, .record_count = announced.record_count};
     });
     router.handle(api::train_model, [](const api::Call&, const api::TrainModel& request) {
-      if (request.yaml.find("Afine") != std::string::npos) throw base::Error(base::Code::invalid_argument, "unknown layer 'Afine'; did you mean 'Affine'? (m.yaml:3)");
+      if (request.yaml.find("Afine") != std::string::npos)
+        throw base::Error(base::Code::invalid_argument, "unknown layer 'Afine'; did you mean 'Affine'? (m.yaml:3)");
       return api::Model{.id = 3, .name = request.name, .datasets = request.datasets};
     });
-    router.handle(api::delete_model, [](const api::Call&, const api::ModelRef&) { return api::Deleted{.freed_bytes = 1000}; });
+    router.handle(api::delete_model,
+                  [](const api::Call&, const api::ModelRef&) { return api::Deleted{.freed_bytes = 1000}; });
   }
 };
 
@@ -119,7 +123,10 @@ TEST_F(CommandLine, explains_errors) {
 TEST_F(CommandLine, every_operation_has_its_command) {
   for (const api::OperationInfo* operation : api::operations()) {
     if (operation->command.empty()) continue;
-    EXPECT_EQ(std::count_if(commands().begin(), commands().end(), [&](const Command& c) { return c.words == operation->command; }), 1) << operation->command;
+    EXPECT_EQ(std::count_if(commands().begin(), commands().end(),
+                            [&](const Command& c) { return c.words == operation->command; }),
+              1)
+        << operation->command;
   }
   for (const Command& command : commands()) {
     std::vector<const char*> words;
@@ -180,13 +187,24 @@ TEST_F(CommandLine, trains_and_follows) {
   EXPECT_EQ(err_, "ncloud: unknown layer 'Afine'; did you mean 'Affine'? (m.yaml:3)\n");
 
   using api::TrainingEvent;
-  server_.log.add(base::to_text(base::encode(TrainingEvent{.kind = api::TrainingEventKind::state, .at = "t", .state = api::ModelState::running})));
-  server_.log.add(base::to_text(base::encode(TrainingEvent{.kind = api::TrainingEventKind::step, .at = "t", .epoch = 0, .batch = 3, .cost = 2})));
-  server_.log.add(base::to_text(base::encode(TrainingEvent{.kind = api::TrainingEventKind::epoch, .at = "t", .epoch = 0, .epochs = 2, .cost = 0.5, .seconds = 1.5, .metrics = base::json::object{{"Accuracy", 0.875}}})));
-  server_.log.add(base::to_text(base::encode(TrainingEvent{.kind = api::TrainingEventKind::log, .at = "t", .text = "bad \x1b[2J"})));
+  server_.log.add(base::to_text(base::encode(
+      TrainingEvent{.kind = api::TrainingEventKind::state, .at = "t", .state = api::ModelState::running})));
+  server_.log.add(base::to_text(
+      base::encode(TrainingEvent{.kind = api::TrainingEventKind::step, .at = "t", .epoch = 0, .batch = 3, .cost = 2})));
+  server_.log.add(base::to_text(base::encode(TrainingEvent{.kind = api::TrainingEventKind::epoch,
+                                                           .at = "t",
+                                                           .epoch = 0,
+                                                           .epochs = 2,
+                                                           .cost = 0.5,
+                                                           .seconds = 1.5,
+                                                           .metrics = base::json::object{{"Accuracy", 0.875}}})));
+  server_.log.add(base::to_text(
+      base::encode(TrainingEvent{.kind = api::TrainingEventKind::log, .at = "t", .text = "bad \x1b[2J"})));
   server_.log.end();
   ASSERT_EQ(run({"model", "follow", "3"}), 0) << err_;
-  EXPECT_NE(out_.find("running\nepoch 1/2  cost 0.5000  Accuracy 0.875  1.5 s\nbad \\x1b[2J\nmodel 3 is received"), std::string::npos) << out_;
+  EXPECT_NE(out_.find("running\nepoch 1/2  cost 0.5000  Accuracy 0.875  1.5 s\nbad \\x1b[2J\nmodel 3 is received"),
+            std::string::npos)
+      << out_;
   ASSERT_EQ(run({"model", "metrics", "3"}), 0) << err_;
   EXPECT_EQ(out_, "epoch  cost  Accuracy  seconds\n    1   0.5     0.875      1.5\n");
   ASSERT_EQ(run({"model", "logs", "3"}), 0) << err_;

@@ -17,7 +17,9 @@ std::string figures(const TrainingEvent& event) {
   if (event.eval_cost) out += fmt::format("  eval cost {:.4f}", *event.eval_cost);
   if (event.metrics)
     for (const auto& metric : *event.metrics)
-      out += fmt::format("  {} {}", std::string_view(metric.key()), metric.value().is_number() ? fmt::format("{:.4g}", metric.value().to_number<double>()) : base::to_text(metric.value()));
+      out += fmt::format("  {} {}", std::string_view(metric.key()),
+                         metric.value().is_number() ? fmt::format("{:.4g}", metric.value().to_number<double>())
+                                                    : base::to_text(metric.value()));
   return out;
 }
 
@@ -28,7 +30,9 @@ std::string epoch_text(const TrainingEvent& event) {
 
 std::vector<LivePart> step_parts(const TrainingEvent& event) {
   std::vector<LivePart> parts{{epoch_text(event)}};
-  if (event.batch) parts.push_back({fmt::format("batch {}{}", *event.batch, event.batches ? fmt::format("/{}", *event.batches) : ""), 1});
+  if (event.batch)
+    parts.push_back(
+        {fmt::format("batch {}{}", *event.batch, event.batches ? fmt::format("/{}", *event.batches) : ""), 1});
   if (event.cost) parts.push_back({fmt::format("cost {:.4f}", *event.cost), 3});
   if (event.images_per_s) parts.push_back({fmt::format("{:.0f} images/s", *event.images_per_s), 4});
   if (event.eta_s) parts.push_back({fmt::format("ETA {}", base::duration_text(*event.eta_s)), 2});
@@ -47,7 +51,8 @@ std::string lasting_line(const TrainingEvent& event) {
       return out;
     }
     case TrainingEventKind::state:
-      return fmt::format("{}{}", event.state ? base::word(*event.state) : "state", event.text && !event.text->empty() ? ": " + *event.text : "");
+      return fmt::format("{}{}", event.state ? base::word(*event.state) : "state",
+                         event.text && !event.text->empty() ? ": " + *event.text : "");
     case TrainingEventKind::restart: return fmt::format("restarted{}", event.text ? ": " + *event.text : "");
     case TrainingEventKind::log: return event.text.value_or("");
   }
@@ -64,7 +69,8 @@ bool wait_in_queue(Session& session, std::int64_t model) {
     const std::optional<api::Model> now = look_at(session, model);
     if (!now) return false;
     if (now->state != ModelState::queued) return true;
-    const std::string place = now->queue_position ? fmt::format("number {} in the queue", *now->queue_position) : "in the queue";
+    const std::string place =
+        now->queue_position ? fmt::format("number {} in the queue", *now->queue_position) : "in the queue";
     live.draw({{place}, {now->reason}});
     const std::string line = now->reason.empty() ? place : fmt::format("{}: {}", place, now->reason);
     if (!notes_are_terminal() && line != std::exchange(told, line)) session.note(line);
@@ -84,7 +90,8 @@ std::string last_line(const api::Model& model, std::string_view shown) {
 }
 
 int say_goodbye(const Session& session, std::int64_t model, bool waits) {
-  session.note(fmt::format("{}; come back with: ncloud model follow {}", waits ? "it stays in the queue" : "training goes on", model));
+  session.note(fmt::format("{}; come back with: ncloud model follow {}",
+                           waits ? "it stays in the queue" : "training goes on", model));
   return base::kind_of(base::Code::interrupted).exit_code;
 }
 
@@ -123,7 +130,8 @@ int follow_training(Session& session, std::int64_t model, std::int64_t after) {
     }
     return event.kind != TrainingEventKind::state || state != ModelState::queued;  // no events tell why it waits
   };
-  while (!session.client().follow(api::follow_model, {.model = model, .after = after, .follow = true}, on_event, interrupted)) {
+  while (!session.client().follow(api::follow_model, {.model = model, .after = after, .follow = true}, on_event,
+                                  interrupted)) {
     live.clear();
     if (interrupted() || !wait_in_queue(session, model)) return say_goodbye(session, model, is_waiting(state));
   }

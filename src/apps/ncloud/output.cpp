@@ -15,8 +15,12 @@ bool is_plain_yaml(std::string_view text) {
   constexpr std::string_view kSafe = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ_/.";
   if (kSafe.find(text.front()) == std::string_view::npos || text.front() == '.') return false;
   for (const char c : text)
-    if (kSafe.find(c) == std::string_view::npos && std::string_view("0123456789- +@()").find(c) == std::string_view::npos) return false;
-  for (const std::string_view word : {"true", "false", "null", "yes", "no", "on", "off", "y", "n", "True", "False", "Null", "Yes", "No", "On", "Off", "TRUE", "FALSE", "NULL", "YES", "NO", "ON", "OFF", "Y", "N"})
+    if (kSafe.find(c) == std::string_view::npos &&
+        std::string_view("0123456789- +@()").find(c) == std::string_view::npos)
+      return false;
+  for (const std::string_view word :
+       {"true", "false", "null", "yes",  "no",    "on",   "off", "y",  "n",  "True", "False", "Null", "Yes",
+        "No",   "On",    "Off",  "TRUE", "FALSE", "NULL", "YES", "NO", "ON", "OFF",  "Y",     "N"})
     if (text == word) return false;
   return true;
 }
@@ -29,7 +33,8 @@ std::string yaml_scalar(const json::value& value) {
 }
 
 void write_yaml_member(std::string& out, const json::value& value, int depth) {
-  const bool nested = (value.is_object() && !value.get_object().empty()) || (value.is_array() && !value.get_array().empty());
+  const bool nested =
+      (value.is_object() && !value.get_object().empty()) || (value.is_array() && !value.get_array().empty());
   if (!nested) {
     out += " " + yaml_scalar(value) + "\n";
     return;
@@ -95,7 +100,9 @@ std::string memory_text(double bytes) {
 
 /// "train=fashion" for a dataset and its role.
 std::string use_text(const json::value& use) {
-  const auto word = [&](const char* key) { return use.is_object() && use.get_object().contains(key) ? cell(key, use.get_object().at(key)) : ""; };
+  const auto word = [&](const char* key) {
+    return use.is_object() && use.get_object().contains(key) ? cell(key, use.get_object().at(key)) : "";
+  };
   return fmt::format("{}={}", word("role"), word("dataset"));
 }
 
@@ -115,14 +122,17 @@ std::vector<Column> columns_with_content(const json::array& items) {
   std::vector<std::string> names;
   for (const json::value& item : items)
     for (const auto& member : item.is_object() ? item.get_object() : json::object{{"", item}})
-      if (std::find(names.begin(), names.end(), std::string_view(member.key())) == names.end()) names.emplace_back(member.key());
+      if (std::find(names.begin(), names.end(), std::string_view(member.key())) == names.end())
+        names.emplace_back(member.key());
   std::vector<Column> columns;
   for (const std::string& name : names) {
     if (name.ends_with("_sha256")) continue;
     Column column{.name = name, .is_prose = name == "reason"};
     bool empty = true;
     for (const json::value& item : items) {
-      const json::value* value = item.is_object() ? item.get_object().if_contains(name) : name.empty() ? &item : nullptr;
+      const json::value* value = item.is_object() ? item.get_object().if_contains(name)
+                                 : name.empty()   ? &item
+                                                  : nullptr;
       column.cells.push_back(value == nullptr ? "" : cell(name, *value));
       empty = empty && column.cells.back().empty();
     }
@@ -177,7 +187,8 @@ std::string object_lines(const json::object& object) {
 }  // namespace
 
 std::size_t columns_of(std::string_view text) {
-  return static_cast<std::size_t>(std::count_if(text.begin(), text.end(), [](char c) { return (static_cast<unsigned char>(c) & 0xc0) != 0x80; }));
+  return static_cast<std::size_t>(
+      std::count_if(text.begin(), text.end(), [](char c) { return (static_cast<unsigned char>(c) & 0xc0) != 0x80; }));
 }
 
 std::string shortened(std::string_view text, std::size_t columns) {
@@ -221,7 +232,8 @@ std::string cell(std::string_view name, const json::value& value) {
     return out;
   }
   for (const auto& member : value.get_object())
-    out += fmt::format("{}{}={}", out.empty() ? "" : " ", base::printable(member.key()), cell(member.key(), member.value()));
+    out += fmt::format("{}{}={}", out.empty() ? "" : " ", base::printable(member.key()),
+                       cell(member.key(), member.value()));
   return out;
 }
 
@@ -244,7 +256,8 @@ std::string table(const std::vector<std::vector<std::string>>& rows, int width) 
       widths[c] = std::min(widths[c], kWidestCell);
       others += widths[c] + kGap;
     }
-    const auto room = static_cast<std::size_t>(width) > others ? static_cast<std::size_t>(width) - others : std::size_t{1};
+    const auto room =
+        static_cast<std::size_t>(width) > others ? static_cast<std::size_t>(width) - others : std::size_t{1};
     widths.back() = std::min(widths.back(), room);
   }
   std::string out;

@@ -9,9 +9,15 @@ namespace {
 
 namespace json = base::json;
 
-const json::object kPage{{"items", {json::object{{"id", 1}, {"name", "conv"}, {"size_bytes", 1500000}, {"created_at", "2026-01-31T12:00:05.123Z"}, {"empty", ""}},
-                                    json::object{{"id", 12}, {"name", "x\x1b[31m"}, {"size_bytes", 0}, {"created_at", "2026-01-31T12:00:05.123Z"}}}},
-                         {"next_page_token", ""}};
+const json::object kPage{
+    {"items",
+     {json::object{{"id", 1},
+                   {"name", "conv"},
+                   {"size_bytes", 1500000},
+                   {"created_at", "2026-01-31T12:00:05.123Z"},
+                   {"empty", ""}},
+      json::object{{"id", 12}, {"name", "x\x1b[31m"}, {"size_bytes", 0}, {"created_at", "2026-01-31T12:00:05.123Z"}}}},
+    {"next_page_token", ""}};
 
 TEST(Output, tables_align_and_leave_out_empty_columns) {
   EXPECT_EQ(render(kPage, Format::table, 0),
@@ -27,14 +33,20 @@ TEST(Output, tables_fit_the_terminal) {
             "12  x\\x1b[31m  0 B\n"
             "(left out: created_at; -o json shows all)\n");
   EXPECT_EQ(table({{"text"}, {"ab cd ef"}}, 5), "text\nab c…\n");
-  const json::array models{json::object{{"id", 1}, {"reason", "waits for 1 CPU: model 7 holds 2 of 2"}, {"state", "queued"}, {"checkpoint_sha256", "00"}}};
+  const json::array models{json::object{{"id", 1},
+                                        {"reason", "waits for 1 CPU: model 7 holds 2 of 2"},
+                                        {"state", "queued"},
+                                        {"checkpoint_sha256", "00"}}};
   EXPECT_EQ(render(models, Format::table, 30),
             "id  state   reason\n"
             " 1  queued  waits for 1 CPU: …\n");
 }
 
 TEST(Output, says_units) {
-  EXPECT_EQ(render(json::object{{"memory_used_bytes", 1536 << 20}, {"datasets", {json::object{{"role", "eval"}, {"dataset", "b"}}}}, {"estimated_start", "2026-01-31T12:00:05.123Z"}}, Format::table, 0),
+  EXPECT_EQ(render(json::object{{"memory_used_bytes", 1536 << 20},
+                                {"datasets", {json::object{{"role", "eval"}, {"dataset", "b"}}}},
+                                {"estimated_start", "2026-01-31T12:00:05.123Z"}},
+                   Format::table, 0),
             "memory_used      1.5 GiB\ndatasets         eval=b\nestimated_start  2026-01-31 12:00:05 UTC\n");
 }
 
@@ -46,12 +58,20 @@ TEST(Output, live_lines_lose_whole_parts) {
 }
 
 TEST(Output, objects_are_lines) {
-  EXPECT_EQ(render(json::object{{"id", 3}, {"cost", 0.123456}, {"none", nullptr}, {"admin", true}, {"tenants", {"a", "b"}}}, Format::table, 80),
-            "id       3\ncost     0.1235\nadmin    yes\ntenants  a, b\n");
+  EXPECT_EQ(
+      render(json::object{{"id", 3}, {"cost", 0.123456}, {"none", nullptr}, {"admin", true}, {"tenants", {"a", "b"}}},
+             Format::table, 80),
+      "id       3\ncost     0.1235\nadmin    yes\ntenants  a, b\n");
 }
 
 TEST(Output, yaml_reads_back) {
-  EXPECT_EQ(render(json::object{{"id", 3}, {"name", "no"}, {"plain", "a b"}, {"at", "12:00"}, {"list", {1, json::object{{"k", "v"}, {"e", json::array()}}}}, {"none", nullptr}}, Format::yaml, 0),
+  EXPECT_EQ(render(json::object{{"id", 3},
+                                {"name", "no"},
+                                {"plain", "a b"},
+                                {"at", "12:00"},
+                                {"list", {1, json::object{{"k", "v"}, {"e", json::array()}}}},
+                                {"none", nullptr}},
+                   Format::yaml, 0),
             "id: 3\n"
             "name: \"no\"\n"
             "plain: a b\n"

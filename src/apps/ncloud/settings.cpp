@@ -23,7 +23,9 @@ std::filesystem::path settings_file() {
   const std::string config = environment("XDG_CONFIG_HOME");
   if (!config.empty()) return std::filesystem::path(config) / "ncloud" / "config.json";
   const std::string home = environment("HOME");
-  if (home.empty()) throw Error(Code::invalid_argument, "neither $XDG_CONFIG_HOME nor $HOME is set, so there is no place for the configuration");
+  if (home.empty())
+    throw Error(Code::invalid_argument,
+                "neither $XDG_CONFIG_HOME nor $HOME is set, so there is no place for the configuration");
   return std::filesystem::path(home) / ".config" / "ncloud" / "config.json";
 }
 
@@ -33,7 +35,10 @@ Settings read_settings() {
   try {
     return base::decode<Settings>(base::parse_json(base::read_file(file), file.string()));
   } catch (const Error& error) {
-    throw Error(error.code, fmt::format("{}: {}; correct it, or remove it and run `ncloud configure`", file.string(), error.message), error.where);
+    throw Error(
+        error.code,
+        fmt::format("{}: {}; correct it, or remove it and run `ncloud configure`", file.string(), error.message),
+        error.where);
   }
 }
 
@@ -76,7 +81,8 @@ Target find_target(const Overrides& overrides) {
   if (named && found == settings.profiles.end()) {
     std::vector<std::string_view> known;
     for (const auto& [key, profile] : settings.profiles) known.push_back(key);
-    throw Error(Code::unauthenticated, fmt::format("{}; make it: ncloud configure --profile {}", base::unknown_word("profile", name, known), name));
+    throw Error(Code::unauthenticated, fmt::format("{}; make it: ncloud configure --profile {}",
+                                                   base::unknown_word("profile", name, known), name));
   }
   const Profile profile = found == settings.profiles.end() ? Profile{} : found->second;
   Target target;

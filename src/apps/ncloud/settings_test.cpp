@@ -23,7 +23,8 @@ class SettingsTest : public testing::Test {
 
 TEST_F(SettingsTest, are_for_their_owner_only) {
   write_settings({{{"default", {"http://a:1", "secret"}}}});
-  EXPECT_EQ(std::filesystem::status(settings_file()).permissions(), std::filesystem::perms::owner_read | std::filesystem::perms::owner_write);
+  EXPECT_EQ(std::filesystem::status(settings_file()).permissions(),
+            std::filesystem::perms::owner_read | std::filesystem::perms::owner_write);
   EXPECT_EQ(read_settings().profiles.at("default").token, "secret");
 }
 

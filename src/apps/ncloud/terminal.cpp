@@ -29,7 +29,8 @@ void on_interrupt(int) {
 bool shows_colours() {
   const char* no_colour = std::getenv("NO_COLOR");
   const char* term = std::getenv("TERM");
-  return notes_are_terminal() && (no_colour == nullptr || *no_colour == 0) && (term == nullptr || std::string_view(term) != "dumb");
+  return notes_are_terminal() && (no_colour == nullptr || *no_colour == 0) &&
+         (term == nullptr || std::string_view(term) != "dumb");
 }
 
 int width_of(int file) {
@@ -40,7 +41,9 @@ int width_of(int file) {
 
 void need_terminal(std::string_view question) {
   if (::isatty(STDIN_FILENO) == 0)
-    throw base::Error(base::Code::invalid_argument, fmt::format("standard input is no terminal to ask for '{}'; use --host and --token-stdin", question));
+    throw base::Error(
+        base::Code::invalid_argument,
+        fmt::format("standard input is no terminal to ask for '{}'; use --host and --token-stdin", question));
 }
 
 }  // namespace
@@ -49,8 +52,12 @@ bool output_is_terminal() { return ::isatty(STDOUT_FILENO) != 0; }
 bool notes_are_terminal() { return ::isatty(STDERR_FILENO) != 0; }
 int output_width() { return output_is_terminal() ? width_of(STDOUT_FILENO) : 0; }
 
-std::string red(std::string_view text) { return shows_colours() ? fmt::format("\x1b[31m{}\x1b[0m", text) : std::string(text); }
-std::string dim(std::string_view text) { return shows_colours() ? fmt::format("\x1b[2m{}\x1b[0m", text) : std::string(text); }
+std::string red(std::string_view text) {
+  return shows_colours() ? fmt::format("\x1b[31m{}\x1b[0m", text) : std::string(text);
+}
+std::string dim(std::string_view text) {
+  return shows_colours() ? fmt::format("\x1b[2m{}\x1b[0m", text) : std::string(text);
+}
 
 void tell(std::string_view line) { std::fputs(fmt::format("{}\n", line).c_str(), stderr); }
 void complain(std::string_view message) { tell(fmt::format("{} {}", red("ncloud:"), base::printable(message))); }
@@ -96,9 +103,12 @@ bool interrupted() { return interrupt_count > 0; }
 std::string fitted(std::vector<LivePart> parts, std::size_t columns) {
   while (true) {
     std::string line;
-    for (const LivePart& part : parts) line += (line.empty() || part.text.empty() ? "" : "  ") + base::printable(part.text);
-    const auto first_to_go = std::max_element(parts.begin(), parts.end(), [](const LivePart& a, const LivePart& b) { return a.spare < b.spare; });
-    if (columns_of(line) <= columns || first_to_go == parts.end() || first_to_go->spare == 0) return shortened(line, columns);
+    for (const LivePart& part : parts)
+      line += (line.empty() || part.text.empty() ? "" : "  ") + base::printable(part.text);
+    const auto first_to_go = std::max_element(parts.begin(), parts.end(),
+                                              [](const LivePart& a, const LivePart& b) { return a.spare < b.spare; });
+    if (columns_of(line) <= columns || first_to_go == parts.end() || first_to_go->spare == 0)
+      return shortened(line, columns);
     parts.erase(first_to_go);
   }
 }

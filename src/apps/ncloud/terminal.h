@@ -28,7 +28,8 @@ std::string ask_secret(std::string_view question);
 void catch_interrupts();
 bool interrupted();
 
-/// A part of a live line. Where there is no room, the parts with the highest `spare` are left out first; those with 0 stay.
+/// A part of a live line. Where there is no room, the parts with the highest `spare` are left out first; those with 0
+/// stay.
 struct LivePart {
   std::string text;
   int spare = 0;

@@ -25,7 +25,8 @@ void say(const std::string& line) {
 }
 
 cloud::CheckedModel check(const cloud::ModelToCheck& model) {
-  const job::CheckedModel checked = job::check_model(model.yaml, model.filename, model.types.size(), model.labels.size());
+  const job::CheckedModel checked =
+      job::check_model(model.yaml, model.filename, model.types.size(), model.labels.size());
   return {.epochs = checked.spec.epochs, .seed = checked.spec.seed.value_or(0)};
 }
 
@@ -44,7 +45,8 @@ void serve(const Options& options) {
   if (options.memory_bytes > 0) machine.memory_bytes = options.memory_bytes;
 
   const cloud::DataFolder folder(options.data_dir);
-  if (!options.sandbox) base::log_warning("jobs run WITHOUT a sandbox (--no-sandbox): they can read and write what this user can");
+  if (!options.sandbox)
+    base::log_warning("jobs run WITHOUT a sandbox (--no-sandbox): they can read and write what this user can");
   if (options.new_admin_token) {
     cloud::Store store(folder.path() / "ncloud.db");
     say("admin token (shown once): " + cloud::Identities(store).new_admin_token());
@@ -57,20 +59,27 @@ void serve(const Options& options) {
   api::Server server(daemon.router(),
                      [&](std::string_view token) {
                        const auto identity = daemon.identities().authenticate(token);
-                       if (!identity) throw base::Error(base::Code::unauthenticated, "the token is unknown, revoked or expired");
+                       if (!identity)
+                         throw base::Error(base::Code::unauthenticated, "the token is unknown, revoked or expired");
                        return *identity;
                      },
                      {.host = options.host, .port = options.port});
   server.plain_route("/healthz", [] { return api::PlainAnswer{.content = "ok\n"}; });
   server.plain_route("/readyz", [] { return api::PlainAnswer{.content = "ready\n"}; });
-  server.plain_route("/metrics", [&] { return api::PlainAnswer{.content_type = "text/plain; version=0.0.4; charset=utf-8", .content = daemon.metrics()}; },
-                     api::PlainCost::may_wait);
+  server.plain_route(
+      "/metrics",
+      [&] {
+        return api::PlainAnswer{.content_type = "text/plain; version=0.0.4; charset=utf-8",
+                                .content = daemon.metrics()};
+      },
+      api::PlainCost::may_wait);
   say("address: " + server.url());
 
   std::thread([&server, signals] {
     int signal = 0;
     ::sigwait(&signals, &signal);
-    base::log_info("ending: {}; running jobs write checkpoints and go on with the next start", signal == SIGINT ? "interrupted" : "asked to");
+    base::log_info("ending: {}; running jobs write checkpoints and go on with the next start",
+                   signal == SIGINT ? "interrupted" : "asked to");
     server.stop();
     ::sigwait(&signals, &signal);
     ::_exit(130);  // asked twice: jobs end with this process, and the next start goes on from their last checkpoints

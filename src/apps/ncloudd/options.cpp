@@ -13,8 +13,10 @@
 namespace {
 
 std::filesystem::path default_data_dir() {
-  if (const char* data = std::getenv("XDG_DATA_HOME"); data != nullptr && *data == '/') return std::filesystem::path(data) / "ncloud";
-  if (const char* home = std::getenv("HOME"); home != nullptr && *home == '/') return std::filesystem::path(home) / ".local/share/ncloud";
+  if (const char* data = std::getenv("XDG_DATA_HOME"); data != nullptr && *data == '/')
+    return std::filesystem::path(data) / "ncloud";
+  if (const char* home = std::getenv("HOME"); home != nullptr && *home == '/')
+    return std::filesystem::path(home) / ".local/share/ncloud";
   return "/var/lib/ncloud";
 }
 
@@ -29,26 +31,34 @@ void parse_address(std::string_view text, Options& options) {
   const std::string_view port = colon == std::string_view::npos ? "" : text.substr(colon + 1);
   const auto [end, error] = std::from_chars(port.data(), port.data() + port.size(), options.port);
   if (port.empty() || error != std::errc() || end != port.data() + port.size())
-    throw base::Error(base::Code::invalid_argument, fmt::format("--listen expects HOST:PORT, such as 127.0.0.1:8642, got '{}'", text));
+    throw base::Error(base::Code::invalid_argument,
+                      fmt::format("--listen expects HOST:PORT, such as 127.0.0.1:8642, got '{}'", text));
   options.host = text.substr(0, colon);
-  if (options.host.size() > 2 && options.host.front() == '[' && options.host.back() == ']') options.host = options.host.substr(1, options.host.size() - 2);
+  if (options.host.size() > 2 && options.host.front() == '[' && options.host.back() == ']')
+    options.host = options.host.substr(1, options.host.size() - 2);
 }
 
 }  // namespace
 
 bool parse_options(int argc, char** argv, Options& options, int& exit_code) {
-  CLI::App app("ncloudd: a deep learning cloud on this machine. Programs: ncloud (its command line), neon (the training engine).", "ncloudd");
+  CLI::App app(
+      "ncloudd: a deep learning cloud on this machine. Programs: ncloud (its command line), neon (the training "
+      "engine).",
+      "ncloudd");
   std::string listen = "127.0.0.1:8642", memory;
   bool no_sandbox = false;
   options.data_dir = default_data_dir();
   options.neon = beside_this_program("neon");
   app.add_option("--data-dir", options.data_dir, "folder for everything that is kept")->capture_default_str();
   app.add_option("--listen", listen, "HOST:PORT to listen at; port 0: any free one")->capture_default_str();
-  app.add_option("--cpus", options.cpus, "CPUs to hand out to tenants (all of the machine)")->check(CLI::Range(1, 4096));
+  app.add_option("--cpus", options.cpus, "CPUs to hand out to tenants (all of the machine)")
+      ->check(CLI::Range(1, 4096));
   app.add_option("--memory", memory, "memory to hand out to tenants, such as 8GiB (all of the machine)");
   app.add_option("--neon", options.neon, "the program that jobs run")->capture_default_str();
-  app.add_flag("--no-sandbox", no_sandbox, "run jobs as plain child processes; only if you trust everybody who may submit jobs");
-  app.add_flag("--new-admin-token", options.new_admin_token, "when the administrator's token is lost: make one more, print it and end");
+  app.add_flag("--no-sandbox", no_sandbox,
+               "run jobs as plain child processes; only if you trust everybody who may submit jobs");
+  app.add_flag("--new-admin-token", options.new_admin_token,
+               "when the administrator's token is lost: make one more, print it and end");
   app.set_version_flag("--version", fmt::format("ncloudd {}", base::kVersion));
   try {
     app.parse(argc, argv);

@@ -14,7 +14,8 @@
 namespace {
 
 /// libgomp's threads spin for about a millisecond at each barrier, and on a machine that others use too a preempted one
-/// holds all up. This many rounds cost nothing on a quiet machine. libgomp reads the variable before main, hence the new start.
+/// holds all up. This many rounds cost nothing on a quiet machine. libgomp reads the variable before main, hence the
+/// new start.
 void start_again_with_short_spinning(char** argv) {
   if (std::getenv("GOMP_SPINCOUNT") != nullptr || std::getenv("OMP_WAIT_POLICY") != nullptr) return;
   ::setenv("GOMP_SPINCOUNT", "10000", 0);

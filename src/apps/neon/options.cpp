@@ -8,15 +8,20 @@ std::optional<int> read_options(int argc, char** argv, Options& options) {
   CLI::App app("neon trains a model file, without any cloud.\n", "neon");
   app.set_version_flag("--version", std::string("neon ") + base::kVersion);
   app.add_option("yaml_file", options.model_file, "the model file");
-  app.add_option("-e,--epochs", options.epochs, "passes over the data, instead of the file's")->check(CLI::PositiveNumber);
-  app.add_option("-z,--batch_size", options.batch_size, "rows of a step, instead of the file's")->check(CLI::PositiveNumber);
+  app.add_option("-e,--epochs", options.epochs, "passes over the data, instead of the file's")
+      ->check(CLI::PositiveNumber);
+  app.add_option("-z,--batch_size", options.batch_size, "rows of a step, instead of the file's")
+      ->check(CLI::PositiveNumber);
   app.add_option("-r,--rng_seed", options.rng_seed, "of all random numbers, instead of the file's; else 0");
   app.add_option("-s,--save_path", options.save_path, "checkpoint file");
-  app.add_option("--serialize", options.serialize, "epochs between checkpoints (1 when there is a save_path)")->check(CLI::PositiveNumber);
-  app.add_option("-H,--history", options.history, "checkpoints kept; over 1 they are named <save_path>_<epoch>")->check(CLI::PositiveNumber);
+  app.add_option("--serialize", options.serialize, "epochs between checkpoints (1 when there is a save_path)")
+      ->check(CLI::PositiveNumber);
+  app.add_option("-H,--history", options.history, "checkpoints kept; over 1 they are named <save_path>_<epoch>")
+      ->check(CLI::PositiveNumber);
   app.add_option("--model_file", options.load_path, "checkpoint to go on from");
   app.add_option("-o,--output_file", options.output_file, "write all events there, one JSON object a line");
-  app.add_option("--eval_freq", options.eval_freq, "epochs between evaluations; 0: none")->check(CLI::NonNegativeNumber);
+  app.add_option("--eval_freq", options.eval_freq, "epochs between evaluations; 0: none")
+      ->check(CLI::NonNegativeNumber);
   app.add_option("-w,--data_dir", options.data_dir, "folder of the manifests, instead of the model file's");
   app.add_option("--threads", options.threads, "of the engine; 0: one per CPU")->check(CLI::NonNegativeNumber);
   app.add_flag("--no_progress_bar", options.no_progress_bar, "a line per epoch instead of a live line");
@@ -29,8 +34,7 @@ std::optional<int> read_options(int argc, char** argv, Options& options) {
   app.add_flag("--serve", options.serve, "be a serving process: told by standard input (used by ncloudd)");
   try {
     app.parse(argc, argv);
-    if (!options.job && !options.serve && options.model_file.empty())
-      throw CLI::RequiredError("a model file");
+    if (!options.job && !options.serve && options.model_file.empty()) throw CLI::RequiredError("a model file");
   } catch (const CLI::ParseError& error) {
     return app.exit(error) == 0 ? 0 : 2;
   }

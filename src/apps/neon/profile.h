@@ -3,8 +3,8 @@
 
 #include "job/check.h"
 
-/// Measures whole steps (or, for inference, forward passes) of a network on random data. Prints a table and, last, one line
-/// of JSON with images_per_s. Returns the exit code.
+/// Measures whole steps (or, for inference, forward passes) of a network on random data. Prints a table and, last, one
+/// line of JSON with images_per_s. Returns the exit code.
 int profile_network(const job::CheckedModel& model, int threads, double seconds, bool inference);
 
 /// Measures one epoch of the training loader. Prints one line of JSON with images_per_s.

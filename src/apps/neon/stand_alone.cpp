@@ -31,13 +31,15 @@ neon::ModelSpec spec_of(const Options& options) {
 }
 
 std::filesystem::path data_folder(const Options& options) {
-  return options.data_dir.empty() ? std::filesystem::path(options.model_file).parent_path() : std::filesystem::path(options.data_dir);
+  return options.data_dir.empty() ? std::filesystem::path(options.model_file).parent_path()
+                                  : std::filesystem::path(options.data_dir);
 }
 
 /// Before hours of training, not after.
 void check_folder(const std::filesystem::path& save_path) {
   const std::filesystem::path folder = save_path.has_parent_path() ? save_path.parent_path() : ".";
-  if (::access(folder.c_str(), W_OK) != 0) throw base::system_error(fmt::format("cannot write to folder '{}' of --save_path", folder.string()), errno);
+  if (::access(folder.c_str(), W_OK) != 0)
+    throw base::system_error(fmt::format("cannot write to folder '{}' of --save_path", folder.string()), errno);
 }
 
 /// Saves checkpoints under --save_path, the newest `history` of them.
@@ -50,8 +52,9 @@ class Saver {
       neon::write_checkpoint(checkpoint, path_);
       return;
     }
-    const std::filesystem::path numbered = path_.parent_path() / fmt::format("{}_{}{}", path_.stem().string(), checkpoint.position.epoch,
-                                                                             path_.extension().string());
+    const std::filesystem::path numbered =
+        path_.parent_path() /
+        fmt::format("{}_{}{}", path_.stem().string(), checkpoint.position.epoch, path_.extension().string());
     neon::write_checkpoint(checkpoint, numbered);
     if (kept_.empty() || kept_.back() != numbered) kept_.push_back(numbered);
     if (static_cast<std::int64_t>(kept_.size()) > history_) {
@@ -69,10 +72,13 @@ class Saver {
 }  // namespace
 
 int run_stand_alone(const Options& options) {
-  base::set_log_level(options.verbose >= 2 ? base::LogLevel::debug : options.verbose == 1 ? base::LogLevel::info : base::LogLevel::warning);
+  base::set_log_level(options.verbose >= 2   ? base::LogLevel::debug
+                      : options.verbose == 1 ? base::LogLevel::info
+                                             : base::LogLevel::warning);
   neon::ModelSpec spec = spec_of(options);
   const job::CheckedModel checked = job::check_model(spec, 0, 0);
-  const int threads = options.threads > 0 ? options.threads : static_cast<int>(std::max(1u, std::thread::hardware_concurrency()));
+  const int threads =
+      options.threads > 0 ? options.threads : static_cast<int>(std::max(1u, std::thread::hardware_concurrency()));
   if (options.profile) return profile_network(checked, threads, options.profile_seconds, options.profile_inference);
   if (options.profile_loader) return profile_loader(checked, data_folder(options), threads);
   if (options.verbose >= 1) fmt::print("{}\n", neon::description(checked.graph));
@@ -110,6 +116,8 @@ int run_stand_alone(const Options& options) {
       stop_asked);
   if (outcome == job::Outcome::completed) return 0;
   fmt::print(stderr, "neon: stopped{}\n",
-             options.save_path.empty() ? "" : fmt::format("; go on with: neon {} --model_file {}", options.model_file, options.save_path));
+             options.save_path.empty()
+                 ? ""
+                 : fmt::format("; go on with: neon {} --model_file {}", options.model_file, options.save_path));
   return base::kind_of(base::Code::interrupted).exit_code;
 }

@@ -17,7 +17,8 @@ namespace {
 
 void sync_folder(const std::filesystem::path& folder) {
   const base::Fd fd(::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-  if (!fd || ::fsync(fd.get()) != 0) throw base::system_error(fmt::format("cannot write folder '{}' to disk", folder.string()), errno);
+  if (!fd || ::fsync(fd.get()) != 0)
+    throw base::system_error(fmt::format("cannot write folder '{}' to disk", folder.string()), errno);
 }
 
 // An object's name, or that of one that was being written. Nothing else here is ours to remove.
@@ -29,9 +30,13 @@ bool is_ours(std::string_view name) {
 
 }  // namespace
 
-ObjectFolder::ObjectFolder(std::filesystem::path folder) : folder_(std::move(folder)) { std::filesystem::create_directories(folder_); }
+ObjectFolder::ObjectFolder(std::filesystem::path folder) : folder_(std::move(folder)) {
+  std::filesystem::create_directories(folder_);
+}
 
-std::filesystem::path ObjectFolder::path_of(std::string_view sha256) const { return folder_ / sha256.substr(0, 2) / sha256.substr(2); }
+std::filesystem::path ObjectFolder::path_of(std::string_view sha256) const {
+  return folder_ / sha256.substr(0, 2) / sha256.substr(2);
+}
 
 bool ObjectFolder::has(std::string_view sha256) const {
   std::error_code ignored;
@@ -47,7 +52,9 @@ std::filesystem::path ObjectFolder::prepared(std::string_view sha256) {
   return path;
 }
 
-void ObjectFolder::write(std::string_view sha256, std::string_view bytes) { base::write_file_atomically(prepared(sha256), bytes); }
+void ObjectFolder::write(std::string_view sha256, std::string_view bytes) {
+  base::write_file_atomically(prepared(sha256), bytes);
+}
 
 void ObjectFolder::adopt(std::string_view sha256, const std::filesystem::path& file) {
   const auto path = prepared(sha256);

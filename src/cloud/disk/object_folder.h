@@ -6,8 +6,8 @@
 
 namespace cloud {
 
-/// Files named by the SHA-256 of their bytes: <folder>/ab/cdef…. A file appears whole and durable, or not at all, and is
-/// never changed. Threads: any.
+/// Files named by the SHA-256 of their bytes: <folder>/ab/cdef…. A file appears whole and durable, or not at all, and
+/// is never changed. Threads: any.
 class ObjectFolder {
  public:
   explicit ObjectFolder(std::filesystem::path folder);

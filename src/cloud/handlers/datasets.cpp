@@ -31,41 +31,59 @@ void check_announcement(const api::CreateDataset& request) {
   check_name("dataset", request.name);
   check_sha256("manifest_sha256", request.manifest_sha256);
   if (request.types.empty() || request.types.size() > records::kMaxColumns)
-    throw Error(Code::invalid_argument, fmt::format("a manifest has 1 to {} columns, got {} types", records::kMaxColumns, request.types.size()), "/types");
+    throw Error(Code::invalid_argument,
+                fmt::format("a manifest has 1 to {} columns, got {} types", records::kMaxColumns, request.types.size()),
+                "/types");
   base::decode<std::vector<records::ElementType>>(base::encode(request.types), "/types");
   if (request.labels.size() > kMaxLabels)
-    throw Error(Code::too_large, fmt::format("at most {} labels are allowed, got {}", kMaxLabels, request.labels.size()), "/labels");
+    throw Error(Code::too_large,
+                fmt::format("at most {} labels are allowed, got {}", kMaxLabels, request.labels.size()), "/labels");
   std::size_t bytes = 0;
   for (const std::string& label : request.labels) {
-    const bool control = std::any_of(label.begin(), label.end(), [](char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7f; });
+    const bool control = std::any_of(label.begin(), label.end(),
+                                     [](char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7f; });
     if (label.empty() || label.size() > kMaxLabelBytes || control)
-      throw Error(Code::invalid_argument, fmt::format("a label must have 1 to {} bytes without control characters, got '{}'", kMaxLabelBytes,
-                                                      base::printable(label.substr(0, 80))), "/labels");
+      throw Error(Code::invalid_argument,
+                  fmt::format("a label must have 1 to {} bytes without control characters, got '{}'", kMaxLabelBytes,
+                              base::printable(label.substr(0, 80))),
+                  "/labels");
     bytes += label.size();
   }
-  if (bytes > kMaxLabelsBytes) throw Error(Code::too_large, fmt::format("the labels may have {} bytes in all, got {}", kMaxLabelsBytes, bytes), "/labels");
+  if (bytes > kMaxLabelsBytes)
+    throw Error(Code::too_large, fmt::format("the labels may have {} bytes in all, got {}", kMaxLabelsBytes, bytes),
+                "/labels");
   const std::set<std::string_view> distinct(request.labels.begin(), request.labels.end());
-  if (distinct.size() != request.labels.size()) throw Error(Code::invalid_argument, "two labels have the same name", "/labels");
+  if (distinct.size() != request.labels.size())
+    throw Error(Code::invalid_argument, "two labels have the same name", "/labels");
 }
 
 api::Dataset create(const Parts& parts, const api::Call& call, const api::CreateDataset& request) {
   check_announcement(request);
   const std::int64_t tenant = call.identity.tenant_id;
   return parts.store.write([&](Database& db) {
-    const std::int64_t known = db.number("select id from datasets where tenant_id = ? and name = ?", tenant, request.name);
+    const std::int64_t known =
+        db.number("select id from datasets where tenant_id = ? and name = ?", tenant, request.name);
     if (known != 0) {
       const api::Dataset dataset = dataset_with(db, known);
-      const bool same = dataset.types == request.types && dataset.labels == request.labels && dataset.record_count == request.record_count &&
-                        db.number("select count(*) from datasets where id = ? and manifest_sha256 = ?", known, request.manifest_sha256) > 0;
+      const bool same = dataset.types == request.types && dataset.labels == request.labels &&
+                        dataset.record_count == request.record_count &&
+                        db.number("select count(*) from datasets where id = ? and manifest_sha256 = ?", known,
+                                  request.manifest_sha256) > 0;
       if (same && dataset.state == api::DatasetState::uploading) return dataset;
-      const std::string why = dataset.state == api::DatasetState::ready ? "already" : "already, whose upload of another manifest is unfinished";
-      throw Error(Code::conflict, fmt::format("there is a dataset '{0}' {1}; choose another name or remove it: ncloud dataset rm {0}", request.name, why),
+      const std::string why = dataset.state == api::DatasetState::ready
+                                  ? "already"
+                                  : "already, whose upload of another manifest is unfinished";
+      throw Error(Code::conflict,
+                  fmt::format("there is a dataset '{0}' {1}; choose another name or remove it: ncloud dataset rm {0}",
+                              request.name, why),
                   "/name");
     }
     const std::int64_t id = db.number(
-        "insert into datasets (tenant_id, name, state, record_count, types, labels, manifest_sha256, created_us) values (?, ?, ?, ?, ?, ?, ?, ?) returning id",
-        tenant, request.name, api::DatasetState::uploading, request.record_count, base::to_text(base::encode(request.types)),
-        base::to_text(base::encode(request.labels)), request.manifest_sha256, base::wall_now_us());
+        "insert into datasets (tenant_id, name, state, record_count, types, labels, manifest_sha256, created_us) "
+        "values (?, ?, ?, ?, ?, ?, ?, ?) returning id",
+        tenant, request.name, api::DatasetState::uploading, request.record_count,
+        base::to_text(base::encode(request.types)), base::to_text(base::encode(request.labels)),
+        request.manifest_sha256, base::wall_now_us());
     return dataset_with(db, id);
   });
 }
@@ -76,16 +94,18 @@ std::int64_t check_shard(std::string_view bytes, const api::PutShard& request, c
   check_sha256("sha256", request.sha256);
   const std::string found = base::sha256(bytes);
   if (found != request.sha256)
-    throw Error(Code::invalid_argument, fmt::format("{} arrived with SHA-256 {}, announced was {}; send it again", what, found, request.sha256));
+    throw Error(Code::invalid_argument, fmt::format("{} arrived with SHA-256 {}, announced was {}; send it again", what,
+                                                    found, request.sha256));
   try {
     const records::ShardReader reader(bytes, what);
     if (words_of(reader.types()) != dataset.types)
-      throw Error(Code::invalid_argument, fmt::format("{} has columns {}, dataset '{}' has {}", what, fmt::join(words_of(reader.types()), ", "),
-                                                      dataset.name, fmt::join(dataset.types, ", ")));
+      throw Error(Code::invalid_argument,
+                  fmt::format("{} has columns {}, dataset '{}' has {}", what, fmt::join(words_of(reader.types()), ", "),
+                              dataset.name, fmt::join(dataset.types, ", ")));
     if (reader.record_count() == 0) throw Error(Code::invalid_argument, what + " has no records");
     if (request.first_record > dataset.record_count - reader.record_count())  // the sum may be more than fits
-      throw Error(Code::invalid_argument, fmt::format("{} has {} records, but dataset '{}' ends at record {}", what, reader.record_count(), dataset.name,
-                                                      dataset.record_count));
+      throw Error(Code::invalid_argument, fmt::format("{} has {} records, but dataset '{}' ends at record {}", what,
+                                                      reader.record_count(), dataset.name, dataset.record_count));
     return reader.record_count();
   } catch (const Error& error) {
     if (error.code == Code::data_loss) throw Error(Code::invalid_argument, error.message);
@@ -95,9 +115,11 @@ std::int64_t check_shard(std::string_view bytes, const api::PutShard& request, c
 
 // The shard that is there already, when it is the same.
 std::optional<api::Shard> same_shard(Database& db, std::int64_t dataset, const api::PutShard& request) {
-  return db.first("select first_record, record_count, size_bytes, sha256 from shards where dataset_id = ? and first_record = ? and sha256 = ?",
-                  [](const Row& row) { return api::Shard{row.integer(0), row.integer(1), row.integer(2), row.text(3)}; }, dataset,
-                  request.first_record, request.sha256);
+  return db.first(
+      "select first_record, record_count, size_bytes, sha256 from shards where dataset_id = ? and first_record = ? and "
+      "sha256 = ?",
+      [](const Row& row) { return api::Shard{row.integer(0), row.integer(1), row.integer(2), row.text(3)}; }, dataset,
+      request.first_record, request.sha256);
 }
 
 api::Shard put_shard(const Parts& parts, const api::Call& call, const api::PutShard& request) {
@@ -117,14 +139,18 @@ api::Shard put_shard(const Parts& parts, const api::Call& call, const api::PutSh
     const api::Dataset now = dataset_with(db, id, Labels::leave_out);
     if (now.state != api::DatasetState::uploading)
       throw Error(Code::conflict, fmt::format("dataset '{}' is complete and takes no more records", now.name));
-    const std::int64_t overlapping = db.number("select count(*) from shards where dataset_id = ? and first_record < ? and first_record + record_count > ?",
-                                               id, request.first_record + count, request.first_record);
+    const std::int64_t overlapping = db.number(
+        "select count(*) from shards where dataset_id = ? and first_record < ? and first_record + record_count > ?", id,
+        request.first_record + count, request.first_record);
     if (overlapping > 0)
-      throw Error(Code::conflict, fmt::format("records {} to {} of dataset '{}' have arrived in another shard already; see: ncloud dataset shards {}",
-                                              request.first_record, request.first_record + count - 1, now.name, now.name));
+      throw Error(
+          Code::conflict,
+          fmt::format(
+              "records {} to {} of dataset '{}' have arrived in another shard already; see: ncloud dataset shards {}",
+              request.first_record, request.first_record + count - 1, now.name, now.name));
     parts.objects.refer(db, pin);
-    db.run("insert into shards (dataset_id, first_record, record_count, size_bytes, sha256) values (?, ?, ?, ?, ?)", id, request.first_record, count,
-           call.body.size(), request.sha256);
+    db.run("insert into shards (dataset_id, first_record, record_count, size_bytes, sha256) values (?, ?, ?, ?, ?)", id,
+           request.first_record, count, call.body.size(), request.sha256);
     return api::Shard{request.first_record, count, static_cast<std::int64_t>(call.body.size()), request.sha256};
   });
 }
@@ -135,8 +161,9 @@ api::Dataset complete(const Parts& parts, const api::Call& call, const api::Data
     const api::Dataset dataset = dataset_with(db, id);
     // Shards never overlap and never pass the end, so counting is enough.
     if (dataset.records_received < dataset.record_count)
-      throw Error(Code::conflict, fmt::format("{} of {} records of dataset '{}' are missing; upload it again to send the rest",
-                                              dataset.record_count - dataset.records_received, dataset.record_count, dataset.name));
+      throw Error(Code::conflict,
+                  fmt::format("{} of {} records of dataset '{}' are missing; upload it again to send the rest",
+                              dataset.record_count - dataset.records_received, dataset.record_count, dataset.name));
     db.run("update datasets set state = ? where id = ?", api::DatasetState::ready, id);
     return dataset_with(db, id);
   });
@@ -146,12 +173,14 @@ api::Deleted remove(const Parts& parts, const api::Call& call, const api::Datase
   std::vector<std::string> shards;
   const api::Deleted deleted = parts.store.write([&](Database& db) {
     const std::int64_t id = dataset_id_of(db, call.identity.tenant_id, request.dataset);
-    const auto busy = db.first("select m.id, m.state from models m join model_datasets u on u.model_id = m.id where u.dataset_id = ? and "
-                               "m.state in ('received', 'queued', 'running') order by m.id",
-                               [](const Row& row) { return std::pair(row.integer(0), row.text(1)); }, id);
+    const auto busy = db.first(
+        "select m.id, m.state from models m join model_datasets u on u.model_id = m.id where u.dataset_id = ? and "
+        "m.state in ('received', 'queued', 'running') order by m.id",
+        [](const Row& row) { return std::pair(row.integer(0), row.text(1)); }, id);
     if (busy)
-      throw Error(Code::conflict, fmt::format("model {0} ({1}) uses dataset '{2}'; stop it first: ncloud model stop {0}", busy->first, busy->second,
-                                              dataset_with(db, id).name));
+      throw Error(Code::conflict,
+                  fmt::format("model {0} ({1}) uses dataset '{2}'; stop it first: ncloud model stop {0}", busy->first,
+                              busy->second, dataset_with(db, id).name));
     shards = shards_of(db, id);
     db.run("delete from shards where dataset_id = ?", id);
     api::Deleted result;
@@ -167,33 +196,45 @@ api::Deleted remove(const Parts& parts, const api::Call& call, const api::Datase
 }  // namespace
 
 void handle_datasets(api::Router& router, Parts parts) {
-  router.handle(api::create_dataset, [parts](const api::Call& call, const api::CreateDataset& request) { return create(parts, call, request); });
-  router.handle(api::put_shard, [parts](const api::Call& call, const api::PutShard& request) { return put_shard(parts, call, request); });
-  router.handle(api::complete_dataset, [parts](const api::Call& call, const api::DatasetRef& request) { return complete(parts, call, request); });
-  router.handle(api::delete_dataset, [parts](const api::Call& call, const api::DatasetRef& request) { return remove(parts, call, request); });
+  router.handle(api::create_dataset, [parts](const api::Call& call, const api::CreateDataset& request) {
+    return create(parts, call, request);
+  });
+  router.handle(api::put_shard, [parts](const api::Call& call, const api::PutShard& request) {
+    return put_shard(parts, call, request);
+  });
+  router.handle(api::complete_dataset, [parts](const api::Call& call, const api::DatasetRef& request) {
+    return complete(parts, call, request);
+  });
+  router.handle(api::delete_dataset, [parts](const api::Call& call, const api::DatasetRef& request) {
+    return remove(parts, call, request);
+  });
   router.handle(api::list_shards, [parts](const api::Call& call, const api::ListShards& request) {
     const std::int64_t after = number_in_page_token(request.page_token, -1);
     return parts.store.read([&](Database& db) {
       const std::int64_t id = dataset_id_of(db, call.identity.tenant_id, request.dataset);
-      auto shards = db.all("select first_record, record_count, size_bytes, sha256 from shards where dataset_id = ? and first_record > ? order by "
-                           "first_record limit ?",
-                           [](const Row& row) { return api::Shard{row.integer(0), row.integer(1), row.integer(2), row.text(3)}; }, id, after,
-                           request.page_size + 1);
+      auto shards = db.all(
+          "select first_record, record_count, size_bytes, sha256 from shards where dataset_id = ? and first_record > ? "
+          "order by "
+          "first_record limit ?",
+          [](const Row& row) { return api::Shard{row.integer(0), row.integer(1), row.integer(2), row.text(3)}; }, id,
+          after, request.page_size + 1);
       return page_of(std::move(shards), request.page_size, [](const api::Shard& shard) { return shard.first_record; });
     });
   });
   router.handle(api::list_datasets, [parts](const api::Call& call, const api::PageRequest& request) {
     const std::int64_t before = number_in_page_token(request.page_token, kNewest);
     return parts.store.read([&](Database& db) {
-      const auto ids = db.all("select id from datasets where tenant_id = ? and id < ? order by id desc limit ?",
-                              [](const Row& row) { return row.integer(0); }, call.identity.tenant_id, before, request.page_size + 1);
+      const auto ids = db.all(
+          "select id from datasets where tenant_id = ? and id < ? order by id desc limit ?",
+          [](const Row& row) { return row.integer(0); }, call.identity.tenant_id, before, request.page_size + 1);
       std::vector<api::Dataset> datasets;
       for (const std::int64_t id : ids) datasets.push_back(dataset_with(db, id, Labels::leave_out));
       return page_of(std::move(datasets), request.page_size, [](const api::Dataset& dataset) { return dataset.id; });
     });
   });
   router.handle(api::get_dataset, [parts](const api::Call& call, const api::DatasetRef& request) {
-    return parts.store.read([&](Database& db) { return dataset_with(db, dataset_id_of(db, call.identity.tenant_id, request.dataset)); });
+    return parts.store.read(
+        [&](Database& db) { return dataset_with(db, dataset_id_of(db, call.identity.tenant_id, request.dataset)); });
   });
 }
 

@@ -19,10 +19,10 @@ struct ModelToCheck {
   std::string filename;
   std::string yaml;
   std::optional<std::int64_t> batch_size;
-  std::vector<std::string> types;      ///< of the datasets' columns
+  std::vector<std::string> types;  ///< of the datasets' columns
   std::vector<std::string> labels;
   std::int64_t train_records = 0;
-  std::filesystem::path first_shard;   ///< of the training data
+  std::filesystem::path first_shard;  ///< of the training data
 };
 
 struct CheckedModel {
@@ -30,8 +30,8 @@ struct CheckedModel {
   std::uint64_t seed = 0;
 };
 
-/// Refuses, as invalid_argument, a model that could not train on this data. The program hands it in, because the engine is
-/// no part of the daemon's rooms.
+/// Refuses, as invalid_argument, a model that could not train on this data. The program hands it in, because the engine
+/// is no part of the daemon's rooms.
 using CheckModel = std::function<CheckedModel(const ModelToCheck&)>;
 
 /// What handlers work on; all of it outlives the router.

@@ -33,37 +33,54 @@ api::Model train(const Parts& parts, const api::Call& call, const api::TrainMode
   check_title("model file", request.filename);
   const std::int64_t memory = base::parse_size(request.memory);
   if (memory < (std::int64_t{16} << 20))
-    throw Error(Code::invalid_argument, fmt::format("memory must be at least 16 MiB, got '{}'", request.memory), "/memory");
+    throw Error(Code::invalid_argument, fmt::format("memory must be at least 16 MiB, got '{}'", request.memory),
+                "/memory");
 
-  ModelRow row{.tenant_id = tenant, .owner = call.identity.user, .name = name, .filename = request.filename, .yaml = request.yaml,
-               .batch_size = request.batch_size, .cpus = request.cpus, .memory_bytes = memory};
+  ModelRow row{.tenant_id = tenant,
+               .owner = call.identity.user,
+               .name = name,
+               .filename = request.filename,
+               .yaml = request.yaml,
+               .batch_size = request.batch_size,
+               .cpus = request.cpus,
+               .memory_bytes = memory};
   std::vector<DatasetOfModel> uses;
   ModelToCheck check{.filename = request.filename, .yaml = request.yaml};
   check.batch_size = request.batch_size;
   if (request.datasets.size() > kMaxUses)
-    throw Error(Code::invalid_argument, fmt::format("a training takes at most {} datasets, got {}", kMaxUses, request.datasets.size()), "/datasets");
+    throw Error(Code::invalid_argument,
+                fmt::format("a training takes at most {} datasets, got {}", kMaxUses, request.datasets.size()),
+                "/datasets");
   parts.store.read([&](Database& db) {
     std::size_t i = 0;
     std::int64_t shards = 0;
     for (const api::DatasetUse& use : request.datasets) {
       const std::string where = fmt::format("/datasets/{}", i++);
       if (use.role != "train" && use.role != "eval")
-        throw Error(Code::invalid_argument, fmt::format("role must be train or eval, got '{}'", base::printable(use.role)), where + "/role");
+        throw Error(Code::invalid_argument,
+                    fmt::format("role must be train or eval, got '{}'", base::printable(use.role)), where + "/role");
       const std::int64_t id = dataset_id_of(db, tenant, use.dataset);
       for (const DatasetOfModel& before : uses)
         if (before.role == use.role && before.dataset_id == id)
-          throw Error(Code::invalid_argument, fmt::format("dataset '{}' is named twice with the role {}", before.name, use.role), where);
+          throw Error(Code::invalid_argument,
+                      fmt::format("dataset '{}' is named twice with the role {}", before.name, use.role), where);
       shards += db.number("select count(*) from shards where dataset_id = ?", id);
       if (shards > kMaxShards)
-        throw Error(Code::too_large, fmt::format("the datasets have more than {} shards; upload them in larger ones", kMaxShards), where);
+        throw Error(Code::too_large,
+                    fmt::format("the datasets have more than {} shards; upload them in larger ones", kMaxShards),
+                    where);
       const api::Dataset dataset = dataset_with(db, id);
       if (dataset.state != api::DatasetState::ready)
-        throw Error(Code::conflict, fmt::format("dataset '{}' is not ready: {} of {} records have arrived; finish its upload first", dataset.name,
-                                                dataset.records_received, dataset.record_count), where);
+        throw Error(Code::conflict,
+                    fmt::format("dataset '{}' is not ready: {} of {} records have arrived; finish its upload first",
+                                dataset.name, dataset.records_received, dataset.record_count),
+                    where);
       if (check.types.empty()) check.types = dataset.types;
       if (dataset.types != check.types)
-        throw Error(Code::invalid_argument, fmt::format("dataset '{}' has columns {}, but the first dataset has {}", dataset.name,
-                                                        fmt::join(dataset.types, ", "), fmt::join(check.types, ", ")), where);
+        throw Error(Code::invalid_argument,
+                    fmt::format("dataset '{}' has columns {}, but the first dataset has {}", dataset.name,
+                                fmt::join(dataset.types, ", "), fmt::join(check.types, ", ")),
+                    where);
       if (use.role == "train") {
         if (row.labels.empty()) row.labels = dataset.labels;
         check.train_records += dataset.record_count;
@@ -73,7 +90,8 @@ api::Model train(const Parts& parts, const api::Call& call, const api::TrainMode
     }
   });
   if (check.train_records == 0)
-    throw Error(Code::invalid_argument, "a training needs at least one dataset with the role train; name it with --dataset", "/datasets");
+    throw Error(Code::invalid_argument,
+                "a training needs at least one dataset with the role train; name it with --dataset", "/datasets");
   check.labels = row.labels;
   const CheckedModel checked = parts.check(check);
   row.epochs = request.epochs.value_or(checked.epochs);
@@ -86,8 +104,11 @@ api::Bytes checkpoint(const Parts& parts, const api::Call& call, const api::Mode
   const auto [pin, path] = parts.store.read([&](Database& db) {
     const ModelRow row = model_of(db, call.identity.tenant_id, request.model);
     if (row.checkpoint_sha256.empty())
-      throw Error(Code::conflict, fmt::format("model {} has no checkpoint yet; the first one is written at the end of its first epoch", row.id));
-    return std::pair(std::make_unique<Objects::Pin>(parts.objects, row.checkpoint_sha256), parts.objects.path_of(row.checkpoint_sha256));
+      throw Error(Code::conflict,
+                  fmt::format("model {} has no checkpoint yet; the first one is written at the end of its first epoch",
+                              row.id));
+    return std::pair(std::make_unique<Objects::Pin>(parts.objects, row.checkpoint_sha256),
+                     parts.objects.path_of(row.checkpoint_sha256));
   });
   const auto size = static_cast<std::int64_t>(std::filesystem::file_size(path));
   return {.file = api::OpenFile{base::open_for_reading(path), size}};
@@ -96,7 +117,8 @@ api::Bytes checkpoint(const Parts& parts, const api::Call& call, const api::Mode
 }  // namespace
 
 void handle_models(api::Router& router, Parts parts) {
-  router.handle(api::train_model, [parts](const api::Call& call, const api::TrainModel& request) { return train(parts, call, request); });
+  router.handle(api::train_model,
+                [parts](const api::Call& call, const api::TrainModel& request) { return train(parts, call, request); });
   router.handle(api::list_models, [parts](const api::Call& call, const api::ListModels& request) {
     const std::int64_t before = number_in_page_token(request.page_token, kNewest);
     auto models = parts.supervisor.list(call.identity.tenant_id, request.state, before, request.page_size + 1);
@@ -121,18 +143,22 @@ void handle_models(api::Router& router, Parts parts) {
   router.handle(api::follow_model, [parts](const api::Call& call, const api::FollowModel& request) {
     return parts.supervisor.follow(call.identity.tenant_id, request.model, request.follow);
   });
-  router.handle(api::get_checkpoint, [parts](const api::Call& call, const api::ModelRef& request) { return checkpoint(parts, call, request); });
+  router.handle(api::get_checkpoint, [parts](const api::Call& call, const api::ModelRef& request) {
+    return checkpoint(parts, call, request);
+  });
   router.handle(api::deploy_model, [parts](const api::Call& call, const api::DeployModel& request) {
     const std::int64_t memory = base::parse_size(request.memory);
     if (memory < (std::int64_t{16} << 20))
-      throw Error(Code::invalid_argument, fmt::format("memory must be at least 16 MiB, got '{}'", request.memory), "/memory");
+      throw Error(Code::invalid_argument, fmt::format("memory must be at least 16 MiB, got '{}'", request.memory),
+                  "/memory");
     return parts.supervisor.deploy(call.identity.tenant_id, request.model, request.cpus, memory);
   });
   router.handle(api::undeploy_model, [parts](const api::Call& call, const api::ModelRef& request) {
     return parts.supervisor.undeploy(call.identity.tenant_id, request.model);
   });
   router.handle(api::predict, [parts](const api::Call& call, const api::Predict& request) {
-    if (call.body.empty()) throw Error(Code::invalid_argument, "the body is empty; send the bytes of the input, such as a PNG file");
+    if (call.body.empty())
+      throw Error(Code::invalid_argument, "the body is empty; send the bytes of the input, such as a PNG file");
     return parts.supervisor.predict(call.identity.tenant_id, request.model, request.k.value_or(0), call.body);
   });
 }

@@ -17,7 +17,8 @@ api::Tenant create(const Parts& parts, const api::CreateTenant& request) {
   return parts.store.write([&](Database& db) {
     if (db.number("select count(*) from tenants where name = ?", request.name) > 0)
       throw Error(Code::conflict, fmt::format("there is a tenant '{}' already", request.name), "/name");
-    return tenant_with(db, db.number("insert into tenants (name, created_us) values (?, ?) returning id", request.name, base::wall_now_us()));
+    return tenant_with(db, db.number("insert into tenants (name, created_us) values (?, ?) returning id", request.name,
+                                     base::wall_now_us()));
   });
 }
 
@@ -28,8 +29,9 @@ void remove(const Parts& parts, const api::TenantRef& request) {
     const std::int64_t datasets = db.number("select count(*) from datasets where tenant_id = ?", id);
     const std::int64_t models = db.number("select count(*) from models where tenant_id = ?", id);
     if (users + datasets + models > 0)
-      throw Error(Code::conflict, fmt::format("tenant '{}' still has {} users, {} datasets and {} models; remove them first",
-                                              tenant_with(db, id).name, users, datasets, models));
+      throw Error(Code::conflict,
+                  fmt::format("tenant '{}' still has {} users, {} datasets and {} models; remove them first",
+                              tenant_with(db, id).name, users, datasets, models));
     db.run("delete from tokens where tenant_id = ?", id);
     db.run("delete from tenants where id = ?", id);
   });
@@ -40,30 +42,40 @@ api::Tenant allot(const Parts& parts, const api::Allotment& request) {
   const std::int64_t memory = base::parse_size(request.memory);
   constexpr std::int64_t kLeastBytes = 16 << 20;  // less is a forgotten unit
   if (memory != 0 && memory < kLeastBytes)
-    throw Error(Code::invalid_argument, fmt::format("memory must be 0 or at least 16MiB, got '{}' ({} bytes); write it like 4GiB", request.memory, memory), "/memory");
+    throw Error(Code::invalid_argument,
+                fmt::format("memory must be 0 or at least 16MiB, got '{}' ({} bytes); write it like 4GiB",
+                            request.memory, memory),
+                "/memory");
   // Nothing may start on the old allotment while the new one is checked.
-  const auto tenant = parts.supervisor.exclusively([&] { return parts.store.write([&](Database& db) {
-    const std::int64_t id = tenant_id_of(db, request.tenant);
-    const std::int64_t cpus_of_others = db.number("select coalesce(sum(cpus), 0) from tenants where id <> ?", id);
-    const std::int64_t memory_of_others = db.number("select coalesce(sum(memory_bytes), 0) from tenants where id <> ?", id);
-    if (request.cpus > parts.machine.cpus - cpus_of_others)
-      throw Error(Code::over_allotment, fmt::format("{} CPUs asked for, {} are left: the machine has {} and other tenants have {}", request.cpus,
-                                                    parts.machine.cpus - cpus_of_others, parts.machine.cpus, cpus_of_others), "/cpus");
-    if (memory > parts.machine.memory_bytes - memory_of_others)
-      throw Error(Code::over_allotment,
-                  fmt::format("{} of memory asked for, {} are left: the machine has {} and other tenants have {}",
-                              base::size_text(static_cast<double>(memory)),
-                              base::size_text(static_cast<double>(parts.machine.memory_bytes - memory_of_others)),
-                              base::size_text(static_cast<double>(parts.machine.memory_bytes)),
-                              base::size_text(static_cast<double>(memory_of_others))), "/memory");
-    const api::Resources now = resources_of(db, id);
-    if (request.cpus < now.cpus_used || memory < now.memory_used_bytes)
-      throw Error(Code::over_allotment,
-                  fmt::format("jobs of tenant '{}' hold {} CPUs and {} of memory now; stop some before allotting less", now.tenant, now.cpus_used,
-                              base::size_text(static_cast<double>(now.memory_used_bytes))));
-    db.run("update tenants set cpus = ?, memory_bytes = ? where id = ?", request.cpus, memory, id);
-    return tenant_with(db, id);
-  }); });
+  const auto tenant = parts.supervisor.exclusively([&] {
+    return parts.store.write([&](Database& db) {
+      const std::int64_t id = tenant_id_of(db, request.tenant);
+      const std::int64_t cpus_of_others = db.number("select coalesce(sum(cpus), 0) from tenants where id <> ?", id);
+      const std::int64_t memory_of_others =
+          db.number("select coalesce(sum(memory_bytes), 0) from tenants where id <> ?", id);
+      if (request.cpus > parts.machine.cpus - cpus_of_others)
+        throw Error(Code::over_allotment,
+                    fmt::format("{} CPUs asked for, {} are left: the machine has {} and other tenants have {}",
+                                request.cpus, parts.machine.cpus - cpus_of_others, parts.machine.cpus, cpus_of_others),
+                    "/cpus");
+      if (memory > parts.machine.memory_bytes - memory_of_others)
+        throw Error(Code::over_allotment,
+                    fmt::format("{} of memory asked for, {} are left: the machine has {} and other tenants have {}",
+                                base::size_text(static_cast<double>(memory)),
+                                base::size_text(static_cast<double>(parts.machine.memory_bytes - memory_of_others)),
+                                base::size_text(static_cast<double>(parts.machine.memory_bytes)),
+                                base::size_text(static_cast<double>(memory_of_others))),
+                    "/memory");
+      const api::Resources now = resources_of(db, id);
+      if (request.cpus < now.cpus_used || memory < now.memory_used_bytes)
+        throw Error(
+            Code::over_allotment,
+            fmt::format("jobs of tenant '{}' hold {} CPUs and {} of memory now; stop some before allotting less",
+                        now.tenant, now.cpus_used, base::size_text(static_cast<double>(now.memory_used_bytes))));
+      db.run("update tenants set cpus = ?, memory_bytes = ? where id = ?", request.cpus, memory, id);
+      return tenant_with(db, id);
+    });
+  });
   parts.supervisor.dispatch();  // what waited may start now
   return tenant;
 }
@@ -79,8 +91,9 @@ void handle_tenants(api::Router& router, Parts parts) {
     require_admin(call);
     const std::int64_t before = number_in_page_token(request.page_token, kNewest);
     return parts.store.read([&](Database& db) {
-      const auto ids = db.all("select id from tenants where id < ? order by id desc limit ?", [](const Row& row) { return row.integer(0); }, before,
-                              request.page_size + 1);
+      const auto ids = db.all(
+          "select id from tenants where id < ? order by id desc limit ?", [](const Row& row) { return row.integer(0); },
+          before, request.page_size + 1);
       std::vector<api::Tenant> tenants;
       for (const std::int64_t id : ids) tenants.push_back(tenant_with(db, id));
       return page_of(std::move(tenants), request.page_size, [](const api::Tenant& tenant) { return tenant.id; });
@@ -102,8 +115,10 @@ void handle_tenants(api::Router& router, Parts parts) {
   router.handle(api::list_resources, [parts](const api::Call& call, const api::PageRequest& request) {
     const std::int64_t before = number_in_page_token(request.page_token, kNewest);
     return parts.store.read([&](Database& db) {
-      auto ids = db.all("select id from tenants where id < ? and (? = 1 or id = ?) order by id desc limit ?",
-                        [](const Row& row) { return row.integer(0); }, before, call.identity.admin, call.identity.tenant_id, request.page_size + 1);
+      auto ids = db.all(
+          "select id from tenants where id < ? and (? = 1 or id = ?) order by id desc limit ?",
+          [](const Row& row) { return row.integer(0); }, before, call.identity.admin, call.identity.tenant_id,
+          request.page_size + 1);
       api::Page<api::Resources> page;
       if (ids.size() > static_cast<std::size_t>(request.page_size)) {
         ids.pop_back();

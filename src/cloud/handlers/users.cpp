@@ -23,22 +23,34 @@ Error no_such_user(std::string_view reference) {
 
 std::int64_t user_id_of(Database& db, std::string_view reference) {
   const auto id = id_in(reference);
-  const std::int64_t found = id ? db.number("select id from users where id = ?", *id) : db.number("select id from users where name = ?", reference);
+  const std::int64_t found = id ? db.number("select id from users where id = ?", *id)
+                                : db.number("select id from users where name = ?", reference);
   if (found == 0) throw no_such_user(reference);
   return found;
 }
 
 api::User user_with(Database& db, std::int64_t id) {
-  api::User user = *db.first("select id, name, admin, created_us from users where id = ?", [](const Row& row) {
-    return api::User{.id = row.integer(0), .name = row.text(1), .admin = row.integer(2) != 0, .created_at = base::rfc3339(row.integer(3))};
-  }, id);
-  user.tenants = db.all("select t.name from memberships m join tenants t on t.id = m.tenant_id where m.user_id = ? order by m.position",
-                        [](const Row& row) { return row.text(0); }, id);
+  api::User user = *db.first(
+      "select id, name, admin, created_us from users where id = ?",
+      [](const Row& row) {
+        return api::User{.id = row.integer(0),
+                         .name = row.text(1),
+                         .admin = row.integer(2) != 0,
+                         .created_at = base::rfc3339(row.integer(3))};
+      },
+      id);
+  user.tenants = db.all(
+      "select t.name from memberships m join tenants t on t.id = m.tenant_id where m.user_id = ? order by m.position",
+      [](const Row& row) { return row.text(0); }, id);
   return user;
 }
 
 api::Token token_of(const Row& row) {
-  api::Token token{.id = row.integer(0), .user = row.text(1), .tenant = row.text(2), .note = row.text(3), .created_at = base::rfc3339(row.integer(4))};
+  api::Token token{.id = row.integer(0),
+                   .user = row.text(1),
+                   .tenant = row.text(2),
+                   .note = row.text(3),
+                   .created_at = base::rfc3339(row.integer(4))};
   if (!row.null(5)) token.expires_at = base::rfc3339(row.integer(5));
   return token;
 }
@@ -54,8 +66,8 @@ api::User create(const Parts& parts, const api::CreateUser& request) {
   return parts.store.write([&](Database& db) {
     if (db.number("select count(*) from users where name = ?", request.name) > 0)
       throw Error(Code::conflict, fmt::format("there is a user '{}' already", request.name), "/name");
-    const std::int64_t id = db.number("insert into users (name, admin, created_us) values (?, ?, ?) returning id", request.name, request.admin,
-                                      base::wall_now_us());
+    const std::int64_t id = db.number("insert into users (name, admin, created_us) values (?, ?, ?) returning id",
+                                      request.name, request.admin, base::wall_now_us());
     std::set<std::int64_t> seen;
     int position = 0;
     for (const std::string& reference : request.tenants) {
@@ -70,7 +82,8 @@ api::User create(const Parts& parts, const api::CreateUser& request) {
 void remove(const Parts& parts, const api::Call& call, const api::UserRef& request) {
   parts.store.write([&](Database& db) {
     const std::int64_t id = user_id_of(db, request.user);
-    if (id == call.identity.user_id) throw Error(Code::conflict, "you cannot remove yourself; let another administrator do it");
+    if (id == call.identity.user_id)
+      throw Error(Code::conflict, "you cannot remove yourself; let another administrator do it");
     db.run("delete from tokens where user_id = ?", id);
     db.run("delete from memberships where user_id = ?", id);
     db.run("delete from users where id = ?", id);
@@ -81,15 +94,19 @@ void remove(const Parts& parts, const api::Call& call, const api::UserRef& reque
 // The tenant a token acts in: the named one of the user's own, or the first.
 std::int64_t tenant_for_token(Database& db, std::int64_t user_id, const std::string& reference) {
   if (reference.empty()) {
-    const std::int64_t first = db.number("select tenant_id from memberships where user_id = ? order by position limit 1", user_id);
+    const std::int64_t first =
+        db.number("select tenant_id from memberships where user_id = ? order by position limit 1", user_id);
     if (first == 0) throw Error(Code::not_found, "the user belongs to no tenant");
     return first;
   }
   const auto id = id_in(reference);
-  const std::int64_t found = db.number("select t.id from tenants t join memberships m on m.tenant_id = t.id where m.user_id = ? and (t.id = ? or t.name = ?)",
-                                       user_id, id.value_or(0), reference);
+  const std::int64_t found = db.number(
+      "select t.id from tenants t join memberships m on m.tenant_id = t.id where m.user_id = ? and (t.id = ? or t.name "
+      "= ?)",
+      user_id, id.value_or(0), reference);
   if (found == 0)
-    throw Error(Code::not_found, fmt::format("the user has no tenant '{}'", base::printable(reference.substr(0, 80))), "/tenant");
+    throw Error(Code::not_found, fmt::format("the user has no tenant '{}'", base::printable(reference.substr(0, 80))),
+                "/tenant");
   return found;
 }
 
@@ -98,7 +115,8 @@ api::Token create_token(const Parts& parts, const api::Call& call, const api::Cr
   const std::string secret = new_secret();
   api::Token token = parts.store.write([&](Database& db) {
     std::int64_t user = call.identity.user_id;
-    if (!request.user.empty() && request.user != call.identity.user && request.user != std::to_string(call.identity.user_id)) {
+    if (!request.user.empty() && request.user != call.identity.user &&
+        request.user != std::to_string(call.identity.user_id)) {
       if (!call.identity.admin) throw no_such_user(request.user);  // says nothing about who exists
       user = user_id_of(db, request.user);
     }
@@ -106,8 +124,10 @@ api::Token create_token(const Parts& parts, const api::Call& call, const api::Cr
     const std::int64_t now = base::wall_now_us();
     std::optional<std::int64_t> expires;
     if (request.expires_in_days > 0) expires = now + request.expires_in_days * kDayUs;
-    const std::int64_t id = db.number("insert into tokens (user_id, tenant_id, hash, note, created_us, expires_us) values (?, ?, ?, ?, ?, ?) returning id",
-                                      user, tenant, hash_of_secret(secret), request.note, now, expires);
+    const std::int64_t id = db.number(
+        "insert into tokens (user_id, tenant_id, hash, note, created_us, expires_us) values (?, ?, ?, ?, ?, ?) "
+        "returning id",
+        user, tenant, hash_of_secret(secret), request.note, now, expires);
     return *db.first(fmt::format("{}t.id = ?", kTokensWhere), token_of, id);
   });
   parts.identities.reload();
@@ -117,7 +137,8 @@ api::Token create_token(const Parts& parts, const api::Call& call, const api::Cr
 
 void revoke(const Parts& parts, const api::Call& call, const api::TokenRef& request) {
   parts.store.write([&](Database& db) {
-    const auto gone = db.run("delete from tokens where id = ? and (? = 1 or user_id = ?)", request.token, call.identity.admin, call.identity.user_id);
+    const auto gone = db.run("delete from tokens where id = ? and (? = 1 or user_id = ?)", request.token,
+                             call.identity.admin, call.identity.user_id);
     if (gone == 0) throw Error(Code::not_found, fmt::format("no token {}; see: ncloud token ls", request.token));
   });
   parts.identities.reload();
@@ -134,8 +155,9 @@ void handle_users(api::Router& router, Parts parts) {
     require_admin(call);
     const std::int64_t before = number_in_page_token(request.page_token, kNewest);
     return parts.store.read([&](Database& db) {
-      const auto ids = db.all("select id from users where id < ? order by id desc limit ?", [](const Row& row) { return row.integer(0); }, before,
-                              request.page_size + 1);
+      const auto ids = db.all(
+          "select id from users where id < ? order by id desc limit ?", [](const Row& row) { return row.integer(0); },
+          before, request.page_size + 1);
       std::vector<api::User> users;
       for (const std::int64_t id : ids) users.push_back(user_with(db, id));
       return page_of(std::move(users), request.page_size, [](const api::User& user) { return user.id; });
@@ -156,8 +178,9 @@ void handle_users(api::Router& router, Parts parts) {
   router.handle(api::list_tokens, [parts](const api::Call& call, const api::PageRequest& request) {
     const std::int64_t before = number_in_page_token(request.page_token, kNewest);
     return parts.store.read([&](Database& db) {
-      auto tokens = db.all(fmt::format("{}t.id < ? and (? = 1 or t.user_id = ?) order by t.id desc limit ?", kTokensWhere), token_of, before,
-                           call.identity.admin, call.identity.user_id, request.page_size + 1);
+      auto tokens =
+          db.all(fmt::format("{}t.id < ? and (? = 1 or t.user_id = ?) order by t.id desc limit ?", kTokensWhere),
+                 token_of, before, call.identity.admin, call.identity.user_id, request.page_size + 1);
       return page_of(std::move(tokens), request.page_size, [](const api::Token& token) { return token.id; });
     });
   });

@@ -33,7 +33,8 @@ std::string own_group(std::string_view name) {
     const auto first = line.find(':'), second = line.find(':', first + 1);
     if (second == std::string::npos) continue;
     const std::string names = "," + line.substr(first + 1, second - first - 1) + ",";
-    if (name.empty() ? names == ",," : names.find(fmt::format(",{},", name)) != std::string::npos) return line.substr(second + 1);
+    if (name.empty() ? names == ",," : names.find(fmt::format(",{},", name)) != std::string::npos)
+      return line.substr(second + 1);
   }
   return "/";
 }
@@ -83,7 +84,8 @@ bool Cgroups::try_v1() {
   std::error_code error;
   fs::create_directory(cpu_, error);
   if (!error) fs::create_directory(memory_, error);
-  return !error && ::access((memory_ / "memory.limit_in_bytes").c_str(), W_OK) == 0 && ::access((cpu_ / "cpu.cfs_quota_us").c_str(), W_OK) == 0;
+  return !error && ::access((memory_ / "memory.limit_in_bytes").c_str(), W_OK) == 0 &&
+         ::access((cpu_ / "cpu.cfs_quota_us").c_str(), W_OK) == 0;
 }
 
 std::string_view Cgroups::driver_name() const {
@@ -112,8 +114,11 @@ Cgroup Cgroups::make(const std::string& name) const {
 bool Cgroups::limit(const Cgroup& group, int cpus, std::int64_t memory_bytes) const {
   if (group.folders.empty()) return false;
   const std::string bytes = std::to_string(memory_bytes), quota = std::to_string(std::int64_t{cpus} * 100000);
-  if (driver_ == Driver::v2) return write_to(group.folders[0] / "memory.max", bytes) && write_to(group.folders[0] / "cpu.max", quota + " 100000");
-  return write_to(group.folders[1] / "memory.limit_in_bytes", bytes) && write_to(group.folders[0] / "cpu.cfs_quota_us", quota);
+  if (driver_ == Driver::v2)
+    return write_to(group.folders[0] / "memory.max", bytes) &&
+           write_to(group.folders[0] / "cpu.max", quota + " 100000");
+  return write_to(group.folders[1] / "memory.limit_in_bytes", bytes) &&
+         write_to(group.folders[0] / "cpu.cfs_quota_us", quota);
 }
 
 bool Cgroups::ran_out_of_memory(const Cgroup& group) const {

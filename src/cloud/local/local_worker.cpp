@@ -26,8 +26,9 @@ using base::Error;
 
 namespace {
 
-constexpr std::size_t kLineLimit = std::size_t{1} << 20;     // of an event
-constexpr std::int64_t kMemoryBesidesBytes = 512LL << 20;    // without a cgroup: code, stacks and reserves beside the model's memory
+constexpr std::size_t kLineLimit = std::size_t{1} << 20;  // of an event
+constexpr std::int64_t kMemoryBesidesBytes =
+    512LL << 20;  // without a cgroup: code, stacks and reserves beside the model's memory
 
 // Cuts a stream of bytes into lines.
 class Lines {
@@ -36,7 +37,8 @@ class Lines {
   void add(std::string_view bytes, Each each) {
     held_ += bytes;
     std::size_t begin = 0;
-    for (std::size_t end; (end = held_.find('\n', begin)) != std::string::npos; begin = end + 1) each(std::string_view(held_).substr(begin, end - begin));
+    for (std::size_t end; (end = held_.find('\n', begin)) != std::string::npos; begin = end + 1)
+      each(std::string_view(held_).substr(begin, end - begin));
     held_.erase(0, begin);
     if (held_.size() > kLineLimit) throw Error(Code::too_large, "the job wrote a line of over 1 MiB");
   }
@@ -64,9 +66,9 @@ struct LocalWorker::Running {
   base::Fd wake{::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)};
 
   std::mutex mutex;
-  JobListener listener;            // empty while it is a spare
-  std::string outbox;              // for the control pipe
-  std::int64_t kill_at_us = 0;     // 0: never
+  JobListener listener;         // empty while it is a spare
+  std::string outbox;           // for the control pipe
+  std::int64_t kill_at_us = 0;  // 0: never
   bool stop_asked = false;
 
   void poke() {
@@ -118,12 +120,14 @@ class LocalWorker::LocalJob : public Job {
   std::shared_ptr<Running> running_;
 };
 
-LocalWorker::LocalWorker(Sandbox sandbox, std::filesystem::path folder) : sandbox_(std::move(sandbox)), folder_(std::move(folder)) {
+LocalWorker::LocalWorker(Sandbox sandbox, std::filesystem::path folder)
+    : sandbox_(std::move(sandbox)), folder_(std::move(folder)) {
   std::filesystem::create_directories(folder_);
-  ::signal(SIGPIPE, SIG_IGN);  // writing to a job that has ended is an error, not the end of this process
+  ::signal(SIGPIPE, SIG_IGN);               // writing to a job that has ended is an error, not the end of this process
   std::vector<std::filesystem::path> left;  // by jobs of the last run; they have numbers for names
   for (const auto& entry : std::filesystem::directory_iterator(folder_))
-    if (entry.path().filename().string().find_first_not_of("0123456789") == std::string::npos) left.push_back(entry.path());
+    if (entry.path().filename().string().find_first_not_of("0123456789") == std::string::npos)
+      left.push_back(entry.path());
   for (const auto& path : left) std::filesystem::remove_all(path);
   sandbox_.check();
   base::log_info("jobs: sandbox {}, limits by {}", sandbox_.walls() ? "bubblewrap" : "NONE", cgroups_.driver_name());
@@ -171,8 +175,10 @@ void LocalWorker::prepare(Running& running, const TrainOrder& order) const {
     return sandbox_.path_inside(running.folder, name);
   };
   job::TrainJob job = order.job;
-  for (std::size_t i = 0; i < order.train_shards.size(); ++i) job.train_shards.push_back(inside(order.train_shards[i], fmt::format("in/train-{:06}", i)));
-  for (std::size_t i = 0; i < order.eval_shards.size(); ++i) job.eval_shards.push_back(inside(order.eval_shards[i], fmt::format("in/eval-{:06}", i)));
+  for (std::size_t i = 0; i < order.train_shards.size(); ++i)
+    job.train_shards.push_back(inside(order.train_shards[i], fmt::format("in/train-{:06}", i)));
+  for (std::size_t i = 0; i < order.eval_shards.size(); ++i)
+    job.eval_shards.push_back(inside(order.eval_shards[i], fmt::format("in/eval-{:06}", i)));
   if (!order.resume_from.empty()) job.resume_from = inside(order.resume_from, "in/checkpoint");
   job.checkpoint_folder = sandbox_.path_inside(running.folder, "out");
   limit(running, order.limits);
@@ -184,11 +190,14 @@ std::unique_ptr<Job> LocalWorker::serve(const ServeOrder& order, base::Fd& socke
   running->set_listener(std::move(listener));
   link_into(order.checkpoint, running->folder / "in/checkpoint");
   int ends[2];
-  if (::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) != 0) throw base::system_error("cannot make a socket", errno);
+  if (::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) != 0)
+    throw base::system_error("cannot make a socket", errno);
   socket = base::Fd(ends[0]);
   running->their_socket = base::Fd(ends[1]);
   running->start.socket = ends[1];
-  const job::ServeJob job{.checkpoint = sandbox_.path_inside(running->folder, "in/checkpoint"), .threads = order.limits.cpus, .max_batch = order.max_batch};
+  const job::ServeJob job{.checkpoint = sandbox_.path_inside(running->folder, "in/checkpoint"),
+                          .threads = order.limits.cpus,
+                          .max_batch = order.max_batch};
   limit(*running, order.limits);
   running->say(base::to_text(base::encode(job)) + '\n');
   start(running, "--serve");
@@ -251,7 +260,9 @@ namespace {
 class Talk {
  public:
   Talk(Process process, std::function<void(const job::Event&)> tell)
-      : process_(std::move(process)), tell_(std::move(tell)), exit_(static_cast<int>(::syscall(SYS_pidfd_open, process_.pid, 0))) {}
+      : process_(std::move(process)),
+        tell_(std::move(tell)),
+        exit_(static_cast<int>(::syscall(SYS_pidfd_open, process_.pid, 0))) {}
 
   template <class State>
   JobEnd run(State& state) {
@@ -259,12 +270,9 @@ class Talk {
     while (!exited_) wait_and_handle(state);
     ::kill(-process_.pid, SIGKILL);  // whatever it left behind (without walls, that is possible)
     int status = 0;
-    while (::waitpid(process_.pid, &status, 0) < 0 && errno == EINTR) {
-    }
-    while (read_events()) {
-    }
-    while (read_errors()) {
-    }
+    while (::waitpid(process_.pid, &status, 0) < 0 && errno == EINTR) {}
+    while (read_events()) {}
+    while (read_errors()) {}
     if (!errors_.rest().empty()) last_words_ = base::printable(errors_.rest());
     JobEnd end{.last_words = failure_.empty() ? last_words_ : failure_};
     if (WIFSIGNALED(status)) end.signal = WTERMSIG(status);
@@ -400,7 +408,8 @@ void LocalWorker::supervise(const std::shared_ptr<Running>& running) {
   ended_.notify_all();
 }
 
-std::unique_ptr<Worker> make_local_worker(const std::filesystem::path& folder, const std::filesystem::path& neon, bool walls) {
+std::unique_ptr<Worker> make_local_worker(const std::filesystem::path& folder, const std::filesystem::path& neon,
+                                          bool walls) {
   auto worker = std::make_unique<LocalWorker>(Sandbox(neon, walls), folder);
   worker->keep_spare();
   return worker;

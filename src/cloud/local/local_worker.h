@@ -14,12 +14,12 @@ namespace cloud {
 /// Runs jobs as child processes of the daemon. Each has a folder: in/ with hard links to its objects, which it sees
 /// read-only, and out/ for its checkpoints. One thread per job feeds its control pipe and reads what it says.
 ///
-/// With keep_spare() one process more waits, started and warmed up, for the next training: what a process costs to start
-/// is then not part of the time from submit to the first step.
+/// With keep_spare() one process more waits, started and warmed up, for the next training: what a process costs to
+/// start is then not part of the time from submit to the first step.
 class LocalWorker : public Worker {
  public:
-  /// `folder` is emptied: what is there belonged to jobs of an earlier daemon, which ended with it. It must be on the file
-  /// system of the objects.
+  /// `folder` is emptied: what is there belonged to jobs of an earlier daemon, which ended with it. It must be on the
+  /// file system of the objects.
   LocalWorker(Sandbox sandbox, std::filesystem::path folder);
   ~LocalWorker() override;
 

@@ -21,17 +21,19 @@ struct Heard {
   std::optional<JobEnd> end;
 
   JobListener listener() {
-    return {.event = [this](const job::Event& event, const std::filesystem::path& folder) {
-              const std::lock_guard lock(mutex);
-              events.push_back(event);
-              if (event.file) checkpoints.push_back(base::read_file(folder / *event.file));
-              changed.notify_all();
-            },
-            .end = [this](const JobEnd& how) {
-              const std::lock_guard lock(mutex);
-              end = how;
-              changed.notify_all();
-            }};
+    return {.event =
+                [this](const job::Event& event, const std::filesystem::path& folder) {
+                  const std::lock_guard lock(mutex);
+                  events.push_back(event);
+                  if (event.file) checkpoints.push_back(base::read_file(folder / *event.file));
+                  changed.notify_all();
+                },
+            .end =
+                [this](const JobEnd& how) {
+                  const std::lock_guard lock(mutex);
+                  end = how;
+                  changed.notify_all();
+                }};
   }
   template <class Condition>
   bool wait(Condition condition) {
@@ -100,7 +102,9 @@ echo '{"kind":"end","outcome":"completed"}'
 }
 
 TEST_P(LocalWorking, asks_to_stop_and_kills_what_does_not) {
-  start("read job; echo '{\"kind\":\"ready\"}'; read word; echo \"{\\\"kind\\\":\\\"log\\\",\\\"text\\\":\\\"$word\\\"}\"; sleep 100");
+  start(
+      "read job; echo '{\"kind\":\"ready\"}'; read word; echo "
+      "\"{\\\"kind\\\":\\\"log\\\",\\\"text\\\":\\\"$word\\\"}\"; sleep 100");
   if (!worker) return;
   const auto job = worker->train(order, heard.listener());
   job->stop(300);
@@ -133,7 +137,9 @@ TEST_P(LocalWorking, a_killed_job_leaves_no_process_and_no_folder) {
 }
 
 TEST_P(LocalWorking, a_training_takes_the_process_that_waits) {
-  start("echo waiting >&2; read job; echo '{\"kind\":\"step\"}'; echo working >&2; echo '{\"kind\":\"end\",\"outcome\":\"completed\"}'");
+  start(
+      "echo waiting >&2; read job; echo '{\"kind\":\"step\"}'; echo working >&2; echo "
+      "'{\"kind\":\"end\",\"outcome\":\"completed\"}'");
   if (!worker) return;
   worker->keep_spare();
   for (int i = 0; i < 3; ++i) {
@@ -182,7 +188,8 @@ TEST_P(LocalWorking, the_destructor_ends_all_jobs) {
   EXPECT_TRUE(heard.end.has_value());
 }
 
-INSTANTIATE_TEST_SUITE_P(Walls, LocalWorking, testing::Bool(), [](const auto& info) { return info.param ? "sandboxed" : "plain"; });
+INSTANTIATE_TEST_SUITE_P(Walls, LocalWorking, testing::Bool(),
+                         [](const auto& info) { return info.param ? "sandboxed" : "plain"; });
 
 TEST(LocalWorker, a_missing_program_is_said_at_the_start) {
   const base::TemporaryFolder folder;

@@ -43,7 +43,8 @@ struct ChildEnds {
 };
 
 // In the child of a process with threads: only calls that are safe there, nothing that allocates.
-[[noreturn]] void become_child(const ProcessStart& start, char* const* command, char* const* environment, ChildEnds ends, pid_t parent) {
+[[noreturn]] void become_child(const ProcessStart& start, char* const* command, char* const* environment,
+                               ChildEnds ends, pid_t parent) {
   ::setpgid(0, 0);
   ::prctl(PR_SET_PDEATHSIG, SIGKILL);
   if (::getppid() != parent) ::_exit(127);  // the parent ended before the line above
@@ -96,7 +97,8 @@ Process start_process(const ProcessStart& start) {
   const pid_t parent = ::getpid();
   process.pid = ::fork();
   if (process.pid < 0) throw base::system_error("cannot start a process", errno);
-  if (process.pid == 0) become_child(start, command.data(), environment.data(), {in.get(), out.get(), error.get(), socket.get()}, parent);
+  if (process.pid == 0)
+    become_child(start, command.data(), environment.data(), {in.get(), out.get(), error.get(), socket.get()}, parent);
   ::setpgid(process.pid, process.pid);  // whoever is first
   return process;
 }
@@ -109,11 +111,11 @@ ProcessResult run_to_end(const std::vector<std::string>& command, const std::vec
   char buffer[4096];
   while (const std::size_t got = base::read_some(process.errors, buffer)) text.append(buffer, got);
   int status = 0;
-  while (::waitpid(process.pid, &status, 0) < 0 && errno == EINTR) {
-  }
+  while (::waitpid(process.pid, &status, 0) < 0 && errno == EINTR) {}
   while (!text.empty() && text.back() == '\n') text.pop_back();
   const auto newline = text.rfind('\n');
-  return {WIFEXITED(status) ? WEXITSTATUS(status) : 128, newline == std::string::npos ? text : text.substr(newline + 1)};
+  return {WIFEXITED(status) ? WEXITSTATUS(status) : 128,
+          newline == std::string::npos ? text : text.substr(newline + 1)};
 }
 
 }  // namespace cloud

@@ -20,13 +20,13 @@ struct Process {
 struct ProcessStart {
   std::vector<std::string> command;
   std::vector<std::string> environment;
-  int socket = -1;                       ///< becomes its descriptor 3, when there is one
-  std::int64_t data_limit_bytes = 0;     ///< of its private memory; 0: none
-  std::vector<std::string> cgroup_procs; ///< files that it is to write itself into
+  int socket = -1;                        ///< becomes its descriptor 3, when there is one
+  std::int64_t data_limit_bytes = 0;      ///< of its private memory; 0: none
+  std::vector<std::string> cgroup_procs;  ///< files that it is to write itself into
 };
 
-/// Starts a process in a process group of its own. It is killed when the calling *thread* ends, so call from one that lives
-/// as long as the process. Errors: internal. A command that cannot be run ends with exit code 127.
+/// Starts a process in a process group of its own. It is killed when the calling *thread* ends, so call from one that
+/// lives as long as the process. Errors: internal. A command that cannot be run ends with exit code 127.
 Process start_process(const ProcessStart& start);
 
 struct ProcessResult {

@@ -17,17 +17,21 @@ double Row::real(int column) const { return sqlite3_column_double(statement_, co
 
 std::string Row::text(int column) const {
   const auto* bytes = reinterpret_cast<const char*>(sqlite3_column_text(statement_, column));
-  return bytes == nullptr ? std::string() : std::string(bytes, static_cast<std::size_t>(sqlite3_column_bytes(statement_, column)));
+  return bytes == nullptr ? std::string()
+                          : std::string(bytes, static_cast<std::size_t>(sqlite3_column_bytes(statement_, column)));
 }
 
 std::optional<std::int64_t> Row::optional_integer(int column) const {
   return null(column) ? std::nullopt : std::optional(integer(column));
 }
 
-std::optional<double> Row::optional_real(int column) const { return null(column) ? std::nullopt : std::optional(real(column)); }
+std::optional<double> Row::optional_real(int column) const {
+  return null(column) ? std::nullopt : std::optional(real(column));
+}
 
 Database::Database(const std::filesystem::path& file, Mode mode) {
-  const int flags = (mode == Mode::write ? SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE : SQLITE_OPEN_READONLY) | SQLITE_OPEN_NOMUTEX;
+  const int flags =
+      (mode == Mode::write ? SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE : SQLITE_OPEN_READONLY) | SQLITE_OPEN_NOMUTEX;
   if (sqlite3_open_v2(file.c_str(), &connection_, flags, nullptr) != SQLITE_OK) {
     const std::string why = connection_ != nullptr ? sqlite3_errmsg(connection_) : "out of memory";
     sqlite3_close(connection_);
@@ -36,7 +40,8 @@ Database::Database(const std::filesystem::path& file, Mode mode) {
   try {
     sqlite3_busy_timeout(connection_, 5000);
     script("pragma foreign_keys = on; pragma cache_size = -1024; pragma temp_store = memory;");
-    // full: a commit reaches the disk before it is acknowledged, so that neither a killed process nor a power cut loses it.
+    // full: a commit reaches the disk before it is acknowledged, so that neither a killed process nor a power cut loses
+    // it.
     if (mode == Mode::write) script("pragma journal_mode = wal; pragma synchronous = full;");
   } catch (...) {
     sqlite3_close(connection_);
@@ -62,7 +67,8 @@ sqlite3_stmt* Database::prepared(std::string_view sql) {
   const auto known = statements_.find(sql);
   if (known != statements_.end()) return known->second;
   sqlite3_stmt* statement = nullptr;
-  if (sqlite3_prepare_v3(connection_, sql.data(), static_cast<int>(sql.size()), SQLITE_PREPARE_PERSISTENT, &statement, nullptr) != SQLITE_OK)
+  if (sqlite3_prepare_v3(connection_, sql.data(), static_cast<int>(sql.size()), SQLITE_PREPARE_PERSISTENT, &statement,
+                         nullptr) != SQLITE_OK)
     fail(sql);
   statements_.emplace(sql, statement);
   return statement;
@@ -88,7 +94,8 @@ void Database::fail(std::string_view doing) const {
     case SQLITE_BUSY:
     case SQLITE_LOCKED: code = Code::unavailable; break;
     case SQLITE_IOERR:
-      if (sqlite3_system_errno(connection_) == ENOSPC || sqlite3_system_errno(connection_) == EDQUOT) code = Code::disk_full;
+      if (sqlite3_system_errno(connection_) == ENOSPC || sqlite3_system_errno(connection_) == EDQUOT)
+        code = Code::disk_full;
       break;
     default: break;
   }
@@ -107,7 +114,8 @@ void Database::bind_real(sqlite3_stmt* statement, int index, double value) {
 void Database::bind_text(sqlite3_stmt* statement, int index, std::string_view value) {
   // A null pointer would bind null instead of the empty text.
   const char* bytes = value.data() == nullptr ? "" : value.data();
-  if (sqlite3_bind_text64(statement, index, bytes, value.size(), SQLITE_TRANSIENT, SQLITE_UTF8) != SQLITE_OK) fail("bind an argument");
+  if (sqlite3_bind_text64(statement, index, bytes, value.size(), SQLITE_TRANSIENT, SQLITE_UTF8) != SQLITE_OK)
+    fail("bind an argument");
 }
 
 }  // namespace cloud

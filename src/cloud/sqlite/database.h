@@ -49,8 +49,7 @@ class Database {
   std::int64_t run(std::string_view sql, const Args&... args) {
     const Use use(*this, sql);
     bind_all(use.statement, args...);
-    while (step(use.statement)) {
-    }
+    while (step(use.statement)) {}
     return changes();
   }
 

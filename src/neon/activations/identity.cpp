@@ -7,7 +7,9 @@ class Identity final : public Transform {
  public:
   struct Config {
     std::optional<std::string> name;
-    static constexpr auto fields() { return std::tuple(base::field("name", &Config::name, "a name; for reading only")); }
+    static constexpr auto fields() {
+      return std::tuple(base::field("name", &Config::name, "a name; for reading only"));
+    }
   };
   explicit Identity(const Config&) { function_.identity = true; }
 

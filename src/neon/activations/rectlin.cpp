@@ -13,7 +13,9 @@ class Rectlin final : public Transform {
                         base::field("name", &Config::name, "a name; for reading only"));
     }
   };
-  explicit Rectlin(const Config& config) { function_.function = {tensor::Function::rectlin, static_cast<float>(config.slope)}; }
+  explicit Rectlin(const Config& config) {
+    function_.function = {tensor::Function::rectlin, static_cast<float>(config.slope)};
+  }
 
   std::optional<ElementWise> element_wise() const override { return function_; }
   void reference_forward(std::span<double> row) const override {

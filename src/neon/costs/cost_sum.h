@@ -33,8 +33,8 @@ inline double safelog(double x) { return std::log(std::max(x, std::exp(-50.0)));
   return m + tail + e * 0.693359375f + (x - x);  // x - x is 0 or NaN
 }
 
-/// Adds up term(i) for i in [0, n): the terms in float, vectorised in blocks, their sum in double. The order of additions
-/// is fixed. Inlines into functions marked NCLOUD_VECTORIZED.
+/// Adds up term(i) for i in [0, n): the terms in float, vectorised in blocks, their sum in double. The order of
+/// additions is fixed. Inlines into functions marked NCLOUD_VECTORIZED.
 template <class Term>
 [[gnu::always_inline]] inline double sum_of(std::int64_t n, const Term& term) {
   constexpr std::int64_t kBlock = 256;

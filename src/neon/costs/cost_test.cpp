@@ -18,12 +18,10 @@ struct Case {
   const char* config;
   double gradient_scale;
 };
-const std::vector<Case> kCases{{"CrossEntropyBinary", "{}", 1},
-                               {"CrossEntropyBinary", R"({"scale":2.5})", 2.5},
-                               {"CrossEntropyMulti", "{}", 1},
-                               {"CrossEntropyMulti", R"({"usebits":true,"scale":0.5})", 0.5},
-                               {"SumSquared", "{}", 1},
-                               {"MeanSquared", "{}", 1}};
+const std::vector<Case> kCases{
+    {"CrossEntropyBinary", "{}", 1}, {"CrossEntropyBinary", R"({"scale":2.5})", 2.5},
+    {"CrossEntropyMulti", "{}", 1},  {"CrossEntropyMulti", R"({"usebits":true,"scale":0.5})", 0.5},
+    {"SumSquared", "{}", 1},         {"MeanSquared", "{}", 1}};
 
 std::vector<double> activated(std::string_view activation, std::vector<double> x) {
   if (activation == "Logistic") {

@@ -7,9 +7,8 @@ namespace neon {
 namespace {
 
 NCLOUD_VECTORIZED double value_of(const float* y, const float* t, std::int64_t n) {
-  return sum_of(n, [=](std::int64_t i) {
-    return safelog_quick(1.0f - y[i]) * (t[i] - 1.0f) - safelog_quick(y[i]) * t[i];
-  });
+  return sum_of(
+      n, [=](std::int64_t i) { return safelog_quick(1.0f - y[i]) * (t[i] - 1.0f) - safelog_quick(y[i]) * t[i]; });
 }
 
 NCLOUD_VECTORIZED void gradient_of(const float* y, const float* t, float* dy, std::int64_t n, float scale) {
@@ -26,7 +25,8 @@ class CrossEntropyBinary final : public Cost {
   };
   explicit CrossEntropyBinary(Config config) : config_(config) {}
 
-  double value(std::span<const float> y, std::span<const float> t, std::int64_t rows, std::int64_t columns) const override {
+  double value(std::span<const float> y, std::span<const float> t, std::int64_t rows,
+               std::int64_t columns) const override {
     return value_of(y.data(), t.data(), rows * columns) / static_cast<double>(rows);
   }
   void gradient(std::span<const float> y, std::span<const float> t, std::span<float> dy, std::int64_t rows,
@@ -44,7 +44,8 @@ class CrossEntropyBinary final : public Cost {
   Config config_;
 };
 
-const OnShelf<Cost, CrossEntropyBinary> registered("CrossEntropyBinary", "for independent yes/no outputs of a Logistic");
+const OnShelf<Cost, CrossEntropyBinary> registered("CrossEntropyBinary",
+                                                   "for independent yes/no outputs of a Logistic");
 
 }  // namespace
 }  // namespace neon

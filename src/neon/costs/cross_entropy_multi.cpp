@@ -20,11 +20,11 @@ class CrossEntropyMulti final : public Cost {
                         base::field("usebits", &Config::usebits, "count in bits: logarithms to base 2"));
     }
   };
-  explicit CrossEntropyMulti(Config config)
-      : unit_(config.usebits ? 1 / std::log(2.0) : 1.0), scale_(config.scale) {}
+  explicit CrossEntropyMulti(Config config) : unit_(config.usebits ? 1 / std::log(2.0) : 1.0), scale_(config.scale) {}
 
   /// Targets are mostly one-hot, so a logarithm is taken only where there is a target.
-  double value(std::span<const float> y, std::span<const float> t, std::int64_t rows, std::int64_t columns) const override {
+  double value(std::span<const float> y, std::span<const float> t, std::int64_t rows,
+               std::int64_t columns) const override {
     double sum = 0;
     for (std::int64_t i = 0; i < rows * columns; ++i)
       if (t[i] != 0) sum -= static_cast<double>(t[i] * safelog_quick(y[i]));
@@ -46,7 +46,8 @@ class CrossEntropyMulti final : public Cost {
   double scale_;
 };
 
-const OnShelf<Cost, CrossEntropyMulti> registered("CrossEntropyMulti", "for one class out of many, outputs of a Softmax");
+const OnShelf<Cost, CrossEntropyMulti> registered("CrossEntropyMulti",
+                                                  "for one class out of many, outputs of a Softmax");
 
 }  // namespace
 }  // namespace neon

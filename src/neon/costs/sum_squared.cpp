@@ -21,7 +21,8 @@ class SumSquared final : public Cost {
   };
   explicit SumSquared(const Config&) {}
 
-  double value(std::span<const float> y, std::span<const float> t, std::int64_t rows, std::int64_t columns) const override {
+  double value(std::span<const float> y, std::span<const float> t, std::int64_t rows,
+               std::int64_t columns) const override {
     return value_of(y.data(), t.data(), rows * columns) / static_cast<double>(rows);
   }
   void gradient(std::span<const float> y, std::span<const float> t, std::span<float> dy, std::int64_t rows,

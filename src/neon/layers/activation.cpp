@@ -83,7 +83,9 @@ class Steps final : public LayerSteps {
   Value dst_;
 };
 
-std::unique_ptr<LayerSteps> Activation::lower(const Group& group) const { return std::make_unique<Steps>(*group.node, transform_); }
+std::unique_ptr<LayerSteps> Activation::lower(const Group& group) const {
+  return std::make_unique<Steps>(*group.node, transform_);
+}
 
 const OnShelf<Layer, Activation> registered("Activation", "a function of each number or each row");
 

@@ -16,14 +16,16 @@ class BatchNorm final : public Layer {
     std::optional<std::string> name;
     bool binary = false;
     static constexpr auto fields() {
-      return std::tuple(base::field("rho", &Config::rho, "weight of the old value in the running statistics").range(0, 1),
-                        base::field("eps", &Config::eps, "added to the variance").positive(),
-                        base::field("name", &Config::name, "a name, unique in the model"),
-                        base::field("binary", &Config::binary, "shift-based normalisation; not available"));
+      return std::tuple(
+          base::field("rho", &Config::rho, "weight of the old value in the running statistics").range(0, 1),
+          base::field("eps", &Config::eps, "added to the variance").positive(),
+          base::field("name", &Config::name, "a name, unique in the model"),
+          base::field("binary", &Config::binary, "shift-based normalisation; not available"));
     }
   };
   explicit BatchNorm(const Config& config) : config_(config) {
-    if (config.binary) throw base::Error(base::Code::invalid_argument, "BatchNorm with binary: true is not available; leave it out");
+    if (config.binary)
+      throw base::Error(base::Code::invalid_argument, "BatchNorm with binary: true is not available; leave it out");
   }
 
   std::optional<std::string> given_name() const override { return config_.name; }
@@ -45,7 +47,9 @@ class BatchNorm final : public Layer {
       const auto [mean, variance] = statistics(r, c);
       const auto at = static_cast<std::size_t>(c);
       const double inverse = 1 / std::sqrt(variance + config_.eps);
-      for_each_of(r, c, [&](std::size_t i) { r.dst[i] = r.parameters[0][at] * (r.src[i] - mean) * inverse + r.parameters[1][at]; });
+      for_each_of(r, c, [&](std::size_t i) {
+        r.dst[i] = r.parameters[0][at] * (r.src[i] - mean) * inverse + r.parameters[1][at];
+      });
       if (!r.training) continue;
       r.parameters[2][at] = config_.rho * r.parameters[2][at] + (1 - config_.rho) * mean;
       r.parameters[3][at] = config_.rho * r.parameters[3][at] + (1 - config_.rho) * variance;
@@ -65,7 +69,8 @@ class BatchNorm final : public Layer {
       r.gradients[0][at] += sum_x;
       r.gradients[1][at] += sum;
       for_each_of(r, c, [&](std::size_t i) {
-        r.diff_src[i] = r.parameters[0][at] * inverse * (r.diff_dst[i] - sum / count - (r.src[i] - m) * inverse * sum_x / count);
+        r.diff_src[i] =
+            r.parameters[0][at] * inverse * (r.diff_dst[i] - sum / count - (r.src[i] - m) * inverse * sum_x / count);
       });
     }
   }
@@ -81,7 +86,8 @@ class BatchNorm final : public Layer {
       for (std::int64_t p = 0; p < positions; ++p) visit(static_cast<std::size_t>((n * channels + c) * positions + p));
   }
   std::pair<double, double> statistics(const Reference& r, std::int64_t c) const {
-    if (!r.training) return {r.parameters[2][static_cast<std::size_t>(c)], r.parameters[3][static_cast<std::size_t>(c)]};
+    if (!r.training)
+      return {r.parameters[2][static_cast<std::size_t>(c)], r.parameters[3][static_cast<std::size_t>(c)]};
     const double count = static_cast<double>(r.src.size()) / static_cast<double>(r.in[0]);
     double mean = 0, variance = 0;
     for_each_of(r, c, [&](std::size_t i) { mean += r.src[i] / count; });
@@ -92,8 +98,8 @@ class BatchNorm final : public Layer {
   Config config_;
 };
 
-/// Per-channel numbers that the forward step leaves for the backward one, `padded_channels` of each. Padding channels hold
-/// zeros, which keeps the padding of the activations zero.
+/// Per-channel numbers that the forward step leaves for the backward one, `padded_channels` of each. Padding channels
+/// hold zeros, which keeps the padding of the activations zero.
 enum Saved { kScale, kShift, kMean, kInverse, kB, kC, kSavedCount };
 
 /// Calls visit(thread, offset into the tensor, offset into per-channel arrays) for each example and channel block.
@@ -149,21 +155,23 @@ class Steps final : public LayerSteps {
     }
     if (booking.training()) {
       const int threads = threads_for(order.size());
-      buffers.push_back(booking.scratch(static_cast<std::size_t>(2 * order.padded_channels() * threads) * sizeof(float)));
-      booking.add(node.name + " forward", buffers,
-                  [=, order = order, rho = rho_, eps = eps_, slope = slope_](std::byte* const* memory, const StepContext&) {
-        float* parts = floats(memory[7]);
-        find_moments(floats(memory[0]), order, threads, parts);
-        const auto count = static_cast<float>(order.n * order.positions);
-        float *gmean = floats(memory[5]), *gvar = floats(memory[6]);
-        for (std::int64_t c = 0; c < order.channels; ++c) {
-          const float variance = parts[order.padded_channels() + c] / count;
-          gmean[c] = rho * gmean[c] + (1 - rho) * parts[c];
-          gvar[c] = rho * gvar[c] + (1 - rho) * variance;
-          parts[order.padded_channels() + c] = variance;
-        }
-        normalise(memory, order, threads, parts, parts + order.padded_channels(), eps, slope);
-      });
+      buffers.push_back(
+          booking.scratch(static_cast<std::size_t>(2 * order.padded_channels() * threads) * sizeof(float)));
+      booking.add(
+          node.name + " forward", buffers,
+          [=, order = order, rho = rho_, eps = eps_, slope = slope_](std::byte* const* memory, const StepContext&) {
+            float* parts = floats(memory[7]);
+            find_moments(floats(memory[0]), order, threads, parts);
+            const auto count = static_cast<float>(order.n * order.positions);
+            float *gmean = floats(memory[5]), *gvar = floats(memory[6]);
+            for (std::int64_t c = 0; c < order.channels; ++c) {
+              const float variance = parts[order.padded_channels() + c] / count;
+              gmean[c] = rho * gmean[c] + (1 - rho) * parts[c];
+              gvar[c] = rho * gvar[c] + (1 - rho) * variance;
+              parts[order.padded_channels() + c] = variance;
+            }
+            normalise(memory, order, threads, parts, parts + order.padded_channels(), eps, slope);
+          });
     } else {
       booking.may_replace(x, dst);
       const int threads = threads_for(order.size());
@@ -193,8 +201,9 @@ class Steps final : public LayerSteps {
                   const float* saved = floats(memory[2]);
                   const std::int64_t c = order.padded_channels();
                   for_each_block(order, threads, [&](int, std::int64_t, std::int64_t at, std::int64_t k) {
-                    input_gradient(floats(memory[0]) + at, floats(memory[1]) + at, saved + kScale * c + k, saved + kShift * c + k,
-                                   saved + kB * c + k, saved + kC * c + k, slope, floats(memory[3]) + at, order.positions, order.block);
+                    input_gradient(floats(memory[0]) + at, floats(memory[1]) + at, saved + kScale * c + k,
+                                   saved + kShift * c + k, saved + kB * c + k, saved + kC * c + k, slope,
+                                   floats(memory[3]) + at, order.positions, order.block);
                   });
                 });
     return dx;
@@ -215,8 +224,8 @@ class Steps final : public LayerSteps {
       saved[kShift * c + i] = floats(memory[4])[i] - mean[i] * saved[kScale * c + i];
     }
     for_each_block(order, threads, [&](int, std::int64_t, std::int64_t at, std::int64_t k) {
-      scale_and_shift(floats(memory[0]) + at, saved + kScale * c + k, saved + kShift * c + k, slope, floats(memory[1]) + at,
-                      order.positions, order.block);
+      scale_and_shift(floats(memory[0]) + at, saved + kScale * c + k, saved + kShift * c + k, slope,
+                      floats(memory[1]) + at, order.positions, order.block);
     });
   }
 
@@ -258,7 +267,8 @@ std::unique_ptr<LayerSteps> BatchNorm::lower(const Group& group) const {
   return std::make_unique<Steps>(group, static_cast<float>(config_.rho), static_cast<float>(config_.eps));
 }
 
-const OnShelf<Layer, BatchNorm> registered("BatchNorm", "each feature map to mean beta and deviation gamma over the batch");
+const OnShelf<Layer, BatchNorm> registered("BatchNorm",
+                                           "each feature map to mean beta and deviation gamma over the batch");
 
 }  // namespace
 }  // namespace neon

@@ -31,8 +31,8 @@ NCLOUD_ALWAYS_INLINE void join(float part_mean, float part_m2, float n, float co
 
 /// G groups of 8 channels at x, rows `stride` apart.
 template <int G>
-NCLOUD_ALWAYS_INLINE void moments_of_groups(const float* x, std::int64_t positions, std::int64_t stride, float count, float* mean,
-                                            float* m2) {
+NCLOUD_ALWAYS_INLINE void moments_of_groups(const float* x, std::int64_t positions, std::int64_t stride, float count,
+                                            float* mean, float* m2) {
   const float n = static_cast<float>(positions), total = count + n;
   Lanes sum[G] = {}, square[G] = {};
   for (std::int64_t p = 0; p < positions; ++p)
@@ -50,8 +50,8 @@ NCLOUD_ALWAYS_INLINE void moments_of_groups(const float* x, std::int64_t positio
   }
 }
 
-NCLOUD_ALWAYS_INLINE void moments_of_one(const float* x, std::int64_t positions, std::int64_t stride, float count, float* mean,
-                                         float* m2) {
+NCLOUD_ALWAYS_INLINE void moments_of_one(const float* x, std::int64_t positions, std::int64_t stride, float count,
+                                         float* mean, float* m2) {
   float sum = 0, square = 0;
   const float n = static_cast<float>(positions);
   for (std::int64_t p = 0; p < positions; ++p) sum += x[p * stride];
@@ -59,7 +59,8 @@ NCLOUD_ALWAYS_INLINE void moments_of_one(const float* x, std::int64_t positions,
   join(sum / n, square, n, count, mean, m2);
 }
 
-NCLOUD_ALWAYS_INLINE void moments_of_plain(const float* x, std::int64_t positions, float count, float* mean, float* m2) {
+NCLOUD_ALWAYS_INLINE void moments_of_plain(const float* x, std::int64_t positions, float count, float* mean,
+                                           float* m2) {
   const float n = static_cast<float>(positions);
   const std::int64_t whole = positions / kLanes * kLanes;
   Lanes sums = {}, squares = {};
@@ -78,14 +79,15 @@ NCLOUD_VECTORIZED
 void add_to_moments(const float* x, std::int64_t positions, std::int64_t block, float count, float* mean, float* m2) {
   if (block == 1) return moments_of_plain(x, positions, count, mean, m2);
   std::int64_t l = 0;
-  for (; l + 2 * kLanes <= block; l += 2 * kLanes) moments_of_groups<2>(x + l, positions, block, count, mean + l, m2 + l);
+  for (; l + 2 * kLanes <= block; l += 2 * kLanes)
+    moments_of_groups<2>(x + l, positions, block, count, mean + l, m2 + l);
   for (; l + kLanes <= block; l += kLanes) moments_of_groups<1>(x + l, positions, block, count, mean + l, m2 + l);
   for (; l < block; ++l) moments_of_one(x + l, positions, block, count, mean + l, m2 + l);
 }
 
 NCLOUD_VECTORIZED
-void scale_and_shift(const float* x, const float* scale, const float* shift, float slope, float* y, std::int64_t positions,
-                     std::int64_t block) {
+void scale_and_shift(const float* x, const float* scale, const float* shift, float slope, float* y,
+                     std::int64_t positions, std::int64_t block) {
   const std::int64_t whole = (block == 1 ? positions : block) / kLanes * kLanes;
   if (block == 1) {
     const float a = *scale, b = *shift;
@@ -157,8 +159,8 @@ void add_gradient_sums(const float* x, const float* dy, const float* scale, cons
 }
 
 NCLOUD_VECTORIZED
-void input_gradient(const float* x, const float* dy, const float* scale, const float* shift, const float* b, const float* c,
-                    float slope, float* dx, std::int64_t positions, std::int64_t block) {
+void input_gradient(const float* x, const float* dy, const float* scale, const float* shift, const float* b,
+                    const float* c, float slope, float* dx, std::int64_t positions, std::int64_t block) {
   const std::int64_t whole = (block == 1 ? positions : block) / kLanes * kLanes;
   if (block == 1) {
     const float s = *scale, t = *shift, e = *b, f = *c;

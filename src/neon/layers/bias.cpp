@@ -34,7 +34,9 @@ class Bias final : public Layer {
     for (std::size_t i = 0; i < r.src.size(); ++i) r.gradients[0][channel(r, i)] += r.diff_dst[i];
   }
   std::vector<LayerCase> cases() const override {
-    return {{R"({"init": "Gaussian"})", {7}}, {R"({"init": "Gaussian"})", {5, 3, 4}}, {R"({"init": "Gaussian"})", {16, 2, 2}}};
+    return {{R"({"init": "Gaussian"})", {7}},
+            {R"({"init": "Gaussian"})", {5, 3, 4}},
+            {R"({"init": "Gaussian"})", {16, 2, 2}}};
   }
 
  private:
@@ -79,7 +81,8 @@ class Steps final : public LayerSteps {
                   const std::int64_t image = order.blocks * order.positions * order.block;
                   for_parts(order.n, threads_for(order.size()), [&](std::int64_t begin, std::int64_t end, int) {
                     const std::int64_t step = order.positions * order.block;
-                    for (std::int64_t at = begin * image, kb = 0; at < end * image; at += step, kb = (kb + 1) % order.blocks)
+                    for (std::int64_t at = begin * image, kb = 0; at < end * image;
+                         at += step, kb = (kb + 1) % order.blocks)
                       add_bias(floats(memory[0]) + at, bias + kb * order.block, floats(memory[2]) + at, order.positions,
                                order.block);
                   });

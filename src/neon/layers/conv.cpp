@@ -39,11 +39,12 @@ class Conv final : public Compound {
                                   {"strides", config_.strides.to_json()},
                                   {"padding", config_.padding.to_json()},
                                   {"dilation", config_.dilation.to_json()}},
- {}});
+                                 {}});
   }
   std::vector<LayerCase> cases() const override {
     return {{R"({"fshape": [3, 3, 4], "init": "Gaussian", "bias": "Gaussian", "activation": "Tanh"})", {2, 6, 6}},
-            {R"({"fshape": [3, 3, 8], "init": "Gaussian", "padding": 1, "batch_norm": true, "activation": "Rectlin"})", {8, 6, 6}}};
+            {R"({"fshape": [3, 3, 8], "init": "Gaussian", "padding": 1, "batch_norm": true, "activation": "Rectlin"})",
+             {8, 6, 6}}};
   }
 
  private:

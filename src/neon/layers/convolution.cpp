@@ -40,7 +40,8 @@ class Convolution final : public Layer {
   tensor::Shape out_shape(const tensor::Shape& in) const override {
     const PerDimension out = sliding_.over(Volume::of(in, "a convolution"));
     if (in.size() == 3 && config_.fshape.has_depth)
-      throw base::Error(base::Code::invalid_argument, fmt::format("fshape has a depth (T), but the input {} has none", tensor::text(in)));
+      throw base::Error(base::Code::invalid_argument,
+                        fmt::format("fshape has a depth (T), but the input {} has none", tensor::text(in)));
     if (in.size() == 3) return {config_.fshape.maps, out.h, out.w};
     return {config_.fshape.maps, out.d, out.h, out.w};
   }
@@ -64,7 +65,8 @@ class Convolution final : public Layer {
 
   void reference_forward(Reference& r) const override {
     std::fill(r.dst.begin(), r.dst.end(), 0.0);
-    for_each_product(r, [&](std::size_t dst, std::size_t src, std::size_t w) { r.dst[dst] += r.src[src] * r.parameters[0][w]; });
+    for_each_product(
+        r, [&](std::size_t dst, std::size_t src, std::size_t w) { r.dst[dst] += r.src[src] * r.parameters[0][w]; });
   }
   void reference_backward(Reference& r) const override {
     for_each_product(r, [&](std::size_t dst, std::size_t src, std::size_t w) {
@@ -74,13 +76,15 @@ class Convolution final : public Layer {
   }
 
   std::vector<LayerCase> cases() const override {
-    return {{R"({"fshape": [3, 3, 4], "init": "Gaussian"})", {3, 6, 5}},
-            {R"({"fshape": [5, 5, 16], "init": "Gaussian"})", {3, 9, 9}},
-            {R"({"fshape": [3, 3, 16], "init": "Gaussian", "padding": 1})", {16, 6, 6}},
-            {R"({"fshape": {"R": 3, "S": 2, "K": 5}, "init": "Gaussian", "strides": 2, "padding": {"pad_w": 1}})", {2, 7, 7}},
-            {R"({"fshape": [1, 1, 10], "init": "Gaussian"})", {12, 3, 3}},
-            {R"({"fshape": [3, 3, 8], "init": "Gaussian", "dilation": 2, "strides": {"str_h": 2, "str_w": 1}})", {8, 9, 8}},
-            {R"({"fshape": [2, 3, 3, 4], "init": "Gaussian", "strides": {"str_d": 2}})", {2, 4, 5, 5}}};
+    return {
+        {R"({"fshape": [3, 3, 4], "init": "Gaussian"})", {3, 6, 5}},
+        {R"({"fshape": [5, 5, 16], "init": "Gaussian"})", {3, 9, 9}},
+        {R"({"fshape": [3, 3, 16], "init": "Gaussian", "padding": 1})", {16, 6, 6}},
+        {R"({"fshape": {"R": 3, "S": 2, "K": 5}, "init": "Gaussian", "strides": 2, "padding": {"pad_w": 1}})",
+         {2, 7, 7}},
+        {R"({"fshape": [1, 1, 10], "init": "Gaussian"})", {12, 3, 3}},
+        {R"({"fshape": [3, 3, 8], "init": "Gaussian", "dilation": 2, "strides": {"str_h": 2, "str_w": 1}})", {8, 9, 8}},
+        {R"({"fshape": [2, 3, 3, 4], "init": "Gaussian", "strides": {"str_d": 2}})", {2, 4, 5, 5}}};
   }
 
  private:
@@ -105,7 +109,8 @@ class Convolution final : public Layer {
 
 class Steps final : public ProductSteps {
  public:
-  Steps(const Group& group, tensor::Window window) : ProductSteps(group), out_(group.node->out), window_(std::move(window)) {}
+  Steps(const Group& group, tensor::Window window)
+      : ProductSteps(group), out_(group.node->out), window_(std::move(window)) {}
 
  private:
   tensor::Kernel forward_kernel(const tensor::Layout& src, const tensor::Layout& weights,
@@ -118,8 +123,8 @@ class Steps final : public ProductSteps {
                              const tensor::Layout& diff_dst) const override {
     return tensor::convolution_backward_data(hint, window_, weights, diff_dst);
   }
-  tensor::Kernel weights_kernel(const tensor::ForwardHint& hint, const tensor::Layout& src, const tensor::Layout& diff_dst,
-                                bool bias) const override {
+  tensor::Kernel weights_kernel(const tensor::ForwardHint& hint, const tensor::Layout& src,
+                                const tensor::Layout& diff_dst, bool bias) const override {
     return tensor::convolution_backward_weights(hint, window_, src, diff_dst, bias);
   }
 

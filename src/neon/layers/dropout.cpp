@@ -42,7 +42,8 @@ class Dropout final : public Layer {
   std::unique_ptr<LayerSteps> lower(const Group& group) const override;
 
   void reference_forward(Reference& r) const override {
-    for (std::size_t i = 0; i < r.src.size(); ++i) r.dst[i] = r.training ? (kept(r, i) ? r.src[i] : 0) : r.src[i] * config_.keep;
+    for (std::size_t i = 0; i < r.src.size(); ++i)
+      r.dst[i] = r.training ? (kept(r, i) ? r.src[i] : 0) : r.src[i] * config_.keep;
   }
   void reference_backward(Reference& r) const override {
     for (std::size_t i = 0; i < r.src.size(); ++i) r.diff_src[i] = kept(r, i) ? r.diff_dst[i] : 0;
@@ -59,12 +60,15 @@ class Dropout final : public Layer {
 };
 
 void draw(std::uint8_t* mask, std::int64_t elements, const Mask& rule) {
-  for_parts(elements, threads_for(elements), [&](std::int64_t begin, std::int64_t end, int) {
-    for (std::int64_t i = begin; i < end; i += 4) {
-      const auto four = rule.four(i / 4);
-      for (std::int64_t k = i; k < std::min(i + 4, end); ++k) mask[k] = four[static_cast<std::size_t>(k - i)];
-    }
-  }, 4);
+  for_parts(
+      elements, threads_for(elements),
+      [&](std::int64_t begin, std::int64_t end, int) {
+        for (std::int64_t i = begin; i < end; i += 4) {
+          const auto four = rule.four(i / 4);
+          for (std::int64_t k = i; k < std::min(i + 4, end); ++k) mask[k] = four[static_cast<std::size_t>(k - i)];
+        }
+      },
+      4);
 }
 
 /// y = mask ? x : 0, where x and y have `order` and the mask has plain order.
@@ -100,21 +104,23 @@ class Steps final : public LayerSteps {
     if (!booking.training()) {
       // Not inverted: training leaves kept units as they are, so prediction scales them.
       const auto keep = static_cast<float>(keep_);
-      booking.add(node_.name + " forward", {x.buffer, y.buffer}, [order = order, keep](std::byte* const* memory, const StepContext&) {
-        for_elements(order.size(), [&](std::int64_t begin, std::int64_t end) {
-          for (std::int64_t i = begin; i < end; ++i) floats(memory[1])[i] = floats(memory[0])[i] * keep;
-        });
-      });
+      booking.add(node_.name + " forward", {x.buffer, y.buffer},
+                  [order = order, keep](std::byte* const* memory, const StepContext&) {
+                    for_elements(order.size(), [&](std::int64_t begin, std::int64_t end) {
+                      for (std::int64_t i = begin; i < end; ++i) floats(memory[1])[i] = floats(memory[0])[i] * keep;
+                    });
+                  });
       return y;
     }
     const std::int64_t elements = tensor::element_count(x.layout.shape());
     mask_ = booking.scratch(static_cast<std::size_t>(elements));
-    booking.add(node_.name + " forward", {x.buffer, mask_, y.buffer},
-                [=, order = order, keep = keep_, index = node_.index](std::byte* const* memory, const StepContext& context) {
-                  auto* mask = reinterpret_cast<std::uint8_t*>(memory[1]);
-                  draw(mask, elements, Mask(context.seed, index, context.scalars.step, keep));
-                  apply(floats(memory[0]), mask, floats(memory[2]), order);
-                });
+    booking.add(
+        node_.name + " forward", {x.buffer, mask_, y.buffer},
+        [=, order = order, keep = keep_, index = node_.index](std::byte* const* memory, const StepContext& context) {
+          auto* mask = reinterpret_cast<std::uint8_t*>(memory[1]);
+          draw(mask, elements, Mask(context.seed, index, context.scalars.step, keep));
+          apply(floats(memory[0]), mask, floats(memory[2]), order);
+        });
     return y;
   }
 
@@ -137,9 +143,12 @@ class Steps final : public LayerSteps {
   int mask_ = -1;
 };
 
-std::unique_ptr<LayerSteps> Dropout::lower(const Group& group) const { return std::make_unique<Steps>(*group.node, config_.keep); }
+std::unique_ptr<LayerSteps> Dropout::lower(const Group& group) const {
+  return std::make_unique<Steps>(*group.node, config_.keep);
+}
 
-const OnShelf<Layer, Dropout> registered("Dropout", "training: units dropped at random, the others unscaled; prediction: y = x·keep");
+const OnShelf<Layer, Dropout> registered(
+    "Dropout", "training: units dropped at random, the others unscaled; prediction: y = x·keep");
 
 }  // namespace
 }  // namespace neon

@@ -26,9 +26,11 @@ class Linear final : public Layer {
   std::optional<std::string> given_name() const override { return config_.name; }
   tensor::Shape out_shape(const tensor::Shape& in) const override {
     if (in.size() == 2)
-      throw base::Error(base::Code::invalid_argument,
-                        fmt::format("inputs of {} (features, time steps) need a recurrent network; expected (features) or "
-                                    "(c, h, w)", tensor::text(in)));
+      throw base::Error(
+          base::Code::invalid_argument,
+          fmt::format("inputs of {} (features, time steps) need a recurrent network; expected (features) or "
+                      "(c, h, w)",
+                      tensor::text(in)));
     return {config_.nout};
   }
   std::vector<ParameterSpec> parameters(const tensor::Shape& in) const override {
@@ -85,14 +87,16 @@ class Steps final : public ProductSteps {
                              const tensor::Layout& diff_dst) const override {
     return tensor::dense_backward_data(hint, weights, diff_dst);
   }
-  tensor::Kernel weights_kernel(const tensor::ForwardHint& hint, const tensor::Layout& src, const tensor::Layout& diff_dst,
-                                bool bias) const override {
+  tensor::Kernel weights_kernel(const tensor::ForwardHint& hint, const tensor::Layout& src,
+                                const tensor::Layout& diff_dst, bool bias) const override {
     return tensor::dense_backward_weights(hint, src, diff_dst, bias);
   }
   std::int64_t nout_;
 };
 
-std::unique_ptr<LayerSteps> Linear::lower(const Group& group) const { return std::make_unique<Steps>(group, config_.nout); }
+std::unique_ptr<LayerSteps> Linear::lower(const Group& group) const {
+  return std::make_unique<Steps>(group, config_.nout);
+}
 
 const OnShelf<Layer, Linear> registered("Linear", "y = W·x");
 

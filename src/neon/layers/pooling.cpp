@@ -61,7 +61,8 @@ class Pooling final : public Layer {
     for_each_map(r, [&](const Sliding& s, const Volume& in, const Volume& out, std::size_t src, std::size_t dst) {
       const auto taken = takers(r, s, in, out, src);
       for (std::size_t o = 0; o < taken.size(); ++o)
-        for (const std::size_t i : taken[o]) r.diff_src[src + i] += r.diff_dst[dst + o] / static_cast<double>(taken[o].size());
+        for (const std::size_t i : taken[o])
+          r.diff_src[src + i] += r.diff_dst[dst + o] / static_cast<double>(taken[o].size());
     });
   }
 
@@ -77,13 +78,15 @@ class Pooling final : public Layer {
  private:
   Sliding sliding(const Volume& in) const {
     const PerDimension w = config_.fshape.all ? PerDimension{1, in.extent.h, in.extent.w} : config_.fshape.window;
-    return {w, {config_.strides.d.value_or(w.d), config_.strides.h.value_or(w.h), config_.strides.w.value_or(w.w)},
-            config_.padding.extent, {}};
+    return {w,
+            {config_.strides.d.value_or(w.d), config_.strides.h.value_or(w.h), config_.strides.w.value_or(w.w)},
+            config_.padding.extent,
+            {}};
   }
 
   /// For each output of one map, the inputs that share it: all of the window for avg, the first largest for max.
-  std::vector<std::vector<std::size_t>> takers(const Reference& r, const Sliding& s, const Volume& in, const Volume& out,
-                                               std::size_t src) const {
+  std::vector<std::vector<std::size_t>> takers(const Reference& r, const Sliding& s, const Volume& in,
+                                               const Volume& out, std::size_t src) const {
     std::vector<std::vector<std::size_t>> taken(static_cast<std::size_t>(out.positions()));
     s.for_each(in.extent, out.extent, [&](std::int64_t o, std::int64_t i, std::int64_t) {
       auto& list = taken[static_cast<std::size_t>(o)];
@@ -100,7 +103,8 @@ class Pooling final : public Layer {
   void for_each_map(const Reference& r, Visit&& visit) const {
     const Volume in = Volume::of(r.in, "pooling"), out = Volume::of(r.out, "pooling");
     for (std::int64_t map = 0; map < r.n * in.c; ++map)
-      visit(sliding(in), in, out, static_cast<std::size_t>(map * in.positions()), static_cast<std::size_t>(map * out.positions()));
+      visit(sliding(in), in, out, static_cast<std::size_t>(map * in.positions()),
+            static_cast<std::size_t>(map * out.positions()));
   }
 
   Config config_;
@@ -116,7 +120,8 @@ void for_each_block(const tensor::ChannelOrder& order, std::int64_t outputs, Wor
 
 class Steps final : public LayerSteps {
  public:
-  Steps(const Node& node, WindowTable table, Op op) : node_(node), table_(std::make_shared<WindowTable>(std::move(table))), op_(op) {}
+  Steps(const Node& node, WindowTable table, Op op)
+      : node_(node), table_(std::make_shared<WindowTable>(std::move(table))), op_(op) {}
 
   Value forward(Booking& booking, const Value& src) override {
     const auto [x, order] = in_channel_order(booking, src, node_.name);
@@ -139,7 +144,8 @@ class Steps final : public LayerSteps {
                     const float* x = floats(memory[0]) + from;
                     float* y = floats(memory[1]) + to;
                     if (op == Op::avg) return average_pool(*table, order.block, x, y);
-                    max_pool(*table, order.block, x, y, remembers ? reinterpret_cast<std::uint16_t*>(memory[2]) + to : nullptr);
+                    max_pool(*table, order.block, x, y,
+                             remembers ? reinterpret_cast<std::uint16_t*>(memory[2]) + to : nullptr);
                   });
                 });
     return y;
@@ -158,7 +164,8 @@ class Steps final : public LayerSteps {
                     const float* dy = floats(memory[0]) + from;
                     float* dx = floats(memory[1]) + to;
                     if (op == Op::avg) return average_pool_backward(*table, order.block, dy, dx);
-                    max_pool_backward(*table, order.block, dy, reinterpret_cast<const std::uint16_t*>(memory[2]) + from, dx);
+                    max_pool_backward(*table, order.block, dy, reinterpret_cast<const std::uint16_t*>(memory[2]) + from,
+                                      dx);
                   });
                 });
     return dx;

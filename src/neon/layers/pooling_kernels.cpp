@@ -22,7 +22,8 @@ NCLOUD_ALWAYS_INLINE Lanes& at(float* p) { return *reinterpret_cast<Lanes*>(p); 
 
 WindowTable WindowTable::of(const Sliding& sliding, const PerDimension& in, const PerDimension& out) {
   WindowTable table{{}, in, sliding.window};
-  const auto part = [](std::int64_t o, std::int64_t stride, std::int64_t padding, std::int64_t window, std::int64_t extent) {
+  const auto part = [](std::int64_t o, std::int64_t stride, std::int64_t padding, std::int64_t window,
+                       std::int64_t extent) {
     const std::int64_t begin = o * stride - padding;
     const std::int64_t first = std::max<std::int64_t>(begin, 0);
     return std::array{first, first - begin, std::min(begin + window, extent) - first};
@@ -41,7 +42,8 @@ WindowTable WindowTable::of(const Sliding& sliding, const PerDimension& in, cons
   for (const WindowPart& p : table.parts)
     for (std::int64_t t = 0; t < p.extent.d; ++t)
       for (std::int64_t r = 0; r < p.extent.h; ++r)
-        for (std::int64_t s = 0; s < p.extent.w; ++s) ++looks[static_cast<std::size_t>(p.first_input + (t * in.h + r) * in.w + s)];
+        for (std::int64_t s = 0; s < p.extent.w; ++s)
+          ++looks[static_cast<std::size_t>(p.first_input + (t * in.h + r) * in.w + s)];
   table.disjoint = std::all_of(looks.begin(), looks.end(), [](int count) { return count <= 1; });
   table.covers = std::all_of(looks.begin(), looks.end(), [](int count) { return count >= 1; });
   return table;
@@ -87,7 +89,8 @@ void max_pool(const WindowTable& table, std::int64_t block, const float* x, floa
 }
 
 NCLOUD_VECTORIZED
-void max_pool_backward(const WindowTable& table, std::int64_t block, const float* dy, const std::uint16_t* taken, float* dx) {
+void max_pool_backward(const WindowTable& table, std::int64_t block, const float* dy, const std::uint16_t* taken,
+                       float* dx) {
   const std::int64_t whole = block / kLanes * kLanes;
   // Windows that share no input write their gradients; others add them up.
   if (!table.disjoint || !table.covers) std::fill_n(dx, table.in_positions() * block, 0.0f);
@@ -104,7 +107,8 @@ void max_pool_backward(const WindowTable& table, std::int64_t block, const float
             const Lanes passed = index == w ? load(dy + out + l) : Lanes{};
             at(to + l) = table.disjoint ? passed : at(to + l) + passed;
           }
-          for (std::int64_t l = whole; l < block; ++l) to[l] = (table.disjoint ? 0.0f : to[l]) + (taken[out + l] == w ? dy[out + l] : 0.0f);
+          for (std::int64_t l = whole; l < block; ++l)
+            to[l] = (table.disjoint ? 0.0f : to[l]) + (taken[out + l] == w ? dy[out + l] : 0.0f);
         }
   }
 }

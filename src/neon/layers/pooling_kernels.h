@@ -28,7 +28,8 @@ struct WindowTable {
 
 /// taken, when there, receives the index inside the window of each output's first largest input.
 void max_pool(const WindowTable& table, std::int64_t block, const float* x, float* y, std::uint16_t* taken);
-void max_pool_backward(const WindowTable& table, std::int64_t block, const float* dy, const std::uint16_t* taken, float* dx);
+void max_pool_backward(const WindowTable& table, std::int64_t block, const float* dy, const std::uint16_t* taken,
+                       float* dx);
 
 void average_pool(const WindowTable& table, std::int64_t block, const float* x, float* y);
 void average_pool_backward(const WindowTable& table, std::int64_t block, const float* dy, float* dx);

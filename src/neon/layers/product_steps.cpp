@@ -9,7 +9,8 @@ namespace neon {
 using tensor::Slot;
 
 int ProductSteps::threads(const Booking& booking) const {
-  return threads_for_product(group_.node->layer->operations(group_.node->in) * static_cast<double>(booking.batch_size()));
+  return threads_for_product(group_.node->layer->operations(group_.node->in) *
+                             static_cast<double>(booking.batch_size()));
 }
 
 Value ProductSteps::forward(Booking& booking, const Value& src) {
@@ -26,7 +27,8 @@ Value ProductSteps::forward(Booking& booking, const Value& src) {
   src_ = booking.in_layout(src, kernel.layout(Slot::src), name + " input in another order");
   const Value weights = booking.weights(w, kernel.layout(Slot::weights));
   dst_ = booking.value(kernel.layout(Slot::dst));
-  std::vector<std::pair<Slot, int>> buffers{{Slot::src, src_.buffer}, {Slot::weights, weights.buffer}, {Slot::dst, dst_.buffer}};
+  std::vector<std::pair<Slot, int>> buffers{
+      {Slot::src, src_.buffer}, {Slot::weights, weights.buffer}, {Slot::dst, dst_.buffer}};
   if (bias != nullptr) {
     const Value b = booking.weights(booking.parameter(*bias, "W"), kernel.layout(Slot::bias));
     buffers.emplace_back(Slot::bias, b.buffer);
@@ -62,7 +64,8 @@ void ProductSteps::weights_gradient(Booking& booking, const Value& error) {
   const Value dy = booking.in_layout(error, kernel.layout(Slot::diff_dst), name + " error in another order");
   Parameter& w = booking.parameter(*group_.node, "W");
   const Value dw = booking.gradient(w, kernel.layout(Slot::diff_weights));
-  std::vector<std::pair<Slot, int>> buffers{{Slot::src, x.buffer}, {Slot::diff_dst, dy.buffer}, {Slot::diff_weights, dw.buffer}};
+  std::vector<std::pair<Slot, int>> buffers{
+      {Slot::src, x.buffer}, {Slot::diff_dst, dy.buffer}, {Slot::diff_weights, dw.buffer}};
   if (bias == nullptr) {
     booking.add(name + " backward weights", std::move(kernel), std::move(buffers));
     booking.deliver(dw, w);

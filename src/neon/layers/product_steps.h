@@ -3,8 +3,8 @@
 
 namespace neon {
 
-/// The steps of a layer whose vendor kernels multiply by weights, add an absorbed bias and apply an absorbed activation:
-/// Linear and Convolution.
+/// The steps of a layer whose vendor kernels multiply by weights, add an absorbed bias and apply an absorbed
+/// activation: Linear and Convolution.
 class ProductSteps : public LayerSteps {
  public:
   explicit ProductSteps(const Group& group) : group_(group) {}

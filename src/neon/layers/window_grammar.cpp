@@ -59,7 +59,8 @@ struct DilationMapping {
 std::int64_t at_least(std::int64_t low, const value& v, std::string_view what, std::string_view where) {
   const auto number = base::decode<std::int64_t>(v, where);
   if (number < low)
-    throw base::Error(base::Code::invalid_argument, fmt::format("{} must be at least {}, got {}", what, low, number), std::string(where));
+    throw base::Error(base::Code::invalid_argument, fmt::format("{} must be at least {}, got {}", what, low, number),
+                      std::string(where));
   return number;
 }
 
@@ -92,7 +93,8 @@ value ConvolutionShape::to_json() const {
 }
 
 object ConvolutionShape::schema() {
-  return either({{"type", "array"}, {"items", integer(1)}, {"minItems", 3}, {"maxItems", 4}}, base::schema<ConvolutionMapping>());
+  return either({{"type", "array"}, {"items", integer(1)}, {"minItems", 3}, {"maxItems", 4}},
+                base::schema<ConvolutionMapping>());
 }
 
 PoolingShape PoolingShape::from_json(const value& v, std::string_view where) {
@@ -128,9 +130,7 @@ Strides Strides::from_json(const value& v, std::string_view where) {
   return {m.str_d, m.str_h, m.str_w};
 }
 
-value Strides::to_json() const {
-  return base::encode(StridesMapping{d, h, w});
-}
+value Strides::to_json() const { return base::encode(StridesMapping{d, h, w}); }
 
 object Strides::schema() { return either(integer(1), base::schema<StridesMapping>()); }
 
@@ -169,15 +169,17 @@ Volume Volume::of(const tensor::Shape& shape, std::string_view who) {
 
 PerDimension Sliding::over(const Volume& in) const {
   constexpr std::int64_t kLimit = 65535;  // of the extents of an image, too
-  const auto one = [&](std::int64_t extent, std::int64_t size, std::int64_t stride, std::int64_t pad, std::int64_t spread) {
+  const auto one = [&](std::int64_t extent, std::int64_t size, std::int64_t stride, std::int64_t pad,
+                       std::int64_t spread) {
     for (const std::int64_t number : {stride, pad, spread})
       if (number > kLimit)
         throw base::Error(base::Code::invalid_argument,
                           fmt::format("strides, padding and dilation go up to {}, got {}", kLimit, number));
     if (size - 1 > (extent + 2 * pad - 1) / spread)  // dilation·(window - 1) + 1 is too much, and may be for the type
-      throw base::Error(base::Code::invalid_argument,
-                        fmt::format("a {}x{} window with padding {}{} does not fit into an input of {}x{} (c {})", window.h, window.w,
-                                    pad, spread > 1 ? fmt::format(" and dilation {}", spread) : "", in.extent.h, in.extent.w, in.c));
+      throw base::Error(
+          base::Code::invalid_argument,
+          fmt::format("a {}x{} window with padding {}{} does not fit into an input of {}x{} (c {})", window.h, window.w,
+                      pad, spread > 1 ? fmt::format(" and dilation {}", spread) : "", in.extent.h, in.extent.w, in.c));
     return (extent - (spread * (size - 1) + 1) + 2 * pad) / stride + 1;
   };
   return {one(in.extent.d, window.d, strides.d, padding.d, dilation.d),
@@ -186,7 +188,9 @@ PerDimension Sliding::over(const Volume& in) const {
 }
 
 tensor::Window Sliding::kernel_window(bool has_depth) const {
-  const auto list = [&](const PerDimension& p) { return has_depth ? tensor::Shape{p.d, p.h, p.w} : tensor::Shape{p.h, p.w}; };
+  const auto list = [&](const PerDimension& p) {
+    return has_depth ? tensor::Shape{p.d, p.h, p.w} : tensor::Shape{p.h, p.w};
+  };
   return {list(window), list(strides), list(padding), list(dilation)};
 }
 

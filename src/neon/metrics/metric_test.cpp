@@ -11,8 +11,8 @@ namespace {
 
 using Figures = std::map<std::string, double>;
 
-Figures figures(std::string_view type, std::string_view config, const std::vector<float>& y, const std::vector<float>& t,
-                std::int64_t rows) {
+Figures figures(std::string_view type, std::string_view config, const std::vector<float>& y,
+                const std::vector<float>& t, std::int64_t rows) {
   const auto metric =
       Shelf<Metric>::instance().make({std::string(type), base::parse_json(config, "test").as_object(), "/metric"});
   const auto names = metric->names();
@@ -24,7 +24,8 @@ Figures figures(std::string_view type, std::string_view config, const std::vecto
 }
 
 TEST(Misclassification, TheFirstOfEqualOutputsCounts) {
-  const std::vector<float> y{.2f, .5f, .3f, /**/ .4f, .4f, .2f, /**/ .4f, .4f, .2f}, t{0, 1, 0, /**/ 1, 0, 0, /**/ 0, 1, 0};
+  const std::vector<float> y{.2f, .5f, .3f, /**/ .4f, .4f, .2f, /**/ .4f, .4f, .2f},
+      t{0, 1, 0, /**/ 1, 0, 0, /**/ 0, 1, 0};
   EXPECT_EQ(figures("Misclassification", "{}", y, t, 3), (Figures{{"Top1Misclass", 1}}));
   EXPECT_EQ(figures("Accuracy", "{}", y, t, 3), (Figures{{"Accuracy", 2}}));
 }
@@ -41,9 +42,12 @@ TEST(Misclassification, OutputsThatAreNotNumbersAreWrong) {
 
 TEST(TopKMisclassification, CountsTiesAsFractions) {
   const std::vector<float> t{1, 0, 0, 0, 0};
-  const auto top3 = [&](const std::vector<float>& y) { return figures("TopKMisclassification", R"({"k":3})", y, t, 1); };
+  const auto top3 = [&](const std::vector<float>& y) {
+    return figures("TopKMisclassification", R"({"k":3})", y, t, 1);
+  };
   // the largest
-  EXPECT_EQ(top3({.5f, .2f, .1f, .1f, .1f}), (Figures{{"LogLoss", -std::log(.5)}, {"Top1Misclass", 0}, {"Top3Misclass", 0}}));
+  EXPECT_EQ(top3({.5f, .2f, .1f, .1f, .1f}),
+            (Figures{{"LogLoss", -std::log(.5)}, {"Top1Misclass", 0}, {"Top3Misclass", 0}}));
   // one larger, three equals for two places
   const Figures shared = top3({.125f, .5f, .125f, .125f, .0625f});
   EXPECT_NEAR(shared.at("LogLoss"), std::log(8.0), 1e-12);

@@ -19,7 +19,8 @@ class Misclassification final : public Metric {
   }
 };
 
-const OnShelf<Metric, Misclassification> registered("Misclassification", "share of rows whose largest output is not the target's");
+const OnShelf<Metric, Misclassification> registered("Misclassification",
+                                                    "share of rows whose largest output is not the target's");
 
 }  // namespace
 }  // namespace neon

@@ -11,12 +11,15 @@ class TopKMisclassification final : public Metric {
   struct Config {
     std::int64_t k = 1;
     static constexpr auto fields() {
-      return std::tuple(base::field("k", &Config::k, "how many of the largest outputs may hold the target").required().at_least(1));
+      return std::tuple(
+          base::field("k", &Config::k, "how many of the largest outputs may hold the target").required().at_least(1));
     }
   };
   explicit TopKMisclassification(Config config) : k_(config.k) {}
 
-  std::vector<std::string> names() const override { return {"LogLoss", "Top1Misclass", fmt::format("Top{}Misclass", k_)}; }
+  std::vector<std::string> names() const override {
+    return {"LogLoss", "Top1Misclass", fmt::format("Top{}Misclass", k_)};
+  }
 
   void add(std::span<const float> y, std::span<const float> t, std::int64_t rows, std::int64_t columns,
            std::span<double> sums) const override {
@@ -55,8 +58,8 @@ class TopKMisclassification final : public Metric {
   std::int64_t k_;
 };
 
-const OnShelf<Metric, TopKMisclassification> registered("TopKMisclassification",
-                                                        "share of rows whose target is not among the k largest outputs");
+const OnShelf<Metric, TopKMisclassification> registered(
+    "TopKMisclassification", "share of rows whose target is not among the k largest outputs");
 
 }  // namespace
 }  // namespace neon

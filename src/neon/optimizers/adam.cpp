@@ -46,8 +46,8 @@ class Adam final : public Optimizer {
   explicit Adam(Config config) : config_(std::move(config)) {
     check_bound(config_.gradient_clip_norm, "gradient_clip_norm");
     if (config_.beta_1 == 1 || config_.beta_2 == 1)
-      throw base::Error(base::Code::invalid_argument,
-                        fmt::format("beta_1 and beta_2 must be under 1, got {} and {}", config_.beta_1, config_.beta_2));
+      throw base::Error(base::Code::invalid_argument, fmt::format("beta_1 and beta_2 must be under 1, got {} and {}",
+                                                                  config_.beta_1, config_.beta_2));
   }
 
   int state_count() const override { return 2; }

@@ -14,8 +14,8 @@ NCLOUD_VECTORIZED void plain(float* __restrict p, const float* __restrict g, std
   for (std::int64_t i = 0; i < n; ++i) p[i] = keep * p[i] - step * clip(g[i] * c.per_sample, c.gradient_bound);
 }
 
-NCLOUD_VECTORIZED void with_momentum(float* __restrict p, const float* __restrict g, float* __restrict v, std::int64_t n,
-                                     Scalars c) {
+NCLOUD_VECTORIZED void with_momentum(float* __restrict p, const float* __restrict g, float* __restrict v,
+                                     std::int64_t n, Scalars c) {
   for (std::int64_t i = 0; i < n; ++i) {
     const float gradient = c.norm_scale * clip(g[i] * c.per_sample, c.gradient_bound) + c.decay * p[i];
     v[i] = c.momentum * v[i] - c.rate * gradient;
@@ -23,8 +23,8 @@ NCLOUD_VECTORIZED void with_momentum(float* __restrict p, const float* __restric
   }
 }
 
-NCLOUD_VECTORIZED void with_nesterov(float* __restrict p, const float* __restrict g, float* __restrict v, std::int64_t n,
-                                     Scalars c) {
+NCLOUD_VECTORIZED void with_nesterov(float* __restrict p, const float* __restrict g, float* __restrict v,
+                                     std::int64_t n, Scalars c) {
   for (std::int64_t i = 0; i < n; ++i) {
     const float gradient = c.norm_scale * clip(g[i] * c.per_sample, c.gradient_bound) + c.decay * p[i];
     v[i] = c.momentum * v[i] - c.rate * gradient;
@@ -96,7 +96,8 @@ class GradientDescentMomentum final : public Optimizer {
     const double m = config_.momentum_coef, decay = config_.wdecay, s = scalars.norm_scale;
     for (std::size_t i = 0; i < weights.size(); ++i) {
       double& p = weights[i];
-      double g = clip(gradient[i] / static_cast<double>(scalars.batch_size), bound_or_none(config_.gradient_clip_value));
+      double g =
+          clip(gradient[i] / static_cast<double>(scalars.batch_size), bound_or_none(config_.gradient_clip_value));
       if (m == 0) {
         p = -lr * s * g + (1 - lr * decay) * p;
         continue;

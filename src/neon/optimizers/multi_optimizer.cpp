@@ -20,7 +20,8 @@ class MultiOptimizer final : public Optimizer {
   explicit MultiOptimizer(const Config& config) {
     for (const auto& [key, part] : config.optimizer_mapping) rules_[key] = Shelf<Optimizer>::instance().make(part);
     if (!rules_.contains("default"))
-      throw base::Error(base::Code::invalid_argument, "optimizer_mapping needs the key 'default' for the layers it does not name");
+      throw base::Error(base::Code::invalid_argument,
+                        "optimizer_mapping needs the key 'default' for the layers it does not name");
   }
 
   const Optimizer& rule_for(std::string_view layer_name, std::string_view layer_class) const override {

@@ -62,7 +62,8 @@ void compare(const std::string& text, std::size_t n = 1003) {
 }
 
 TEST(OptimizerFastRule, EqualsTheReferenceForEveryCombinationOfOptions) {
-  const std::vector<std::string> schedules{"", R"(,"schedule":{"type":"Schedule","config":{"step_config":[2,4],"change":0.1}})"};
+  const std::vector<std::string> schedules{
+      "", R"(,"schedule":{"type":"Schedule","config":{"step_config":[2,4],"change":0.1}})"};
   const std::vector<std::string> clips{"", R"(,"gradient_clip_value":0.3)", R"(,"gradient_clip_norm":1.0)"};
   const std::vector<std::string> bounds{"", R"(,"param_clip_value":0.5)"};
   for (const std::string& clip : clips) {
@@ -93,7 +94,8 @@ TEST(OptimizerFastRule, GivesTheSameBitsForEveryNumberOfThreads) {
       gradient[i] = static_cast<float>(random.uniform(-1, 1));
     }
     const std::array<float*, 2> states{m.data(), v.data()};
-    for (std::int64_t step = 1; step <= 3; ++step) rule->update(weights, gradient, states, {.step = step, .batch_size = 7});
+    for (std::int64_t step = 1; step <= 3; ++step)
+      rule->update(weights, gradient, states, {.step = step, .batch_size = 7});
     results.push_back(weights);
   }
   omp_set_num_threads(threads);
@@ -183,9 +185,11 @@ TEST(Optimizer, RefusesWhatItCannotDo) {
             "/optimizer/config/beta1: unknown key 'beta1'; did you mean 'beta_1'?");
   EXPECT_EQ(refusal(R"({"type":"GradientDescentMomentum","config":{"momentum_coef":0.9}})"),
             "/optimizer/config: 'learning_rate' is missing");
-  EXPECT_EQ(refusal(R"({"type":"GradientDescentMomentum","config":{"learning_rate":1,"momentum_coef":0,"nesterov":true}})"),
-            "/optimizer/config: nesterov needs a momentum_coef over 0, got 0");
-  EXPECT_TRUE(refusal(R"({"type":"Adam","config":{"stochastic_round":true}})").starts_with("/optimizer/config/stochastic_round"));
+  EXPECT_EQ(
+      refusal(R"({"type":"GradientDescentMomentum","config":{"learning_rate":1,"momentum_coef":0,"nesterov":true}})"),
+      "/optimizer/config: nesterov needs a momentum_coef over 0, got 0");
+  EXPECT_TRUE(refusal(R"({"type":"Adam","config":{"stochastic_round":true}})")
+                  .starts_with("/optimizer/config/stochastic_round"));
   EXPECT_EQ(refusal(R"({"type":"Adam","config":{"stochastic_round":false}})"), "accepted");
   EXPECT_EQ(refusal(R"({"type":"RMSProp","config":{"gradient_clip_norm":0}})"),
             "/optimizer/config: gradient_clip_norm must be positive, got 0");

@@ -41,8 +41,8 @@ template <class Real>
   return bound < x ? bound : x;
 }
 
-/// Calls work(begin, end) over pieces of [0, n), in parallel when there are many. The pieces depend on n alone, so results
-/// do not depend on the number of threads.
+/// Calls work(begin, end) over pieces of [0, n), in parallel when there are many. The pieces depend on n alone, so
+/// results do not depend on the number of threads.
 template <class Work>
 void in_pieces(std::int64_t n, const Work& work) {
   constexpr std::int64_t kParallelFrom = 64 * 1024, kPiece = 16 * 1024;
@@ -52,8 +52,7 @@ void in_pieces(std::int64_t n, const Work& work) {
   }
   const std::int64_t pieces = (n + kPiece - 1) / kPiece;
 #pragma omp parallel for schedule(static)
-  for (std::int64_t piece = 0; piece < pieces; ++piece)
-    work(piece * kPiece, std::min(n, (piece + 1) * kPiece));
+  for (std::int64_t piece = 0; piece < pieces; ++piece) work(piece * kPiece, std::min(n, (piece + 1) * kPiece));
 }
 
 }  // namespace neon

@@ -5,8 +5,8 @@
 
 namespace neon {
 
-/// A rewrite of the list of groups, which at first holds one node each. A pass asks layers what they are and can; it knows
-/// no layer by name.
+/// A rewrite of the list of groups, which at first holds one node each. A pass asks layers what they are and can; it
+/// knows no layer by name.
 using Pass = void (*)(std::vector<Group>& groups);
 
 void fuse_bias(std::vector<Group>& groups);

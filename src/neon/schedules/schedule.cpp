@@ -19,8 +19,8 @@ struct Steps {
     else if (!value.is_null())
       base::fail_expected("a number of epochs or a list of epochs", value, where);
     if (steps.every && *steps.every < 1)
-      throw base::Error(base::Code::invalid_argument, fmt::format("step_config must be at least 1, got {}", *steps.every),
-                        std::string(where));
+      throw base::Error(base::Code::invalid_argument,
+                        fmt::format("step_config must be at least 1, got {}", *steps.every), std::string(where));
     return steps;
   }
   base::json::value to_json() const {
@@ -62,10 +62,11 @@ class Schedule final : public LearningRateSchedule {
     Steps step_config;
     Change change;
     static constexpr auto fields() {
-      return std::tuple(base::field("step_config", &Config::step_config,
-                                    "null: a constant rate; a number: a step every so many epochs; a list: these epochs"),
-                        base::field("change", &Config::change,
-                                    "a factor for each step, or with a list of epochs a list of learning rates"));
+      return std::tuple(
+          base::field("step_config", &Config::step_config,
+                      "null: a constant rate; a number: a step every so many epochs; a list: these epochs"),
+          base::field("change", &Config::change,
+                      "a factor for each step, or with a list of epochs a list of learning rates"));
     }
   };
 

@@ -9,7 +9,8 @@ namespace {
 
 constexpr std::size_t kMaximumValues = 100'000;
 constexpr std::size_t kMaximumTextBytes = 4 << 20;
-constexpr std::size_t kMaximumLineBytes = 16 << 20;  ///< of pointers in `lines`; errors then name the nearest known place
+constexpr std::size_t kMaximumLineBytes = 16
+                                          << 20;  ///< of pointers in `lines`; errors then name the nearest known place
 
 /// Turns the tree into a value; aliases and merge keys are written out, within the limits.
 class Expansion {
@@ -27,19 +28,22 @@ class Expansion {
   void spend(const YamlNode& node) {
     text_bytes_ += node.text.size();
     if (++values_ > kMaximumValues || text_bytes_ > kMaximumTextBytes)
-      fail_at(file_name_, node.mark, fmt::format("more than {} values or {} bytes of text; do aliases hold aliases?",
-                                                 kMaximumValues, kMaximumTextBytes));
+      fail_at(file_name_, node.mark,
+              fmt::format("more than {} values or {} bytes of text; do aliases hold aliases?", kMaximumValues,
+                          kMaximumTextBytes));
   }
 
   void remember(const std::string& pointer, const YamlNode::Child& child) {
     line_bytes_ += pointer.size();
     if (line_bytes_ <= kMaximumLineBytes) document_.lines[pointer] = child.mark.line;
-    if (child.node->is_anchored && !child.is_alias && line_bytes_ <= kMaximumLineBytes) document_.anchored.insert(pointer);
+    if (child.node->is_anchored && !child.is_alias && line_bytes_ <= kMaximumLineBytes)
+      document_.anchored.insert(pointer);
   }
 
   base::json::value value_of(const YamlNode& node, const std::string& pointer, int depth) {
     spend(node);
-    if (depth > kMaximumYamlDepth) fail_at(file_name_, node.mark, fmt::format("nested deeper than {} levels", kMaximumYamlDepth));
+    if (depth > kMaximumYamlDepth)
+      fail_at(file_name_, node.mark, fmt::format("nested deeper than {} levels", kMaximumYamlDepth));
     switch (node.kind) {
       case YamlNode::Kind::quoted: return base::json::value(node.text);
       case YamlNode::Kind::plain: return scalar_of(node);

@@ -9,16 +9,16 @@ constexpr std::size_t kLimitBytes = 1 << 20;
 
 /// The words of the file and the fields of the description that they stand for; backend stands for none.
 constexpr std::array<std::pair<std::string_view, std::string_view>, 11> kKeys{{{"layers", "layers"},
-                                                                              {"cost", "cost"},
-                                                                              {"optimizer", "optimizer"},
-                                                                              {"metric", "metric"},
-                                                                              {"dataset", "dataset"},
-                                                                              {"epochs", "epochs"},
-                                                                              {"batchsize", "batch_size"},
-                                                                              {"batch_size", "batch_size"},
-                                                                              {"rng_seed", "seed"},
-                                                                              {"seed", "seed"},
-                                                                              {"backend", ""}}};
+                                                                               {"cost", "cost"},
+                                                                               {"optimizer", "optimizer"},
+                                                                               {"metric", "metric"},
+                                                                               {"dataset", "dataset"},
+                                                                               {"epochs", "epochs"},
+                                                                               {"batchsize", "batch_size"},
+                                                                               {"batch_size", "batch_size"},
+                                                                               {"rng_seed", "seed"},
+                                                                               {"seed", "seed"},
+                                                                               {"backend", ""}}};
 
 /// neon's words for where to compute. This program has one backend, so that a file for any of neon's runs unchanged.
 void check_backend(const base::json::value& value) {
@@ -33,9 +33,10 @@ std::string_view field_named(std::string_view key) {
     if (word == key) return field;
   std::vector<std::string_view> known;
   for (const auto& [word, field] : kKeys) known.push_back(word);
-  throw base::Error(base::Code::invalid_argument,
-                    base::unknown_word("key", key, known) + "; only values with an &anchor may have a name of their own",
-                    base::pointer_to("", key));
+  throw base::Error(
+      base::Code::invalid_argument,
+      base::unknown_word("key", key, known) + "; only values with an &anchor may have a name of their own",
+      base::pointer_to("", key));
 }
 
 /// The description as ModelSpec::from_json takes it: one word for each field, parked anchors left out.
@@ -44,7 +45,8 @@ base::json::object canonical(const YamlDocument& document, std::map<std::string,
   for (const auto& member : base::decode<base::json::object>(document.value)) {
     const std::string_view key = member.key();
     const std::string pointer = base::pointer_to("", key);
-    const bool is_known = std::any_of(kKeys.begin(), kKeys.end(), [key](const auto& known) { return known.first == key; });
+    const bool is_known =
+        std::any_of(kKeys.begin(), kKeys.end(), [key](const auto& known) { return known.first == key; });
     if (!is_known && document.anchored.contains(pointer)) continue;
     const std::string_view field = field_named(key);
     if (field.empty()) {

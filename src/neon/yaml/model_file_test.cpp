@@ -96,7 +96,8 @@ TEST(ModelFile, ReadsAFileAsNeonShipsIt) {
   ASSERT_EQ(spec.layers.size(), 4u);
   EXPECT_EQ(spec.layers[0].type, "Linear");
   EXPECT_EQ(spec.layers[0].where, "/layers/0");
-  EXPECT_EQ(base::to_text(spec.layers[0].config), R"({"nout":100,"init":{"type":"Gaussian","config":{"loc":0.0,"scale":0.01}}})");
+  EXPECT_EQ(base::to_text(spec.layers[0].config),
+            R"({"nout":100,"init":{"type":"Gaussian","config":{"loc":0.0,"scale":0.01}}})");
   EXPECT_EQ(base::to_text(spec.layers[3].config), R"({"transform":{"type":"Logistic","config":{"shortcut":true}}})");
   EXPECT_EQ(spec.cost.type, "CrossEntropyBinary");
   EXPECT_EQ(spec.metric.type, "Misclassification");
@@ -124,7 +125,8 @@ a: &a {x: 1, y: 1}
 b: &b {y: 2, z: 2}
 layers: [{type: L, config: {<<: [*a, *b], w: 0}}]
 cost: SumSquared
-optimizer: Adam)", "m");
+optimizer: Adam)",
+                                     "m");
   const base::json::object expected{{"w", 0}, {"x", 1}, {"y", 1}, {"z", 2}};
   EXPECT_EQ(spec.layers[0].config, expected);
 }
@@ -139,15 +141,40 @@ TEST(ModelFile, SurvivesJson) {
 
 TEST(ModelFile, ResolvesScalars) {
   const auto read = [](const std::string& scalar) {
-    return base::to_text(parse_model("x: &x\nlayers: [{type: L, config: {v: " + scalar + "}}]\ncost: SumSquared\noptimizer: Adam", "m")
-                             .layers[0].config.at("v"));
+    return base::to_text(
+        parse_model("x: &x\nlayers: [{type: L, config: {v: " + scalar + "}}]\ncost: SumSquared\noptimizer: Adam", "m")
+            .layers[0]
+            .config.at("v"));
   };
-  const std::map<std::string, std::string> cases{
-      {"1e-3", "0.001"}, {"1.", "1.0"},     {".5", "0.5"},      {"-2", "-2"},       {"+3", "3"},      {"0x1F", "31"},
-      {"0", "0"},        {"1E3", "1000.0"}, {"-1.5e+2", "-150.0"}, {"'1'", "\"1\""}, {"\"yes\"", "\"yes\""}, {"~", "null"},
-      {"null", "null"},  {"", "null"},      {"Yes", "true"},    {"off", "false"},   {"y", "\"y\""},   {"010", "\"010\""},
-      {"1_000", "\"1_000\""}, {"1:30", "\"1:30\""}, {"e5", "\"e5\""}, {".", "\".\""}, {"-", "\"-\""}, {"1e", "\"1e\""},
-      {"inf", "\"inf\""}, {"nan", "\"nan\""}, {"9223372036854775808", "9223372036854775808"}, {"0x", "\"0x\""}, {"all", "\"all\""}};
+  const std::map<std::string, std::string> cases{{"1e-3", "0.001"},
+                                                 {"1.", "1.0"},
+                                                 {".5", "0.5"},
+                                                 {"-2", "-2"},
+                                                 {"+3", "3"},
+                                                 {"0x1F", "31"},
+                                                 {"0", "0"},
+                                                 {"1E3", "1000.0"},
+                                                 {"-1.5e+2", "-150.0"},
+                                                 {"'1'", "\"1\""},
+                                                 {"\"yes\"", "\"yes\""},
+                                                 {"~", "null"},
+                                                 {"null", "null"},
+                                                 {"", "null"},
+                                                 {"Yes", "true"},
+                                                 {"off", "false"},
+                                                 {"y", "\"y\""},
+                                                 {"010", "\"010\""},
+                                                 {"1_000", "\"1_000\""},
+                                                 {"1:30", "\"1:30\""},
+                                                 {"e5", "\"e5\""},
+                                                 {".", "\".\""},
+                                                 {"-", "\"-\""},
+                                                 {"1e", "\"1e\""},
+                                                 {"inf", "\"inf\""},
+                                                 {"nan", "\"nan\""},
+                                                 {"9223372036854775808", "9223372036854775808"},
+                                                 {"0x", "\"0x\""},
+                                                 {"all", "\"all\""}};
   for (const auto& [text, expected] : cases) {
     if (text == "-") continue;  // an indicator in this place
     EXPECT_EQ(read(text), expected) << text;
@@ -189,9 +216,11 @@ TEST(ModelFile, NamesTheLineOfWhatItRefuses) {
       {"backend: tpu" + rest, "unknown backend 'tpu'"},
       {"cost: SumSquared\noptimizer: Adam", "'layers' is missing (model.yaml)"},
       {"layers: []\ncost: SumSquared\noptimizer: Adam", "layers is empty; a model needs at least one (model.yaml:1)"},
-      {"layers: [{type: L, confg: {}}]\ncost: SumSquared\noptimizer: Adam", "unknown key 'confg'; did you mean 'config'?"},
+      {"layers: [{type: L, confg: {}}]\ncost: SumSquared\noptimizer: Adam",
+       "unknown key 'confg'; did you mean 'config'?"},
       {"layers: [{config: {}}]\ncost: SumSquared\noptimizer: Adam", "'type' is missing"},
-      {"layers: [L]\n\ncost: SumSquard\noptimizer: Adam", "unknown cost 'SumSquard'; did you mean 'SumSquared'? (model.yaml:3)"},
+      {"layers: [L]\n\ncost: SumSquard\noptimizer: Adam",
+       "unknown cost 'SumSquard'; did you mean 'SumSquared'? (model.yaml:3)"},
       {"layers: [L]\ncost: SumSquared\noptimizer:\n  type: Adam\n  config:\n    beta1: 3",
        "unknown key 'beta1'; did you mean 'beta_1'? (model.yaml:6)"},
       {"metric: Acuracy" + rest, "unknown metric 'Acuracy'; did you mean 'Accuracy'? (model.yaml:1)"},
@@ -211,7 +240,8 @@ TEST(ModelFile, RefusesWhatWouldNotFitInMemory) {
   std::string text = "t: &t " + std::string(100'000, 'x') + "\nl: &l [";
   for (int i = 0; i < 100; ++i) text += "*t, ";
   EXPECT_THAT(refusal(text + "]" + kRest), HasSubstr("bytes of text"));
-  EXPECT_THAT(refusal("a: &a " + std::string(100, '[') + std::string(100, ']') + kRest), HasSubstr("nested deeper than 64 levels"));
+  EXPECT_THAT(refusal("a: &a " + std::string(100, '[') + std::string(100, ']') + kRest),
+              HasSubstr("nested deeper than 64 levels"));
   EXPECT_THAT(refusal("a: &a " + std::string(500'000, '[')), HasSubstr("model.yaml:1:"));
   EXPECT_THAT(refusal("a: &a " + std::string(500'000, '{')), HasSubstr("model.yaml:1:"));
   EXPECT_THAT(refusal(std::string((1 << 20) + 1, ' ')), HasSubstr("a model file has at most 1048576"));
@@ -219,10 +249,13 @@ TEST(ModelFile, RefusesWhatWouldNotFitInMemory) {
 
 TEST(ModelFile, LocatesLaterErrors) {
   const ModelSpec spec = parse_model(kMnist, "mnist_mlp.yaml");
-  const auto message = [&](const char* where) { return located({base::Code::invalid_argument, "no", where}, spec).message; };
+  const auto message = [&](const char* where) {
+    return located({base::Code::invalid_argument, "no", where}, spec).message;
+  };
   EXPECT_EQ(message("/layers/0/config/nout"), "no (mnist_mlp.yaml:12)");
   EXPECT_EQ(message("/layers/2/config/nout/unknown/place"), "no (mnist_mlp.yaml:18)");
-  EXPECT_EQ(message("/layers/0/config/init/config/scale"), "no (mnist_mlp.yaml:8)") << "where the anchor's content stands";
+  EXPECT_EQ(message("/layers/0/config/init/config/scale"), "no (mnist_mlp.yaml:8)")
+      << "where the anchor's content stands";
   EXPECT_EQ(message(""), "no (mnist_mlp.yaml)");
   EXPECT_EQ(located({base::Code::internal, "no", "/layers/0"}, ModelSpec{}).message, "no");
 }

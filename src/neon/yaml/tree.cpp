@@ -24,16 +24,21 @@ class TreeBuilder final : public YAML::EventHandler {
     if (std::exchange(has_document_, true)) fail(mark, "a second document; a model file holds one");
   }
   void OnDocumentEnd() override {}
-  void OnNull(const YAML::Mark& mark, YAML::anchor_t anchor) override { scalar(mark, YamlNode::Kind::plain, anchor, ""); }
-  void OnScalar(const YAML::Mark& mark, const std::string& tag, YAML::anchor_t anchor, const std::string& text) override {
+  void OnNull(const YAML::Mark& mark, YAML::anchor_t anchor) override {
+    scalar(mark, YamlNode::Kind::plain, anchor, "");
+  }
+  void OnScalar(const YAML::Mark& mark, const std::string& tag, YAML::anchor_t anchor,
+                const std::string& text) override {
     refuse_tag(mark, tag);
     scalar(mark, tag == "!" ? YamlNode::Kind::quoted : YamlNode::Kind::plain, anchor, text);
   }
-  void OnSequenceStart(const YAML::Mark& mark, const std::string& tag, YAML::anchor_t anchor, YAML::EmitterStyle::value) override {
+  void OnSequenceStart(const YAML::Mark& mark, const std::string& tag, YAML::anchor_t anchor,
+                       YAML::EmitterStyle::value) override {
     refuse_tag(mark, tag);
     open(mark, YamlNode::Kind::list, anchor);
   }
-  void OnMapStart(const YAML::Mark& mark, const std::string& tag, YAML::anchor_t anchor, YAML::EmitterStyle::value) override {
+  void OnMapStart(const YAML::Mark& mark, const std::string& tag, YAML::anchor_t anchor,
+                  YAML::EmitterStyle::value) override {
     refuse_tag(mark, tag);
     open(mark, YamlNode::Kind::mapping, anchor);
   }
@@ -54,10 +59,13 @@ class TreeBuilder final : public YAML::EventHandler {
     YamlNode::Child next;  ///< its key, while the value is awaited
   };
 
-  [[noreturn]] void fail(const YAML::Mark& mark, std::string_view message) const { fail_at(file_name_, mark_of(mark), message); }
+  [[noreturn]] void fail(const YAML::Mark& mark, std::string_view message) const {
+    fail_at(file_name_, mark_of(mark), message);
+  }
 
   void refuse_tag(const YAML::Mark& mark, const std::string& tag) const {
-    if (!tag.empty() && tag != "?" && tag != "!") fail(mark, fmt::format("tag '{}' has no meaning here; leave it out", tag));
+    if (!tag.empty() && tag != "?" && tag != "!")
+      fail(mark, fmt::format("tag '{}' has no meaning here; leave it out", tag));
   }
 
   bool expects_key() const {
@@ -135,7 +143,12 @@ std::size_t first_invalid_utf8(std::string_view text) {
   for (std::size_t i = 0; i < text.size();) {
     const auto at = [&](std::size_t k) { return k < text.size() ? static_cast<unsigned char>(text[k]) : 0u; };
     const unsigned lead = at(i);
-    const std::size_t length = lead < 0x80 ? 1 : lead < 0xc2 ? 0 : lead < 0xe0 ? 2 : lead < 0xf0 ? 3 : lead < 0xf5 ? 4 : 0;
+    const std::size_t length = lead < 0x80   ? 1
+                               : lead < 0xc2 ? 0
+                               : lead < 0xe0 ? 2
+                               : lead < 0xf0 ? 3
+                               : lead < 0xf5 ? 4
+                                             : 0;
     if (length == 0) return i;
     for (std::size_t k = 1; k < length; ++k)
       if ((at(i + k) & 0xc0) != 0x80) return i;
@@ -156,15 +169,17 @@ void check_bytes(std::string_view text, std::string_view file_name) {
   if (bad == std::string_view::npos) return;
   const std::string_view before = text.substr(0, bad);
   const auto line_start = before.rfind('\n') == std::string_view::npos ? 0 : before.rfind('\n') + 1;
-  fail_at(file_name,
-          {static_cast<int>(std::count(before.begin(), before.end(), '\n')) + 1, static_cast<int>(bad - line_start) + 1},
-          is_zero ? "a zero byte; expected text" : "not UTF-8 text");
+  fail_at(
+      file_name,
+      {static_cast<int>(std::count(before.begin(), before.end(), '\n')) + 1, static_cast<int>(bad - line_start) + 1},
+      is_zero ? "a zero byte; expected text" : "not UTF-8 text");
 }
 
 }  // namespace
 
 void fail_at(std::string_view file_name, Mark mark, std::string_view message) {
-  throw base::Error(base::Code::invalid_argument, fmt::format("{}:{}:{}: {}", file_name, mark.line, mark.column, message));
+  throw base::Error(base::Code::invalid_argument,
+                    fmt::format("{}:{}:{}: {}", file_name, mark.line, mark.column, message));
 }
 
 std::shared_ptr<const YamlNode> read_yaml_tree(std::string_view text, std::string_view file_name) {
@@ -173,8 +188,7 @@ std::shared_ptr<const YamlNode> read_yaml_tree(std::string_view text, std::strin
   try {
     std::istringstream stream{std::string(text)};
     YAML::Parser parser(stream);
-    while (parser.HandleNextDocument(builder)) {
-    }
+    while (parser.HandleNextDocument(builder)) {}
   } catch (const YAML::Exception& error) {
     fail_at(file_name, error.mark.is_null() ? Mark{} : mark_of(error.mark), error.msg);
   }

@@ -19,12 +19,12 @@ struct YamlNode {
   Kind kind = Kind::plain;
   Mark mark;
   bool is_anchored = false;
-  std::string text;                                       ///< of plain and quoted
+  std::string text;  ///< of plain and quoted
   struct Child {
-    std::string key;                                      ///< in mappings
-    Mark mark;                                            ///< of the key or the item
+    std::string key;  ///< in mappings
+    Mark mark;        ///< of the key or the item
     bool key_is_plain = false;
-    bool is_alias = false;                                ///< the node's anchor stands elsewhere
+    bool is_alias = false;  ///< the node's anchor stands elsewhere
     std::shared_ptr<const YamlNode> node;
   };
   std::vector<Child> children;

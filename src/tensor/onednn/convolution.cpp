@@ -33,8 +33,9 @@ Kernel convolution_forward(const Layout& src, const Layout& weights, const Shape
   const auto description = onednn::best_of("a convolution", 3, [&](int attempt) {
     return Forward::primitive_desc(
         {product.training ? dnnl::prop_kind::forward_training : dnnl::prop_kind::forward_inference,
-         dnnl::algorithm::convolution_direct, wanted_src(src, attempt), attempt < 2 && weights ? desc_of(weights) : any(w), bias,
-         any(dst), window.strides, dilation_of(window), window.padding, window.padding},
+         dnnl::algorithm::convolution_direct, wanted_src(src, attempt),
+         attempt < 2 && weights ? desc_of(weights) : any(w), bias, any(dst), window.strides, dilation_of(window),
+         window.padding, window.padding},
         onednn::attributes(product.then), onednn::engine());
   });
   auto storage = onednn::kernel_of<Forward>(description);
@@ -51,9 +52,9 @@ Kernel convolution_backward_data(const ForwardHint& forward, const Window& windo
   const auto& hint = forward->convolution;
   const auto description = onednn::best_of("a convolution's input gradient", 2, [&](int attempt) {
     return BackwardData::primitive_desc(
-        {dnnl::algorithm::convolution_direct, attempt == 0 ? hint.src_desc() : any(hint.src_desc().dims()), any(weights.shape()),
-         attempt == 0 ? desc_of(diff_dst) : any(diff_dst.shape()), window.strides, dilation_of(window), window.padding,
-         window.padding},
+        {dnnl::algorithm::convolution_direct, attempt == 0 ? hint.src_desc() : any(hint.src_desc().dims()),
+         any(weights.shape()), attempt == 0 ? desc_of(diff_dst) : any(diff_dst.shape()), window.strides,
+         dilation_of(window), window.padding, window.padding},
         onednn::attributes(), onednn::engine(), hint);
   });
   auto storage = onednn::kernel_of<BackwardData>(description);

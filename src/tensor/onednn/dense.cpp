@@ -16,8 +16,9 @@ Shape weights_shape(const Layout& src, std::int64_t nout) {
   return shape;
 }
 
-/// The vendor's plain sgemm walks weights whose rows are multiples of 4 KB several times slower in one direction than in the
-/// other: the forward product wants rows of inputs, the input gradient rows of outputs. Its packed kernels do not care.
+/// The vendor's plain sgemm walks weights whose rows are multiples of 4 KB several times slower in one direction than
+/// in the other: the forward product wants rows of inputs, the input gradient rows of outputs. Its packed kernels do
+/// not care.
 template <class Description>
 bool is_stride_bound(const Description& description, std::int64_t nin) {
   return nin % 1024 == 0 && std::string_view(description.impl_info_str()).find("gemm:jit") != std::string_view::npos;
@@ -63,11 +64,13 @@ Kernel dense_backward_data(const ForwardHint& forward, const Layout& weights, co
                                          attempt < 2 ? desc_of(diff_dst) : any(diff_dst.shape())},
                                         onednn::attributes(), onednn::engine(), hint);
   };
-  auto description = onednn::best_of("a dense layer's input gradient", 3, [&](int attempt) { return make(attempt, desc_of(weights)); });
+  auto description = onednn::best_of("a dense layer's input gradient", 3,
+                                     [&](int attempt) { return make(attempt, desc_of(weights)); });
   const Shape& w = weights.shape();
   if (w.size() == 2 && is_stride_bound(description, w[1])) {
     const dnnl::memory::desc outputs_in_rows(w, dnnl::memory::data_type::f32, dnnl::memory::format_tag::ba);
-    description = onednn::best_of("a dense layer's input gradient", 3, [&](int attempt) { return make(attempt, outputs_in_rows); });
+    description = onednn::best_of("a dense layer's input gradient", 3,
+                                  [&](int attempt) { return make(attempt, outputs_in_rows); });
   }
   auto storage = onednn::kernel_of<BackwardData>(description);
   storage->add(Slot::diff_dst, description.diff_dst_desc());
@@ -80,11 +83,11 @@ Kernel dense_backward_weights(const ForwardHint& forward, const Layout& src, con
   const auto& hint = forward->dense;
   const auto weights = hint.weights_desc();
   const auto description = onednn::best_of("a dense layer's weight gradient", 3, [&](int attempt) {
-    return BackwardWeights::primitive_desc({attempt < 2 ? desc_of(src) : any(src.shape()),
-                                            attempt == 0 ? weights : any(weights.dims()),
-                                            bias ? any({diff_dst.shape()[1]}) : dnnl::memory::desc(),
-                                            attempt < 2 ? desc_of(diff_dst) : any(diff_dst.shape())},
-                                           onednn::attributes(), onednn::engine(), hint);
+    return BackwardWeights::primitive_desc(
+        {attempt < 2 ? desc_of(src) : any(src.shape()), attempt == 0 ? weights : any(weights.dims()),
+         bias ? any({diff_dst.shape()[1]}) : dnnl::memory::desc(),
+         attempt < 2 ? desc_of(diff_dst) : any(diff_dst.shape())},
+        onednn::attributes(), onednn::engine(), hint);
   });
   auto storage = onednn::kernel_of<BackwardWeights>(description);
   storage->add(Slot::src, description.src_desc());

@@ -8,8 +8,8 @@ Kernel function_forward(const Layout& src, const FunctionOf& function) {
                                                                    : dnnl::algorithm::eltwise_tanh;
   return onednn::guarded("an activation", [&] {
     const dnnl::eltwise_forward::primitive_desc description(
-        {dnnl::prop_kind::forward_training, algorithm, onednn::desc_of(src), function.slope, 0.0f}, onednn::attributes(),
-        onednn::engine());
+        {dnnl::prop_kind::forward_training, algorithm, onednn::desc_of(src), function.slope, 0.0f},
+        onednn::attributes(), onednn::engine());
     auto storage = onednn::kernel_of<dnnl::eltwise_forward>(description);
     storage->add(Slot::src, description.src_desc());
     storage->add(Slot::dst, description.dst_desc());
@@ -19,8 +19,8 @@ Kernel function_forward(const Layout& src, const FunctionOf& function) {
 
 Kernel softmax_forward(const Layout& src) {
   return onednn::guarded("a softmax", [&] {
-    const dnnl::softmax_forward::primitive_desc description({dnnl::prop_kind::forward_training, onednn::desc_of(src), 1},
-                                                            onednn::attributes(), onednn::engine());
+    const dnnl::softmax_forward::primitive_desc description(
+        {dnnl::prop_kind::forward_training, onednn::desc_of(src), 1}, onednn::attributes(), onednn::engine());
     auto storage = onednn::kernel_of<dnnl::softmax_forward>(description);
     storage->add(Slot::src, description.src_desc());
     storage->add(Slot::dst, description.dst_desc());

@@ -24,9 +24,8 @@ Layout onednn::layout_of(const dnnl::memory::desc& desc) {
 
 Layout Layout::row_major(Dtype dtype, const Shape& shape) {
   element_count(shape);
-  return onednn::guarded("a layout", [&] {
-    return onednn::layout_of({shape, onednn::data_type(dtype), row_major_strides(shape)});
-  });
+  return onednn::guarded(
+      "a layout", [&] { return onednn::layout_of({shape, onednn::data_type(dtype), row_major_strides(shape)}); });
 }
 
 Dtype Layout::dtype() const {
@@ -88,12 +87,17 @@ std::optional<ChannelOrder> Layout::channel_order() const {
 
 std::string Layout::text() const {
   if (!storage_) return "nothing";
-  std::string result = fmt::format("{} {}", dtype() == Dtype::f32 ? "f32" : dtype() == Dtype::u8 ? "u8" : "i32", tensor::text(shape()));
+  std::string result = fmt::format("{} {}",
+                                   dtype() == Dtype::f32  ? "f32"
+                                   : dtype() == Dtype::u8 ? "u8"
+                                                          : "i32",
+                                   tensor::text(shape()));
   const dnnl_memory_desc_t& d = storage_->desc.data;
   if (d.format_kind != dnnl_blocked) return result + " packed";
   const dnnl_blocking_desc_t& b = d.format_desc.blocking;
   for (int i = 0; i < b.inner_nblks; ++i)
-    result += fmt::format("{} {}{}", i == 0 ? " blocked by" : "", static_cast<char>('a' + b.inner_idxs[i]), b.inner_blks[i]);
+    result +=
+        fmt::format("{} {}{}", i == 0 ? " blocked by" : "", static_cast<char>('a' + b.inner_idxs[i]), b.inner_blks[i]);
   if (b.inner_nblks == 0 && !is_row_major()) result += " permuted";
   return result;
 }

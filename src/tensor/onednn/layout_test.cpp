@@ -43,7 +43,8 @@ TEST(Layout, KeepsTheOrderForOtherExtents) {
 
 TEST(Layout, CopiesBetweenOrdersAndBack) {
   const Shape shape{2, 5, 3, 3};
-  const Layout plain = Layout::row_major(Dtype::f32, shape), blocked = with_tag(shape, dnnl::memory::format_tag::nChw8c);
+  const Layout plain = Layout::row_major(Dtype::f32, shape),
+               blocked = with_tag(shape, dnnl::memory::format_tag::nChw8c);
   std::vector<float> values(90), back(90), inner(blocked.size_bytes() / sizeof(float));
   std::iota(values.begin(), values.end(), 1.0f);
   copy(plain, values.data(), blocked, inner.data());

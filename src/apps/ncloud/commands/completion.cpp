@@ -12,7 +12,9 @@ constexpr auto enumerators(Shell) {
 
 struct Completion {
   Shell shell = Shell::bash;
-  static constexpr auto fields() { return std::tuple(base::field("shell", &Completion::shell, "bash, zsh or fish").required().positional()); }
+  static constexpr auto fields() {
+    return std::tuple(base::field("shell", &Completion::shell, "bash, zsh or fish").required().positional());
+  }
 };
 
 std::string flags_of(const Command& command) {
@@ -46,7 +48,8 @@ std::map<std::string, std::string> followers() {
 
 std::string bash_script() {
   std::string cases;
-  for (const auto& [beginning, words] : followers()) cases += fmt::format("    '{}') words='{}' ;;\n", beginning, words);
+  for (const auto& [beginning, words] : followers())
+    cases += fmt::format("    '{}') words='{}' ;;\n", beginning, words);
   return fmt::format(R"(_ncloud() {{
   local current="${{COMP_WORDS[COMP_CWORD]}}" said='' words='' i
   for ((i = 1; i < COMP_CWORD && i < 3; i++)); do
@@ -73,9 +76,10 @@ std::string fish_script() {
     const auto space = beginning.find(' ');
     const std::string first = beginning.substr(0, space);
     if (words.starts_with("--")) {
-      const std::string condition = space == std::string::npos
-                                        ? fmt::format("__fish_seen_subcommand_from {}", first)
-                                        : fmt::format("__fish_seen_subcommand_from {}; and __fish_seen_subcommand_from {}", first, beginning.substr(space + 1));
+      const std::string condition =
+          space == std::string::npos ? fmt::format("__fish_seen_subcommand_from {}", first)
+                                     : fmt::format("__fish_seen_subcommand_from {}; and __fish_seen_subcommand_from {}",
+                                                   first, beginning.substr(space + 1));
       for (std::size_t at = 0; at < words.size();) {
         const auto end = std::min(words.find(' ', at), words.size());
         out += fmt::format("complete -c ncloud -n '{}' -l {}\n", condition, words.substr(at + 2, end - at - 2));
@@ -95,7 +99,9 @@ int completion(Session& session, const Completion& options) {
   return 0;
 }
 
-const Shelved shelved(command("completion", "Print a script that completes commands, such as: source <(ncloud completion bash)", completion));
+const Shelved shelved(command("completion",
+                              "Print a script that completes commands, such as: source <(ncloud completion bash)",
+                              completion));
 
 }  // namespace
 }  // namespace ncloud

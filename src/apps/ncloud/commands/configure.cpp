@@ -11,16 +11,20 @@ struct Configure {
   bool list = false;
   bool replace = false;
   static constexpr auto fields() {
-    return std::tuple(base::field("token_stdin", &Configure::token_stdin, "read the token from standard input, for scripts"),
-                      base::field("list", &Configure::list, "show what is configured"),
-                      base::field("replace", &Configure::replace, "put this token in the place of another user's"));
+    return std::tuple(
+        base::field("token_stdin", &Configure::token_stdin, "read the token from standard input, for scripts"),
+        base::field("list", &Configure::list, "show what is configured"),
+        base::field("replace", &Configure::replace, "put this token in the place of another user's"));
   }
 };
 
 int list_profiles(Session& session, const Settings& settings) {
   base::json::array rows;
   for (const auto& [name, profile] : settings.profiles)
-    rows.push_back(base::json::object{{"profile", name}, {"host", profile.host}, {"user", profile.user}, {"token", profile.token.empty() ? "none" : "stored"}});
+    rows.push_back(base::json::object{{"profile", name},
+                                      {"host", profile.host},
+                                      {"user", profile.user},
+                                      {"token", profile.token.empty() ? "none" : "stored"}});
   session.show(rows);
   if (rows.empty()) session.note("nothing is configured yet; run: ncloud configure");
   return 0;
@@ -36,12 +40,17 @@ std::string trimmed(std::string text) {
 void check_replacement(const Configure& options, const std::string& name, const Profile& before, const Profile& now) {
   const bool same_owner = before.user == now.user && normal_host(before.host) == now.host;
   if (options.replace || before.token.empty() || before.token == now.token || same_owner) return;
-  const std::string what = fmt::format("profile '{}' holds the token of {} at {}", name, before.user.empty() ? "a user" : before.user, before.host);
+  const std::string what = fmt::format("profile '{}' holds the token of {} at {}", name,
+                                       before.user.empty() ? "a user" : before.user, before.host);
   if (!options.token_stdin) {
-    const std::string answer = trimmed(ask(fmt::format("{}; replace it by that of {} at {}? [y/N]", what, now.user, now.host)));
+    const std::string answer =
+        trimmed(ask(fmt::format("{}; replace it by that of {} at {}? [y/N]", what, now.user, now.host)));
     if (answer == "y" || answer == "Y" || answer == "yes") return;
   }
-  throw base::Error(base::Code::conflict, fmt::format("{}; keep both: ncloud configure --profile {}, or replace it: ncloud configure --replace", what, now.user));
+  throw base::Error(
+      base::Code::conflict,
+      fmt::format("{}; keep both: ncloud configure --profile {}, or replace it: ncloud configure --replace", what,
+                  now.user));
 }
 
 int configure(Session& session, const Configure& options) {
@@ -61,17 +70,20 @@ int configure(Session& session, const Configure& options) {
     std::getline(std::cin, line);
     profile.token = trimmed(line);
   } else {
-    const std::string answer = trimmed(ask_secret(profile.token.empty() ? "token (not shown)" : "token (not shown; empty: keep)"));
+    const std::string answer =
+        trimmed(ask_secret(profile.token.empty() ? "token (not shown)" : "token (not shown; empty: keep)"));
     if (!answer.empty()) profile.token = answer;
   }
   if (profile.token.empty())
-    throw base::Error(base::Code::invalid_argument, "no token given; ncloudd prints an administrator's token at its first start");
+    throw base::Error(base::Code::invalid_argument,
+                      "no token given; ncloudd prints an administrator's token at its first start");
   const api::Caller caller = api::Client(profile.host, profile.token).call(api::get_caller, {});
   profile.user = caller.user;
   check_replacement(options, name, settings.profiles[name], profile);
   settings.profiles[name] = profile;
   write_settings(settings);
-  session.note(fmt::format("you are {}{}{} at {}; written to {}", caller.user, caller.tenant.empty() ? "" : " of tenant " + caller.tenant,
+  session.note(fmt::format("you are {}{}{} at {}; written to {}", caller.user,
+                           caller.tenant.empty() ? "" : " of tenant " + caller.tenant,
                            caller.admin ? " (administrator)" : "", profile.host, settings_file().string()));
   return 0;
 }

@@ -23,7 +23,8 @@ struct Deploy {
 /// The model after the request. One that is deployed or deploying already is what was asked for.
 api::Model request_deployment(Session& session, const Deploy& options) {
   try {
-    return session.client().call(api::deploy_model, {.model = options.model, .cpus = options.cpus, .memory = options.memory});
+    return session.client().call(api::deploy_model,
+                                 {.model = options.model, .cpus = options.cpus, .memory = options.memory});
   } catch (const base::Error& error) {
     if (error.code != base::Code::conflict) throw;
     api::Model model = session.client().call(api::get_model, {.model = options.model});
@@ -39,8 +40,11 @@ int deploy(Session& session, const Deploy& options) {
   LiveLine line;
   std::string told;
   while (options.wait && model.state == api::ModelState::deploying) {
-    line.draw({{fmt::format("deploying  {}", base::duration_text(static_cast<double>(base::steady_now_us() - start) / 1e6))}, {model.reason}});
-    if (!notes_are_terminal() && !model.reason.empty() && model.reason != std::exchange(told, model.reason)) session.note(model.reason);
+    line.draw(
+        {{fmt::format("deploying  {}", base::duration_text(static_cast<double>(base::steady_now_us() - start) / 1e6))},
+         {model.reason}});
+    if (!notes_are_terminal() && !model.reason.empty() && model.reason != std::exchange(told, model.reason))
+      session.note(model.reason);
     std::this_thread::sleep_for(std::chrono::milliseconds(25));
     const std::optional<api::Model> now = look_at(session, options.model);
     if (!now) {
@@ -53,7 +57,9 @@ int deploy(Session& session, const Deploy& options) {
   line.clear();
   session.show(model);
   if (options.wait && model.state != api::ModelState::deployed)
-    throw base::Error(base::Code::conflict, fmt::format("model {} is {}, not deployed{}{}", options.model, base::word(model.state), model.reason.empty() ? "" : ": ", model.reason));
+    throw base::Error(base::Code::conflict,
+                      fmt::format("model {} is {}, not deployed{}{}", options.model, base::word(model.state),
+                                  model.reason.empty() ? "" : ": ", model.reason));
   return 0;
 }
 
@@ -62,7 +68,9 @@ struct Export {
   std::string file;
   static constexpr auto fields() {
     return std::tuple(base::field("model", &Export::model, "its number").required().positional(),
-                      base::field("file", &Export::file, "where to write it; model-ID.safetensors when left out; - is standard output").flag('f'));
+                      base::field("file", &Export::file,
+                                  "where to write it; model-ID.safetensors when left out; - is standard output")
+                          .flag('f'));
   }
 };
 
@@ -79,7 +87,8 @@ int export_model(Session& session, const Export& options) {
 }
 
 const Shelved shelved_deploy(command("model deploy", "Deploy a trained model, so that it answers predictions", deploy));
-const Shelved shelved_export(command("model export", "Write the last checkpoint (safetensors) to a file", export_model));
+const Shelved shelved_export(command("model export", "Write the last checkpoint (safetensors) to a file",
+                                     export_model));
 
 }  // namespace
 }  // namespace ncloud

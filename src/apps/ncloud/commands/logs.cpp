@@ -11,16 +11,18 @@ using api::TrainingEventKind;
 /// Calls `visit` with what has happened so far.
 template <class Visit>
 void for_each_event(Session& session, std::int64_t model, Visit visit) {
-  session.client().follow(api::follow_model, {.model = model, .follow = false}, [&](const TrainingEvent& event, std::int64_t) {
-    visit(event);
-    return true;
-  });
+  session.client().follow(api::follow_model, {.model = model, .follow = false},
+                          [&](const TrainingEvent& event, std::int64_t) {
+                            visit(event);
+                            return true;
+                          });
 }
 
 std::string checkpoint_text(const TrainingEvent& event) {
   std::string out = "checkpoint";
   if (event.epoch) out += fmt::format(" in epoch {}", *event.epoch + 1);
-  if (event.batch) out += fmt::format(", batch {}{}", *event.batch, event.batches ? fmt::format("/{}", *event.batches) : "");
+  if (event.batch)
+    out += fmt::format(", batch {}{}", *event.batch, event.batches ? fmt::format("/{}", *event.batches) : "");
   return out;
 }
 
@@ -47,14 +49,17 @@ int logs(Session& session, const Logs& options) {
     if (event.kind == TrainingEventKind::epoch) text = fmt::format("epoch {} ended", event.epoch.value_or(0) + 1);
     if (event.kind == TrainingEventKind::epoch && event.cost) text += fmt::format(", cost {:.4f}", *event.cost);
     if (event.text && !event.text->empty()) text += (text.empty() ? "" : ": ") + *event.text;
-    if (!text.empty()) session.print(fmt::format("{}  {}\n", cell("created_at", base::json::value(event.at)), base::printable(text)));
+    if (!text.empty())
+      session.print(fmt::format("{}  {}\n", cell("created_at", base::json::value(event.at)), base::printable(text)));
   });
   return 0;
 }
 
 struct Metrics {
   std::int64_t model = 0;
-  static constexpr auto fields() { return std::tuple(base::field("model", &Metrics::model, "its number").required().positional()); }
+  static constexpr auto fields() {
+    return std::tuple(base::field("model", &Metrics::model, "its number").required().positional());
+  }
 };
 
 int metrics(Session& session, const Metrics& options) {

@@ -14,9 +14,13 @@ struct PredictFiles {
   std::vector<std::string> files;
   std::optional<int> k;
   static constexpr auto fields() {
-    return std::tuple(base::field("model", &PredictFiles::model, "number of a deployed model").required().positional(),
-                      base::field("files", &PredictFiles::files, "inputs, such as PNG files; - is standard input").required().positional(),
-                      base::field("k", &PredictFiles::k, "how many of the most probable classes; 5, or all when there are fewer").flag('k'));
+    return std::tuple(
+        base::field("model", &PredictFiles::model, "number of a deployed model").required().positional(),
+        base::field("files", &PredictFiles::files, "inputs, such as PNG files; - is standard input")
+            .required()
+            .positional(),
+        base::field("k", &PredictFiles::k, "how many of the most probable classes; 5, or all when there are fewer")
+            .flag('k'));
   }
 };
 
@@ -35,14 +39,16 @@ class PredictionWriter {
  public:
   PredictionWriter(const Session& session, const std::vector<std::string>& files) : session_(session) {
     if (files.size() == 1) return;
-    for (const std::string& file : files) file_columns_ = std::max({file_columns_, columns_of(base::printable(file)), columns_of("file")});
+    for (const std::string& file : files)
+      file_columns_ = std::max({file_columns_, columns_of(base::printable(file)), columns_of("file")});
     if (output_is_terminal()) file_columns_ = std::min<std::size_t>(file_columns_, 48);
   }
 
   void add(const std::string& file, const api::Prediction& prediction) {
     for (const api::ClassProbability& each : prediction.predictions) {
       if (session_.format() != Format::table) {
-        rows_.push_back(base::json::object{{"file", file}, {"probability", each.probability}, {"index", each.index}, {"label", each.label}});
+        rows_.push_back(base::json::object{
+            {"file", file}, {"probability", each.probability}, {"index", each.index}, {"label", each.label}});
         continue;
       }
       if (!std::exchange(has_head_, true)) print_row("file", "probability", "index", "label");
@@ -54,7 +60,8 @@ class PredictionWriter {
   }
 
  private:
-  void print_row(std::string_view file, std::string_view probability, std::string_view index, std::string_view label) const {
+  void print_row(std::string_view file, std::string_view probability, std::string_view index,
+                 std::string_view label) const {
     std::string line;
     if (file_columns_ > 0) {
       line = shortened(base::printable(file), file_columns_);
@@ -94,7 +101,8 @@ int predict(Session& session, const PredictFiles& options) {
   return exit_code;
 }
 
-const Shelved shelved(command("model predict", "Predict the classes of files with a deployed model", predict, "predict"));
+const Shelved shelved(command("model predict", "Predict the classes of files with a deployed model", predict,
+                              "predict"));
 
 }  // namespace
 }  // namespace ncloud

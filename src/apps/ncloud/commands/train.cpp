@@ -16,15 +16,18 @@ struct Train {
   std::string memory = "1GiB";
   bool follow = false;
   static constexpr auto fields() {
-    return std::tuple(base::field("file", &Train::file, "model file (.yaml)").required().positional(),
-                      base::field("dataset", &Train::dataset, "NAME, or train:NAME and eval:NAME; may be given more than once").required().flag('d'),
-                      base::field("name", &Train::name, "for people; the file's name when left out").flag('N'),
-                      base::field("epochs", &Train::epochs, "passes over the data, instead of the file's").at_least(1).flag('e'),
-                      base::field("batch_size", &Train::batch_size, "instead of the file's").at_least(1).flag('z'),
-                      base::field("seed", &Train::seed, "of all random numbers"),
-                      base::field("cpus", &Train::cpus, "CPUs to hold; 0: all that the tenant has").range(0, 4096).flag('c'),
-                      base::field("memory", &Train::memory, "memory to hold, such as 2GiB").flag('m'),
-                      base::field("follow", &Train::follow, "show the training until it ends"));
+    return std::tuple(
+        base::field("file", &Train::file, "model file (.yaml)").required().positional(),
+        base::field("dataset", &Train::dataset, "NAME, or train:NAME and eval:NAME; may be given more than once")
+            .required()
+            .flag('d'),
+        base::field("name", &Train::name, "for people; the file's name when left out").flag('N'),
+        base::field("epochs", &Train::epochs, "passes over the data, instead of the file's").at_least(1).flag('e'),
+        base::field("batch_size", &Train::batch_size, "instead of the file's").at_least(1).flag('z'),
+        base::field("seed", &Train::seed, "of all random numbers"),
+        base::field("cpus", &Train::cpus, "CPUs to hold; 0: all that the tenant has").range(0, 4096).flag('c'),
+        base::field("memory", &Train::memory, "memory to hold, such as 2GiB").flag('m'),
+        base::field("follow", &Train::follow, "show the training until it ends"));
   }
 };
 
@@ -70,9 +73,10 @@ struct Resume {
   std::optional<std::int64_t> epochs;
   bool follow = false;
   static constexpr auto fields() {
-    return std::tuple(base::field("model", &Resume::model, "its number").required().positional(),
-                      base::field("epochs", &Resume::epochs, "epochs in all; as before when left out").at_least(1).flag('e'),
-                      base::field("follow", &Resume::follow, "show the training until it ends"));
+    return std::tuple(
+        base::field("model", &Resume::model, "its number").required().positional(),
+        base::field("epochs", &Resume::epochs, "epochs in all; as before when left out").at_least(1).flag('e'),
+        base::field("follow", &Resume::follow, "show the training until it ends"));
   }
 };
 
@@ -80,10 +84,11 @@ int resume(Session& session, const Resume& options) {
   // What was shown before is not shown again.
   std::int64_t last = 0;
   if (options.follow)
-    session.client().follow(api::follow_model, {.model = options.model, .follow = false}, [&](const api::TrainingEvent&, std::int64_t id) {
-      last = id;
-      return true;
-    });
+    session.client().follow(api::follow_model, {.model = options.model, .follow = false},
+                            [&](const api::TrainingEvent&, std::int64_t id) {
+                              last = id;
+                              return true;
+                            });
   const api::Model model = session.client().call(api::resume_model, {.model = options.model, .epochs = options.epochs});
   if (options.follow) return follow_training(session, options.model, last);
   session.show(model);

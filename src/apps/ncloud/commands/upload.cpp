@@ -27,11 +27,15 @@ struct Upload {
   std::string root;
   int threads = 4;
   static constexpr auto fields() {
-    return std::tuple(base::field("manifest", &Upload::manifest, "manifest file (TSV) that lists the records").required().positional(),
-                      base::field("name", &Upload::name, "name of the dataset").required().flag('N'),
-                      base::field("labels", &Upload::labels, "file with the names of the classes, one a line; labels.txt beside the manifest when left out"),
-                      base::field("root", &Upload::root, "folder that relative file names start at; the manifest's when left out"),
-                      base::field("threads", &Upload::threads, "connections").range(1, 64).flag('j'));
+    return std::tuple(
+        base::field("manifest", &Upload::manifest, "manifest file (TSV) that lists the records")
+            .required()
+            .positional(),
+        base::field("name", &Upload::name, "name of the dataset").required().flag('N'),
+        base::field("labels", &Upload::labels,
+                    "file with the names of the classes, one a line; labels.txt beside the manifest when left out"),
+        base::field("root", &Upload::root, "folder that relative file names start at; the manifest's when left out"),
+        base::field("threads", &Upload::threads, "connections").range(1, 64).flag('j'));
   }
 };
 
@@ -131,7 +135,8 @@ void pack(const records::Manifest& manifest, const std::filesystem::path& root, 
     const std::string name = records::record_name(manifest, record);
     writer.add(name, elements);
     if (writer.size_bytes() > api::kShardLimitBytes && writer.record_count() == 1)
-      throw Error(Code::too_large, fmt::format("{} is larger than {}, the most that one record may have", name, base::size_text(static_cast<double>(api::kShardLimitBytes))));
+      throw Error(Code::too_large, fmt::format("{} is larger than {}, the most that one record may have", name,
+                                               base::size_text(static_cast<double>(api::kShardLimitBytes))));
     const bool last = record + 1 == manifest.record_count();
     if (!last && writer.record_count() < kShardRecords && writer.size_bytes() < kShardBytes) continue;
     const std::int64_t count = writer.record_count();
@@ -141,7 +146,8 @@ void pack(const records::Manifest& manifest, const std::filesystem::path& root, 
   belt.finish();
 }
 
-void send(const Session& session, const std::string& dataset, const std::map<std::int64_t, std::string>& stored, Belt& belt, Counts& counts) {
+void send(const Session& session, const std::string& dataset, const std::map<std::int64_t, std::string>& stored,
+          Belt& belt, Counts& counts) {
   api::Client client = session.new_client();
   while (const auto shard = belt.take()) {
     const std::string hash = base::sha256(shard->bytes);
@@ -149,7 +155,8 @@ void send(const Session& session, const std::string& dataset, const std::map<std
     if (known != stored.end() && known->second == hash) {
       counts.skipped_records += shard->record_count;
     } else {
-      client.call(api::put_shard, {.dataset = dataset, .first_record = shard->first_record, .sha256 = hash}, shard->bytes);
+      client.call(api::put_shard, {.dataset = dataset, .first_record = shard->first_record, .sha256 = hash},
+                  shard->bytes);
     }
     counts.records += shard->record_count;
     counts.bytes += static_cast<std::int64_t>(shard->bytes.size());
@@ -171,7 +178,8 @@ void show_progress(const Counts& counts, std::int64_t total, std::int64_t start_
                                 {fmt::format("{}/{} files", records, total), 2},
                                 {base::size_text(static_cast<double>(counts.bytes)), 4},
                                 {fmt::format("{:.0f} files/s", rate), 3}};
-    if (sent > 0 && records < total) parts.push_back({fmt::format("ETA {}", base::duration_text(static_cast<double>(total - records) / rate)), 1});
+    if (sent > 0 && records < total)
+      parts.push_back({fmt::format("ETA {}", base::duration_text(static_cast<double>(total - records) / rate)), 1});
     line.draw(parts);
     if (notes_are_terminal() || records * 10 < total * next_tenth) continue;
     tell(fitted(parts, std::string::npos));
@@ -204,27 +212,34 @@ int upload(Session& session, const Upload& options) {
       belt.fail(std::current_exception());
     }
   };
-  for (int i = 0; i < options.threads; ++i) threads.emplace_back([&] { guarded([&] { send(session, id, stored, belt, counts); }); });
+  for (int i = 0; i < options.threads; ++i)
+    threads.emplace_back([&] { guarded([&] { send(session, id, stored, belt, counts); }); });
   std::thread progress([&] { show_progress(counts, manifest.record_count(), start_us, done); });
   guarded([&] { pack(manifest, options.root, belt); });
   for (std::thread& thread : threads) thread.join();
   done = true;
   progress.join();
   if (interrupted()) {
-    session.note(fmt::format("interrupted: {} of {} files are stored; the same command goes on from there", counts.records.load(), manifest.record_count()));
+    session.note(fmt::format("interrupted: {} of {} files are stored; the same command goes on from there",
+                             counts.records.load(), manifest.record_count()));
     return base::kind_of(Code::interrupted).exit_code;
   }
   if (const std::exception_ptr failure = belt.failure()) std::rethrow_exception(failure);
   const api::Dataset finished = client.call(api::complete_dataset, {.dataset = id});
   const double seconds = static_cast<double>(base::steady_now_us() - start_us) / 1e6;
-  if (counts.skipped_records > 0) session.note(fmt::format("{} files were already there", counts.skipped_records.load()));
+  if (counts.skipped_records > 0)
+    session.note(fmt::format("{} files were already there", counts.skipped_records.load()));
   session.show(finished);
   const std::int64_t sent = counts.records - counts.skipped_records;
-  if (sent > 0) session.note(fmt::format("{} files in {}, {:.0f} files/s", sent, base::duration_text(seconds), static_cast<double>(sent) / seconds));
+  if (sent > 0)
+    session.note(fmt::format("{} files in {}, {:.0f} files/s", sent, base::duration_text(seconds),
+                             static_cast<double>(sent) / seconds));
   return 0;
 }
 
-const Shelved shelved(command("dataset upload", "Upload the records of a manifest as a dataset; the same command goes on after an interruption", upload));
+const Shelved shelved(
+    command("dataset upload",
+            "Upload the records of a manifest as a dataset; the same command goes on after an interruption", upload));
 
 }  // namespace
 }  // namespace ncloud
