@@ -1,12 +1,13 @@
 # The commands of README.md; everything they need is installed on first use.
+#   make                      the programs
 #   make demo                 the main job, end to end on real data
 #   make test                 all tests
-#   make bench [SUITE=train]  figures beside rivals (train infer loader api serving layers)
+#   make bench [SUITE=train]  figures beside rivals (train infer loader api serving)
 
 BUILD ?= build/release
 JOBS ?= $(shell nproc)
 
-.PHONY: all demo test bench install clean
+.PHONY: all demo tests test bench install clean
 
 all: install
 	@cmake --preset release -B $(BUILD) > /dev/null
@@ -18,7 +19,10 @@ install:
 demo: all
 	@examples/fashion_mnist/demo $(BUILD)/bin
 
-test: all
+tests: all
+	@cmake --build $(BUILD) -j $(JOBS) --target tests
+
+test: tests
 	ctest --test-dir $(BUILD) --output-on-failure -j $(JOBS) --repeat until-pass:2
 
 bench: all

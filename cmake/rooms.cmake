@@ -2,11 +2,11 @@
 # register themselves in static objects, and a linker drops those from ordinary static libraries.
 
 # room(<name> [USES <rooms>...] [LINKS <libraries>...])
-# Compiles every .cpp below the folder except *_test.cpp and *_bench.cpp. USES names the rooms whose headers it includes.
+# Compiles every .cpp below the folder except main.cpp and *_test.cpp. USES names the rooms whose headers it includes.
 function(room name)
   cmake_parse_arguments(ARG "" "" "USES;LINKS" ${ARGN})
   file(GLOB_RECURSE sources CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/*.cpp)
-  list(FILTER sources EXCLUDE REGEX "_(test|bench)\\.cpp$")
+  list(FILTER sources EXCLUDE REGEX "(_test|/main)\\.cpp$")
   add_library(${name} OBJECT ${sources})
   target_include_directories(${name} PUBLIC ${CMAKE_SOURCE_DIR}/src)
   # The libraries of the precompiled header; every room needs the same flags to share it.
@@ -53,16 +53,26 @@ function(program name)
   target_precompile_headers(${name} REUSE_FROM base)
 endfunction()
 
-# room_tests(<room> [LABEL unit|conformance]): all *_test.cpp of the room in one program <room>_tests.
+# room_tests(<name> [ROOMS <rooms>...] [LABEL unit|conformance] [TIMEOUT seconds]): all *_test.cpp of the folder in one
+# program <name>_tests, which the target `tests` builds; of the room with that name when ROOMS says nothing else.
+add_custom_target(tests)
 function(room_tests name)
-  cmake_parse_arguments(ARG "" "LABEL" "ROOMS" ${ARGN})
+  cmake_parse_arguments(ARG "" "LABEL;TIMEOUT" "ROOMS" ${ARGN})
+  if(NOT ARG_ROOMS)
+    set(ARG_ROOMS ${name})
+  endif()
   if(NOT ARG_LABEL)
     set(ARG_LABEL unit)
   endif()
+  if(NOT ARG_TIMEOUT)
+    set(ARG_TIMEOUT 180)
+  endif()
   file(GLOB_RECURSE sources CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/*_test.cpp)
   if(sources)
-    program(${name}_tests ROOMS ${name} ${ARG_ROOMS} SOURCES ${sources} LINKS GTest::gtest_main GTest::gmock)
+    program(${name}_tests ROOMS ${ARG_ROOMS} SOURCES ${sources} LINKS GTest::gtest_main GTest::gmock)
+    set_target_properties(${name}_tests PROPERTIES EXCLUDE_FROM_ALL TRUE)
+    add_dependencies(tests ${name}_tests)
     add_test(NAME ${name}_tests COMMAND ${name}_tests)
-    set_tests_properties(${name}_tests PROPERTIES LABELS ${ARG_LABEL} TIMEOUT 180)
+    set_tests_properties(${name}_tests PROPERTIES LABELS ${ARG_LABEL} TIMEOUT ${ARG_TIMEOUT})
   endif()
 endfunction()
