@@ -15,15 +15,24 @@ class Cost {
   virtual double value(std::span<const float> y, std::span<const float> t, std::int64_t rows,
                        std::int64_t columns) const = 0;
 
-  /// d(cost of the row)/dy, not divided by rows. Some costs give the short-cut form that belongs with an output
-  /// activation whose own derivative is then taken as 1 (Softmax, Logistic(shortcut)).
+  /// neon's gradient per row, not divided by rows: d(cost)/dy, or, of costs with a shortcut_activation, d(cost)/dx
+  /// where y is that activation of x.
   virtual void gradient(std::span<const float> y, std::span<const float> t, std::span<float> dy, std::int64_t rows,
                         std::int64_t columns) const = 0;
+
+  /// d(cost)/dy whatever stands before: what a plan uses when the short cut's partner is missing.
+  virtual void true_gradient(std::span<const float> y, std::span<const float> t, std::span<float> dy, std::int64_t rows,
+                             std::int64_t columns) const {
+    gradient(y, t, dy, rows, columns);
+  }
+
+  /// Factor of both gradients that the value does not have.
+  virtual double gradient_scale() const { return 1; }
 
   /// The cost of one row in double, exactly as defined: the oracle of the tests.
   virtual double reference_value(std::span<const double> y, std::span<const double> t) const = 0;
 
-  /// Name of the activation that the short-cut gradient belongs with ("Softmax", "Logistic"); empty when it is exact.
+  /// Name of the activation that the short-cut gradient belongs with ("Softmax", "Logistic"); empty when there is none.
   virtual std::string_view shortcut_activation() const { return {}; }
 };
 

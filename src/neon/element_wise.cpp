@@ -29,7 +29,7 @@ void times_tanh(const float* y, const float* dy, float* dx, std::int64_t count) 
 
 Value through_derivative(Booking& booking, const ElementWise& function, const Value& y, const Value& diff_dst,
                          const std::string& name) {
-  if (function.identity || function.derivative_is_one) return diff_dst;
+  if (function.identity || function.takes_shortcut) return diff_dst;
   const Value dy = booking.in_layout(diff_dst, y.layout, name + " error in another order");
   const Value dx = booking.value(y.layout);
   booking.may_replace(dy, dx);
@@ -61,7 +61,7 @@ double reference_value(const ElementWise& function, double x) {
 }
 
 double reference_derivative(const ElementWise& function, double y) {
-  if (function.identity || function.derivative_is_one) return 1;
+  if (function.identity) return 1;
   switch (function.function.function) {
     case tensor::Function::rectlin: return y > 0 ? 1 : y < 0 ? function.function.slope : 0;
     case tensor::Function::logistic: return y * (1 - y);

@@ -18,12 +18,19 @@ const Node* Group::bias() const {
 
 std::optional<ElementWise> Group::then() const {
   for (const Node* next : absorbed)
-    if (const auto function = next->layer->element_wise()) return function;
+    if (auto function = next->layer->element_wise()) {
+      function->takes_shortcut = takes_shortcut;
+      return function;
+    }
   return {};
 }
 
 Value Transform::forward(Booking&, const Value&, const std::string& name) const {
   throw base::Error(base::Code::internal, fmt::format("activation of '{}' has no forward step of its own", name));
+}
+
+Value Transform::backward(Booking&, const Value&, const Value&, const std::string& name) const {
+  throw base::Error(base::Code::internal, fmt::format("activation of '{}' has no backward step of its own", name));
 }
 
 }  // namespace neon

@@ -77,6 +77,8 @@ class Layer {
   /// What passes ask: what is this layer, and what can it do in its own steps?
   virtual bool is_channel_bias() const { return false; }
   virtual std::optional<ElementWise> element_wise() const { return {}; }
+  virtual std::string_view activation() const { return {}; }  ///< its name on the shelf
+  virtual bool is_shortcut() const { return false; }          ///< see Transform
   virtual bool absorbs_bias() const { return false; }
   virtual bool absorbs(const ElementWise& next) const { return static_cast<void>(next), false; }
 
@@ -85,8 +87,6 @@ class Layer {
 
   virtual std::unique_ptr<LayerSteps> lower(const Group& group) const = 0;
 
-  /// False for short cuts; see Transform.
-  virtual bool derivative_is_exact() const { return true; }
   virtual void reference_forward(Reference& r) const = 0;
   virtual void reference_backward(Reference& r) const = 0;
   virtual std::vector<LayerCase> cases() const = 0;
@@ -107,6 +107,10 @@ struct Node {
 struct Group {
   const Node* node = nullptr;
   std::vector<const Node*> absorbed;
+
+  /// Its last node is the activation whose derivative the cost's gradient contains already: it passes errors on as they
+  /// are.
+  bool takes_shortcut = false;
 
   const Node* bias() const;                 ///< an absorbed bias layer
   std::optional<ElementWise> then() const;  ///< an absorbed activation

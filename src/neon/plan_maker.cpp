@@ -4,6 +4,7 @@
 
 #include "base/error.h"
 #include "neon/initializer.h"
+#include "neon/pairing.h"
 #include "neon/parallel.h"
 #include "neon/passes/pass.h"
 #include "neon/plan_state.h"
@@ -48,7 +49,9 @@ double sum_of_squares(const float* values, std::int64_t count) {
 /// Turns a graph into the steps of a plan.
 class PlanMaker {
  public:
-  explicit PlanMaker(Plan::State& state) : s_(state), b_(state.booking), groups_(groups_of(state.graph)) {}
+  explicit PlanMaker(Plan::State& state) : s_(state), b_(state.booking), groups_(groups_of(state.graph)) {
+    groups_.back().takes_shortcut = s_.options.cost && takes_shortcut(s_.graph, *s_.options.cost);
+  }
 
   void make() {
     declare_parameters();
@@ -141,11 +144,13 @@ class PlanMaker {
     cost_ = b_.lasting(Booking::Lasting::other, sizeof(double));
     const Value dy = b_.value(y.layout);
     b_.add("cost", {y.buffer, target_, dy.buffer, cost_},
-           [rows, columns, cost = s_.options.cost](std::byte* const* memory, const StepContext&) {
+           [rows, columns, cost = s_.options.cost, shortcut = groups_.back().takes_shortcut](std::byte* const* memory,
+                                                                                             const StepContext&) {
              const auto count = static_cast<std::size_t>(rows * columns);
              const std::span<const float> y(floats(memory[0]), count), t(floats(memory[1]), count);
              *reinterpret_cast<double*>(memory[3]) = cost->value(y, t, rows, columns);
-             cost->gradient(y, t, {floats(memory[2]), count}, rows, columns);
+             const std::span<float> dy(floats(memory[2]), count);
+             shortcut ? cost->gradient(y, t, dy, rows, columns) : cost->true_gradient(y, t, dy, rows, columns);
            });
     return dy;
   }

@@ -12,6 +12,7 @@ Console::Console(std::string cost_name, bool live) : cost_name_(std::move(cost_n
 void Console::show(const job::Event& event) {
   if (event.kind == job::EventKind::step && live_) show_step(event);
   if (event.kind == job::EventKind::epoch) show_epoch(event);
+  if (event.kind == job::EventKind::log) fmt::print(stderr, "neon: {}\n", event.text.value_or(""));
   std::fflush(stdout);
 }
 

@@ -10,17 +10,16 @@ class Logistic final : public Transform {
     std::optional<std::string> name;
     static constexpr auto fields() {
       return std::tuple(base::field("shortcut", &Config::shortcut,
-                                    "take the derivative as 1, as belongs with the cost CrossEntropyBinary"),
+                                    "the derivative is part of the gradient of the cost, CrossEntropyBinary"),
                         base::field("name", &Config::name, "a name; for reading only"));
     }
   };
-  explicit Logistic(const Config& config) {
+  explicit Logistic(const Config& config) : shortcut_(config.shortcut) {
     function_.function.function = tensor::Function::logistic;
-    function_.derivative_is_one = config.shortcut;
   }
 
   std::optional<ElementWise> element_wise() const override { return function_; }
-  bool derivative_is_exact() const override { return !function_.derivative_is_one; }
+  bool is_shortcut() const override { return shortcut_; }
   void reference_forward(std::span<double> row) const override {
     for (double& x : row) x = reference_value(function_, x);
   }
@@ -30,6 +29,7 @@ class Logistic final : public Transform {
 
  private:
   ElementWise function_;
+  bool shortcut_;
 };
 
 const OnShelf<Transform, Logistic> registered("Logistic", "1 / (1 + exp(-x))");

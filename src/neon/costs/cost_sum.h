@@ -8,11 +8,16 @@ namespace neon {
 /// neon's logarithm with a floor: ln(max(x, e^-50)).
 inline double safelog(double x) { return std::log(std::max(x, std::exp(-50.0))); }
 
+inline constexpr float kSafelogFloor = 1.9287498e-22f;  // e^-50
+
+/// Its derivative: 0 below the floor.
+[[gnu::always_inline]] inline float safelog_slope(float x) { return x > kSafelogFloor ? 1.0f / x : x - x; }
+
 /// The same in float, written so that loops over it vectorise; relative error under 3e-7. NaN stays NaN.
 /// Source of the polynomial: Cephes' logf (Moshier).
 [[gnu::always_inline]] inline float safelog_quick(float x) {
   // Floats over 0 are ordered as their bits are, and those below 0 have bits below 0.
-  const auto floor_bits = std::bit_cast<std::int32_t>(1.9287498e-22f);
+  const auto floor_bits = std::bit_cast<std::int32_t>(kSafelogFloor);
   const auto x_bits = std::bit_cast<std::int32_t>(x);
   const std::int32_t bits = x_bits > floor_bits ? x_bits : floor_bits;
   // Split into 2^e·m with m in [sqrt(1/2), sqrt(2)); 0x3f3504f3 is sqrt(1/2).

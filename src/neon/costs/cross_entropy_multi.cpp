@@ -10,6 +10,10 @@ NCLOUD_VECTORIZED void gradient_of(const float* y, const float* t, float* dy, st
   for (std::int64_t i = 0; i < n; ++i) dy[i] = scale * (y[i] - t[i]);
 }
 
+NCLOUD_VECTORIZED void true_gradient_of(const float* y, const float* t, float* dy, std::int64_t n, float scale) {
+  for (std::int64_t i = 0; i < n; ++i) dy[i] = -scale * safelog_slope(y[i]) * t[i];
+}
+
 class CrossEntropyMulti final : public Cost {
  public:
   struct Config {
@@ -34,6 +38,11 @@ class CrossEntropyMulti final : public Cost {
                 std::int64_t columns) const override {
     gradient_of(y.data(), t.data(), dy.data(), rows * columns, static_cast<float>(unit_ * scale_));
   }
+  void true_gradient(std::span<const float> y, std::span<const float> t, std::span<float> dy, std::int64_t rows,
+                     std::int64_t columns) const override {
+    true_gradient_of(y.data(), t.data(), dy.data(), rows * columns, static_cast<float>(unit_ * scale_));
+  }
+  double gradient_scale() const override { return scale_; }
   double reference_value(std::span<const double> y, std::span<const double> t) const override {
     double sum = 0;
     for (std::size_t i = 0; i < y.size(); ++i) sum -= t[i] * unit_ * safelog(y[i]);

@@ -24,7 +24,8 @@ class Activation final : public Layer {
   std::optional<std::string> given_name() const override { return config_.name; }
   tensor::Shape out_shape(const tensor::Shape& in) const override { return in; }
   std::optional<ElementWise> element_wise() const override { return transform_->element_wise(); }
-  bool derivative_is_exact() const override { return transform_->derivative_is_exact(); }
+  std::string_view activation() const override { return config_.transform.type; }
+  bool is_shortcut() const override { return transform_->is_shortcut(); }
   std::unique_ptr<LayerSteps> lower(const Group& group) const override;
 
   void reference_forward(Reference& r) const override {
@@ -34,7 +35,9 @@ class Activation final : public Layer {
   }
   void reference_backward(Reference& r) const override {
     r.diff_src = r.diff_dst;
-    transform_->reference_backward(r.dst, r.diff_src);
+    const std::size_t row = r.dst.size() / static_cast<std::size_t>(r.n);
+    for (std::size_t at = 0; at < r.dst.size(); at += row)
+      transform_->reference_backward({&r.dst[at], row}, {&r.diff_src[at], row});
   }
 
   std::vector<LayerCase> cases() const override {
@@ -57,11 +60,12 @@ class Activation final : public Layer {
 /// An activation that no layer before it absorbed.
 class Steps final : public LayerSteps {
  public:
-  Steps(const Node& node, std::shared_ptr<const Transform> transform) : node_(node), transform_(std::move(transform)) {}
+  Steps(const Group& group, std::shared_ptr<const Transform> transform)
+      : node_(*group.node), takes_shortcut_(group.takes_shortcut), transform_(std::move(transform)) {}
 
   Value forward(Booking& booking, const Value& src) override {
     const auto function = transform_->element_wise();
-    if (!function) return transform_->forward(booking, src, node_.name);
+    if (!function) return dst_ = transform_->forward(booking, src, node_.name);
     if (function->identity) return src;
     dst_ = booking.value(src.layout);
     booking.may_replace(src, dst_);
@@ -73,18 +77,20 @@ class Steps final : public LayerSteps {
 
   Value backward(Booking& booking, const Value& diff_dst, bool) override {
     const auto function = transform_->element_wise();
-    if (!function || function->identity) return diff_dst;
+    if (takes_shortcut_) return diff_dst;
+    if (!function) return transform_->backward(booking, dst_, diff_dst, node_.name);
     return through_derivative(booking, *function, dst_, diff_dst, node_.name);
   }
 
  private:
   const Node& node_;
+  bool takes_shortcut_;
   std::shared_ptr<const Transform> transform_;
   Value dst_;
 };
 
 std::unique_ptr<LayerSteps> Activation::lower(const Group& group) const {
-  return std::make_unique<Steps>(*group.node, transform_);
+  return std::make_unique<Steps>(group, transform_);
 }
 
 const OnShelf<Layer, Activation> registered("Activation", "a function of each number or each row");

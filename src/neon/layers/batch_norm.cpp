@@ -38,7 +38,7 @@ class BatchNorm final : public Layer {
             {"gvar", {c}, c, 1, false, nullptr, 0.0f, false}};
   }
   bool absorbs(const ElementWise& next) const override {
-    return !next.identity && !next.derivative_is_one && next.function.function == tensor::Function::rectlin;
+    return !next.identity && next.function.function == tensor::Function::rectlin;
   }
   std::unique_ptr<LayerSteps> lower(const Group& group) const override;
 
