@@ -79,7 +79,8 @@ Daemon::Daemon(const std::filesystem::path& data_folder, std::unique_ptr<Worker>
       logs_(data_folder / "events"),
       worker_(std::move(worker)),
       supervisor_(store_, objects_, logs_, *worker_),
-      machine_(machine) {
+      machine_(machine),
+      health_([this] { return what_hangs(); }) {
   const std::int64_t freed = objects_.sweep();
   if (freed > 0) base::log_info("removed {} bytes that an interrupted write had left", freed);
   const Parts parts{store_, identities_, objects_, supervisor_, machine, std::move(check)};
@@ -89,6 +90,14 @@ Daemon::Daemon(const std::filesystem::path& data_folder, std::unique_ptr<Worker>
   handle_datasets(router_, parts);
   handle_models(router_, parts);
   supervisor_.recover();
+}
+
+std::string Daemon::what_hangs() {
+  constexpr std::chrono::milliseconds kPatience(2000);
+  if (!supervisor_.answers(kPatience)) return "the supervisor";
+  if (!objects_.answers(kPatience)) return "the object store";
+  if (!store_.answers(kPatience)) return "the database";
+  return {};
 }
 
 std::string Daemon::metrics() {

@@ -7,6 +7,7 @@
 #include "api/router.h"
 #include "cloud/event_log.h"
 #include "cloud/handlers/handlers.h"
+#include "cloud/health.h"
 #include "cloud/identity.h"
 #include "cloud/objects.h"
 #include "cloud/store.h"
@@ -45,10 +46,15 @@ class Daemon {
   /// The administrator's secret, once: on the first start with this folder.
   const std::optional<std::string>& first_token() const { return first_token_; }
 
+  /// What everything waits for and does not answer; empty when the daemon is well.
+  std::string trouble() const { return health_.trouble(); }
+
   /// Figures in Prometheus' text format.
   std::string metrics();
 
  private:
+  std::string what_hangs();
+
   Store store_;
   Objects objects_;
   Identities identities_;
@@ -58,6 +64,7 @@ class Daemon {
   Supervisor supervisor_;
   Machine machine_;
   api::Router router_;
+  Health health_;
 };
 
 }  // namespace cloud

@@ -10,6 +10,7 @@
 #include "api/later.h"
 #include "api/resources/models.h"
 #include "base/files.h"
+#include "cloud/lock_order.h"
 #include "cloud/worker.h"
 
 namespace cloud {
@@ -50,7 +51,7 @@ class Deployment {
     std::uint64_t id;
     std::string bytes;
   };
-  using Lock = std::lock_guard<std::mutex>;
+  using Lock = std::lock_guard<Mutex>;
 
   void carry();
   void take_answer(std::string_view payload);
@@ -62,7 +63,7 @@ class Deployment {
   const int timeout_ms_;
   base::Fd socket_;  // takes and gives what it can at once
   base::Fd wake_;    // readable: there is something unsent
-  std::mutex mutex_;
+  Mutex mutex_{locks::kDeployment};
   bool open_ = false, closed_ = false;
   std::uint64_t next_id_ = 1;
   std::map<std::uint64_t, Waiting> waiting_;  // so in the order of their deadlines

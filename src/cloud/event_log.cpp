@@ -16,7 +16,7 @@ namespace cloud {
 
 struct EventLogs::Log {
   std::filesystem::path path;
-  std::mutex mutex;
+  Mutex mutex{locks::kEventLog};
   base::Fd file;
   std::int64_t size = 0;
   bool live = false;
@@ -114,8 +114,12 @@ EventLogs::~EventLogs() = default;
 
 std::shared_ptr<EventLogs::Log> EventLogs::log_of(std::int64_t model) {
   const std::lock_guard lock(mutex_);
+  const auto is_over = [](const std::shared_ptr<Log>& log) {
+    const std::lock_guard log_lock(log->mutex);
+    return log.use_count() == 1 && !log->live;
+  };
   for (auto it = logs_.begin(); it != logs_.end();)  // drop those that nobody needs any more
-    it = it->first != model && it->second.use_count() == 1 && !it->second->live ? logs_.erase(it) : std::next(it);
+    it = it->first != model && is_over(it->second) ? logs_.erase(it) : std::next(it);
   std::shared_ptr<Log>& log = logs_[model];
   if (!log) log = std::make_shared<Log>(folder_ / fmt::format("{}.jsonl", model));
   return log;

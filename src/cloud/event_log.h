@@ -7,6 +7,7 @@
 #include "api/resources/models.h"
 #include "api/router.h"
 #include "base/files.h"
+#include "cloud/lock_order.h"
 
 namespace cloud {
 
@@ -34,7 +35,7 @@ class EventLogs {
   std::shared_ptr<Log> log_of(std::int64_t model);
 
   std::filesystem::path folder_;
-  std::mutex mutex_;
+  Mutex mutex_{locks::kEventLogs};
   std::map<std::int64_t, std::shared_ptr<Log>> logs_;  // of live models and those that are followed
 };
 

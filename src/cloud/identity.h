@@ -43,8 +43,8 @@ class Identities {
   };
 
   Store& store_;
-  std::mutex reload_mutex_;
-  mutable std::shared_mutex mutex_;
+  Mutex reload_mutex_{locks::kReload};
+  mutable base::Ordered<std::shared_mutex> mutex_{locks::kTokens};
   std::unordered_map<std::string, Known> tokens_;  // by hash
 };
 

@@ -21,7 +21,12 @@ Objects::Pin::Pin(Pin&& other) noexcept
       size_bytes_(other.size_bytes_) {}
 
 Objects::Pin::~Pin() {
-  if (objects_ != nullptr) objects_->unpin(sha256_);
+  if (objects_ == nullptr) return;
+  try {
+    objects_->unpin(sha256_);
+  } catch (const base::Error& error) {  // a lock taken out of order
+    base::log_error("object {} stays pinned until the next start: {}", sha256_, error.message);
+  }
 }
 
 Objects::Pin Objects::put(std::string_view bytes, const std::string& sha256) {
@@ -43,6 +48,20 @@ Objects::Pin Objects::adopt(const std::filesystem::path& file, const std::string
   else
     folder_.adopt(sha256, file);
   return pin;
+}
+
+bool Objects::is_there(Pin& pin) {
+  const auto size = store_.read([&](Database& db) {
+    return db.first(
+        "select size_bytes from objects where sha256 = ?", [](const Row& row) { return row.integer(0); }, pin.sha256());
+  });
+  pin.size_bytes_ = size.value_or(0);
+  return size.has_value();
+}
+
+void Objects::throw_missing(std::string_view sha256) {
+  throw base::Error(base::Code::data_loss,
+                    fmt::format("object {} is missing from the store; restore it from a backup", sha256));
 }
 
 void Objects::refer(Database& db, const Pin& pin) {

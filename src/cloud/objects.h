@@ -20,7 +20,8 @@ class Objects {
  public:
   Objects(Store& store, const std::filesystem::path& folder);
 
-  /// Keeps a file from being collected while it is being referred to.
+  /// Keeps a file from being collected while it is being referred to. Neither made nor ended inside a transaction: the
+  /// objects' lock comes before the store's.
   class Pin {
    public:
     Pin(Objects& objects, std::string sha256);
@@ -50,18 +51,37 @@ class Objects {
   void collect(const std::string& sha256);
   void collect(const std::vector<std::string>& sha256s);
 
+  /// Pins the object whose SHA-256 `find(db)` gives, however often it is replaced meanwhile. Errors: those of `find`;
+  /// data_loss when nothing has it any more.
+  template <class Find>
+  Pin pin_found(Find find) {
+    std::string before;
+    for (;;) {
+      std::string sha256 = store_.read(find);
+      Pin pin(*this, sha256);
+      if (is_there(pin)) return pin;
+      if (sha256 == before) throw_missing(sha256);
+      before = std::move(sha256);
+    }
+  }
+
+  /// Whether the lock can be had within this time.
+  bool answers(std::chrono::milliseconds within) { return std::unique_lock(mutex_, within).owns_lock(); }
+
   std::filesystem::path path_of(std::string_view sha256) const { return folder_.path_of(sha256); }
 
   /// At the start: removes what a crash left behind.
   std::int64_t sweep();
 
  private:
+  bool is_there(Pin& pin);  // and its size then
+  [[noreturn]] static void throw_missing(std::string_view sha256);
   void unpin(const std::string& sha256);
   void remove_if_unused(const std::string& sha256);  // with mutex_ held
 
   Store& store_;
   ObjectFolder folder_;
-  std::mutex mutex_;
+  Mutex mutex_{locks::kObjects};
   std::map<std::string, int> pins_;
 };
 

@@ -43,6 +43,11 @@ void Store::migrate(const std::vector<Migration>& steps) {
   }
 }
 
+bool Store::answers(std::chrono::milliseconds within) {
+  const std::unique_lock lock(read_mutex_, within);
+  return lock && reader_->number("select count(*) from schema_version") > 0;
+}
+
 void Store::Transaction::commit() {
   database_.run("commit");
   open_ = false;

@@ -2,13 +2,15 @@
 #include <filesystem>
 #include <mutex>
 
+#include "cloud/lock_order.h"
 #include "cloud/migrations.h"
 #include "cloud/sqlite/database.h"
 
 namespace cloud {
 
 /// What the daemon must not forget: one database file. A write that returned survives a killed process and a power cut.
-/// Threads: any. There is one writer at a time; readers see the last committed state and wait for no writer.
+/// Threads: any. There is one writer at a time; readers see the last committed state and wait for no writer. Work takes
+/// no lock that comes before the store's (lock_order.h) and is short: everybody waits for it.
 class Store {
  public:
   /// Opens or creates the file and brings its schema up to date. Errors: data_loss when the file's migrations are not
@@ -22,6 +24,9 @@ class Store {
     Transaction transaction(writer_, "begin immediate");
     return finish(transaction, writer_, work);
   }
+
+  /// Whether a reader gets its turn and an answer within this time.
+  bool answers(std::chrono::milliseconds within);
 
   /// Runs `work(database)` on one consistent state.
   template <class Work>
@@ -58,7 +63,7 @@ class Store {
 
   void migrate(const std::vector<Migration>& steps);
 
-  std::mutex write_mutex_, read_mutex_;
+  Mutex write_mutex_{locks::kStoreWrite}, read_mutex_{locks::kStoreRead};
   Database writer_;
   std::optional<Database> reader_;
 };

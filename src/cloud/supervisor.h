@@ -45,6 +45,9 @@ class Supervisor {
   /// Starts what can start. Call after anything that frees or adds resources.
   void dispatch();
 
+  /// Whether a request gets its turn within this time.
+  bool answers(std::chrono::milliseconds within) { return std::unique_lock(control_, within).owns_lock(); }
+
   /// Runs `work` while no state changes.
   template <class Work>
   auto exclusively(Work work) {
@@ -138,8 +141,8 @@ class Supervisor {
   EventLogs& logs_;
   Worker& worker_;
 
-  std::mutex control_;
-  std::condition_variable changed_;  // trainings_, servings_ or closing_
+  Mutex control_{locks::kControl};
+  std::condition_variable_any changed_;  // trainings_, servings_ or closing_
   bool closing_ = false;
   std::map<std::int64_t, Training> trainings_;
   std::map<std::int64_t, Serving> servings_;
@@ -149,10 +152,10 @@ class Supervisor {
   std::map<std::int64_t, Rest> rests_;
 
   void repeat();  // the thread's work: dispatches when wake_at_us_ has come
-  std::condition_variable due_;
+  std::condition_variable_any due_;
   std::optional<std::int64_t> wake_at_us_;
 
-  std::shared_mutex registry_mutex_;
+  base::Ordered<std::shared_mutex> registry_mutex_{locks::kRegistry};
   std::map<std::int64_t, std::shared_ptr<Deployment>> registry_;  // what predict() finds
 
   std::thread repeater_;  // the last member: it uses the others

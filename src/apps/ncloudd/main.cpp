@@ -18,6 +18,7 @@
 namespace {
 
 constexpr int kCloseGraceMs = 20000;
+constexpr int kExitPatienceS = 60;  // from the signal; more than all graces together
 
 void say(const std::string& line) {
   std::fputs((line + "\n").c_str(), stdout);
@@ -64,7 +65,11 @@ void serve(const Options& options) {
                        return *identity;
                      },
                      {.host = options.host, .port = options.port});
-  server.plain_route("/healthz", [] { return api::PlainAnswer{.content = "ok\n"}; });
+  server.plain_route("/healthz", [&] {
+    const std::string hangs = daemon.trouble();
+    if (hangs.empty()) return api::PlainAnswer{.content = "ok\n"};
+    return api::PlainAnswer{.status = 503, .content = hangs + " does not answer\n"};
+  });
   server.plain_route("/readyz", [] { return api::PlainAnswer{.content = "ready\n"}; });
   server.plain_route(
       "/metrics",
@@ -81,8 +86,12 @@ void serve(const Options& options) {
     base::log_info("ending: {}; running jobs write checkpoints and go on with the next start",
                    signal == SIGINT ? "interrupted" : "asked to");
     server.stop();
-    ::sigwait(&signals, &signal);
-    ::_exit(130);  // asked twice: jobs end with this process, and the next start goes on from their last checkpoints
+    // Asked twice, or something hangs: jobs end with this process, and the next start goes on from their last
+    // checkpoints.
+    const timespec patience{.tv_sec = kExitPatienceS, .tv_nsec = 0};
+    if (::sigtimedwait(&signals, nullptr, &patience) < 0 && errno == EAGAIN)
+      base::log_error("not ended within {} s; gives up what is left", kExitPatienceS);
+    ::_exit(130);
   }).detach();
   server.run();
   daemon.close(kCloseGraceMs);

@@ -101,17 +101,15 @@ api::Model train(const Parts& parts, const api::Call& call, const api::TrainMode
 
 api::Bytes checkpoint(const Parts& parts, const api::Call& call, const api::ModelRef& request) {
   // Pinned, so that a newer checkpoint does not remove the file before it is open.
-  const auto [pin, path] = parts.store.read([&](Database& db) {
+  const Objects::Pin pin = parts.objects.pin_found([&](Database& db) {
     const ModelRow row = model_of(db, call.identity.tenant_id, request.model);
     if (row.checkpoint_sha256.empty())
       throw Error(Code::conflict,
                   fmt::format("model {} has no checkpoint yet; the first one is written at the end of its first epoch",
                               row.id));
-    return std::pair(std::make_unique<Objects::Pin>(parts.objects, row.checkpoint_sha256),
-                     parts.objects.path_of(row.checkpoint_sha256));
+    return row.checkpoint_sha256;
   });
-  const auto size = static_cast<std::int64_t>(std::filesystem::file_size(path));
-  return {.file = api::OpenFile{base::open_for_reading(path), size}};
+  return {.file = api::OpenFile{base::open_for_reading(parts.objects.path_of(pin.sha256())), pin.size_bytes()}};
 }
 
 }  // namespace

@@ -65,7 +65,7 @@ struct LocalWorker::Running {
   Cgroup cgroup;
   base::Fd wake{::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)};
 
-  std::mutex mutex;
+  Mutex mutex{locks::kJob};
   JobListener listener;         // empty while it is a spare
   std::string outbox;           // for the control pipe
   std::int64_t kill_at_us = 0;  // 0: never

@@ -7,6 +7,7 @@
 
 #include "cloud/local/cgroup.h"
 #include "cloud/local/sandbox.h"
+#include "cloud/lock_order.h"
 #include "cloud/worker.h"
 
 namespace cloud {
@@ -45,8 +46,8 @@ class LocalWorker : public Worker {
   std::filesystem::path folder_;
   Cgroups cgroups_;
   std::atomic<std::int64_t> next_{1};
-  std::mutex mutex_;
-  std::condition_variable ended_;
+  Mutex mutex_{locks::kWorker};
+  std::condition_variable_any ended_;
   std::set<std::shared_ptr<Running>> running_;
   std::shared_ptr<Running> spare_;  ///< in running_ too
   bool keeps_spare_ = false;
