@@ -8,9 +8,11 @@
 
 #include <atomic>
 #include <cerrno>
+#include <cstring>
 #include <mutex>
 
 #include "base/error.h"
+#include "base/log.h"
 #include "base/sha256.h"
 
 namespace base {
@@ -54,6 +56,25 @@ void Fd::reset() {
 Fd open_for_reading(const std::filesystem::path& path) {
   Fd file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
   if (!file) throw system_error(fmt::format("cannot open '{}'", path.string()), errno);
+  return file;
+}
+
+Fd open_foreign_file(const std::filesystem::path& folder, const std::string& name) {
+  const auto refuse = [&](std::string_view what) -> Error {
+    return {Code::invalid_argument, fmt::format("expected a regular file, but '{}' {}", printable(name), what)};
+  };
+  if (name.empty() || name == "." || name == ".." || name.find('/') != std::string::npos ||
+      name.find('\0') != std::string::npos)
+    throw refuse("is no file's name");
+  const Fd inside(::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
+  if (!inside) throw system_error(fmt::format("cannot open folder '{}'", folder.string()), errno);
+  // O_NONBLOCK: else a pipe waits here for somebody who writes.
+  Fd file(::openat(inside.get(), name.c_str(), O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC));
+  if (!file) throw refuse(fmt::format("cannot be opened without following links: {}", std::strerror(errno)));
+  struct stat status{};
+  if (::fstat(file.get(), &status) != 0) throw system_error("cannot look at a file", errno);
+  if (!S_ISREG(status.st_mode)) throw refuse("is a folder, a pipe or a device");
+  if (status.st_nlink > 1) throw refuse("has other names too");
   return file;
 }
 

@@ -38,6 +38,11 @@ class Fd {
 
 /// Errors of all below: system_error() naming the path; disk_full when there is no space.
 Fd open_for_reading(const std::filesystem::path& path);
+
+/// Opens a file that somebody who is not trusted put into `folder`: a regular file directly in it, under its only name.
+/// Follows no link and waits for nothing. Errors: invalid_argument for anything else there.
+Fd open_foreign_file(const std::filesystem::path& folder, const std::string& name);
+
 std::string read_file(const std::filesystem::path& path, std::size_t limit_bytes = std::size_t{1} << 31);
 std::size_t read_some(const Fd& file, std::span<char> buffer);  ///< 0 at the end
 void write_all(const Fd& file, std::string_view bytes, std::string_view name_in_errors);

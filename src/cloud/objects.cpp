@@ -4,7 +4,6 @@
 
 #include "base/error.h"
 #include "base/log.h"
-#include "base/sha256.h"
 
 namespace cloud {
 
@@ -36,17 +35,9 @@ Objects::Pin Objects::put(std::string_view bytes, const std::string& sha256) {
   return pin;
 }
 
-Objects::Pin Objects::adopt(const std::filesystem::path& file, const std::string& sha256) {
-  const std::string found = base::sha256_of_file(file);
-  if (found != sha256)
-    throw base::Error(base::Code::data_loss,
-                      fmt::format("'{}' has SHA-256 {}, expected {}", file.filename().string(), found, sha256));
+Objects::Pin Objects::adopt(const base::Fd& file, const std::string& sha256, std::int64_t limit_bytes) {
   Pin pin(*this, sha256);
-  pin.size_bytes_ = static_cast<std::int64_t>(std::filesystem::file_size(file));
-  if (folder_.has(sha256))
-    std::filesystem::remove(file);
-  else
-    folder_.adopt(sha256, file);
+  pin.size_bytes_ = folder_.copy(sha256, file, limit_bytes);
   return pin;
 }
 

@@ -41,8 +41,9 @@ class Objects {
   /// Stores bytes whose SHA-256 the caller has computed. Errors: disk_full; nothing is half-written.
   Pin put(std::string_view bytes, const std::string& sha256);
 
-  /// Takes a file over and checks its bytes. Errors: data_loss when they are not those of `sha256`.
-  Pin adopt(const std::filesystem::path& file, const std::string& sha256);
+  /// Stores a copy of a file that a job may still be writing to (base::open_foreign_file). Errors: data_loss when its
+  /// bytes are not those of `sha256`; too_large; disk_full.
+  Pin adopt(const base::Fd& file, const std::string& sha256, std::int64_t limit_bytes);
 
   void refer(Database& db, const Pin& pin);
 

@@ -1,6 +1,8 @@
 #include "cloud/objects.h"
 
+#include <fcntl.h>
 #include <gtest/gtest.h>
+#include <sys/stat.h>
 
 #include <cerrno>
 #include <fstream>
@@ -14,6 +16,17 @@ namespace {
 
 using base::Code;
 using base::Error;
+
+#define EXPECT_REFUSED_WITH(call, expected)                         \
+  EXPECT_EQ(([&] {                                                  \
+              try {                                                 \
+                (void)(call);                                       \
+              } catch (const Error& error) {                        \
+                return std::string(base::kind_of(error.code).name); \
+              }                                                     \
+              return std::string("nothing refused it");             \
+            }()),                                                   \
+            std::string(base::kind_of(expected).name))
 
 std::size_t files_below(const std::filesystem::path& folder) {
   std::size_t count = 0;
@@ -90,18 +103,58 @@ TEST_F(ObjectsTest, a_full_disk_is_said_so_and_leaves_nothing) {
   EXPECT_EQ(files(), 1u);
 }
 
-TEST_F(ObjectsTest, adopts_files_and_refuses_wrong_bytes) {
-  std::ofstream(folder.path() / "checkpoint") << "weights";
+class Adopting : public ObjectsTest {
+ protected:
+  const std::filesystem::path out = folder.path() / "out";
+  void SetUp() override { std::filesystem::create_directory(out); }
+  void write(std::string_view bytes) { std::ofstream(out / "checkpoint") << bytes; }
+  Objects::Pin adopt(const std::string& sha256, std::int64_t limit_bytes = 1000) {
+    return objects.adopt(base::open_foreign_file(out, "checkpoint"), sha256, limit_bytes);
+  }
+};
+
+TEST_F(Adopting, copies_what_a_job_wrote_which_cannot_change_it_then) {
+  write("weights");
   const std::string sha = base::sha256("weights");
+  const base::Fd kept(::open((out / "checkpoint").c_str(), O_WRONLY));
   {
-    const auto pin = objects.adopt(folder.path() / "checkpoint", sha);
+    const auto pin = adopt(sha);
     EXPECT_EQ(pin.size_bytes(), 7);
     store.write([&](Database& db) { objects.refer(db, pin); });
   }
-  EXPECT_FALSE(std::filesystem::exists(folder.path() / "checkpoint"));
+  base::write_all(kept, "WEIGHTS", "the job's file");
   EXPECT_EQ(base::read_file(objects.path_of(sha)), "weights");
-  std::ofstream(folder.path() / "checkpoint") << "other";
-  EXPECT_THROW(objects.adopt(folder.path() / "checkpoint", sha), Error);
+}
+
+TEST_F(Adopting, refuses_bytes_of_another_hash_even_of_an_object_that_is_there) {
+  const std::string foreign = add("another tenant's");
+  write("other");
+  EXPECT_REFUSED_WITH(adopt(foreign), Code::data_loss);
+  EXPECT_REFUSED_WITH(adopt("../../ncloud.db"), Code::invalid_argument);
+  EXPECT_REFUSED_WITH(adopt(base::sha256("other"), 4), Code::too_large);
+  EXPECT_EQ(files(), 1u);
+}
+
+TEST_F(Adopting, follows_no_link_and_waits_for_nothing) {
+  const auto refuses = [&] {
+    EXPECT_REFUSED_WITH(adopt(base::sha256("secret")), Code::invalid_argument);
+    std::filesystem::remove(out / "checkpoint");
+  };
+  std::ofstream(folder.path() / "secret") << "secret";
+  std::filesystem::create_symlink(folder.path() / "secret", out / "checkpoint");
+  refuses();
+  std::filesystem::create_symlink("/dev/zero", out / "checkpoint");
+  refuses();
+  std::filesystem::create_hard_link(folder.path() / "secret", out / "checkpoint");
+  refuses();
+  ASSERT_EQ(::mkfifo((out / "checkpoint").c_str(), 0600), 0);
+  refuses();
+  std::filesystem::create_directory(out / "checkpoint");
+  refuses();
+  refuses();  // nothing is there
+  for (const std::string name : {"", ".", "..", "../secret", "a/b"})
+    EXPECT_REFUSED_WITH(base::open_foreign_file(out, name), Code::invalid_argument) << name;
+  EXPECT_EQ(files(), 0u);
 }
 
 TEST_F(ObjectsTest, sweep_removes_what_a_crash_left) {

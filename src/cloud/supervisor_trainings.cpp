@@ -11,6 +11,13 @@ using base::Code;
 using base::Error;
 using enum api::ModelState;
 
+namespace {
+
+constexpr std::int64_t kCheckpointBytes = std::int64_t{64}
+                                          << 20;  // may have always, however little memory it asked for
+
+}  // namespace
+
 TrainOrder Supervisor::train_order(ModelRow row) {
   store_.read([&](Database& db) { load_definition(db, row); });
   TrainOrder order;
@@ -118,10 +125,15 @@ void Supervisor::training_said(std::int64_t model, const job::Event& event, cons
 }
 
 void Supervisor::checkpoint_came(std::int64_t model, const job::Event& event, const std::filesystem::path& folder) {
-  const std::string file = event.file.value_or("");
-  if (file.empty() || file.find('/') != std::string::npos || file.front() == '.' || !event.sha256)
-    throw Error(Code::internal, fmt::format("the job names a checkpoint '{}', which cannot be", base::printable(file)));
-  const Objects::Pin pin = objects_.adopt(folder / file, *event.sha256);  // reads the whole file: not under the lock
+  // A checkpoint is written from memory, so it is not larger than that. Reads the whole file: not under the lock.
+  const std::int64_t limit_bytes = store_.read([&](Database& db) {
+    const auto row = find_model(db, model);
+    return row ? std::max(row->memory_bytes, kCheckpointBytes) : 0;
+  });
+  const Objects::Pin pin =
+      objects_.adopt(base::open_foreign_file(folder, event.file.value_or("")), event.sha256.value_or(""), limit_bytes);
+  std::error_code ignored;
+  std::filesystem::remove(folder / *event.file, ignored);
   const std::lock_guard lock(control_);
   std::string before;
   change(model, [&](Database& db, ModelRow& row) {

@@ -10,10 +10,14 @@
 #include <vector>
 
 #include "base/error.h"
-#include "base/files.h"
+#include "base/log.h"
+#include "base/sha256.h"
 
 namespace cloud {
 namespace {
+
+constexpr std::string_view kBeingWritten = ".tmp-";
+constexpr std::size_t kCopyBytes = std::size_t{1} << 20;
 
 void sync_folder(const std::filesystem::path& folder) {
   const base::Fd fd(::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
@@ -23,7 +27,6 @@ void sync_folder(const std::filesystem::path& folder) {
 
 // An object's name, or that of one that was being written. Nothing else here is ours to remove.
 bool is_ours(std::string_view name) {
-  constexpr std::string_view kBeingWritten = ".tmp-";
   const auto digits = std::min(name.find_first_not_of("0123456789abcdef"), name.size());
   return digits == 64 && (name.size() == 64 || name.substr(64).starts_with(kBeingWritten));
 }
@@ -56,10 +59,41 @@ void ObjectFolder::write(std::string_view sha256, std::string_view bytes) {
   base::write_file_atomically(prepared(sha256), bytes);
 }
 
-void ObjectFolder::adopt(std::string_view sha256, const std::filesystem::path& file) {
+std::int64_t ObjectFolder::copy(const std::string& sha256, const base::Fd& file, std::int64_t limit_bytes) {
+  if (!is_ours(sha256) || sha256.size() != 64)
+    throw base::Error(base::Code::invalid_argument,
+                      fmt::format("expected a SHA-256 of 64 hex digits, got '{}'", base::printable(sha256)));
+  struct stat status{};
+  if (::fstat(file.get(), &status) != 0) throw base::system_error("cannot look at a file", errno);
+  if (status.st_size > limit_bytes)
+    throw base::Error(base::Code::too_large,
+                      fmt::format("a file of {} bytes is over the limit of {}", status.st_size, limit_bytes));
   const auto path = prepared(sha256);
-  ::chmod(file.c_str(), 0444);
-  base::commit_file(file, path);
+  const std::filesystem::path temporary =
+      fmt::format("{}{}{}", path.string(), kBeingWritten, base::hex(base::random_bytes(6)));
+  try {
+    // Written by nobody else, so what is hashed here is what stays.
+    const base::Fd own(::open(temporary.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0444));
+    if (!own) throw base::system_error(fmt::format("cannot create '{}'", path.string()), errno);
+    base::Sha256 hash;
+    std::string buffer(kCopyBytes, '\0');
+    std::int64_t copied = 0;
+    while (copied < status.st_size) {
+      const auto wanted = std::min<std::size_t>(buffer.size(), static_cast<std::size_t>(status.st_size - copied));
+      const std::size_t got = base::read_some(file, {buffer.data(), wanted});
+      if (got == 0) break;  // it has been shortened; the hash will tell
+      hash.add({buffer.data(), got});
+      base::write_all(own, {buffer.data(), got}, temporary.string());
+      copied += static_cast<std::int64_t>(got);
+    }
+    if (const std::string found = hash.finish(); found != sha256)
+      throw base::Error(base::Code::data_loss, fmt::format("a file has SHA-256 {}, expected {}", found, sha256));
+    base::commit_file(temporary, path);
+    return copied;
+  } catch (...) {
+    ::unlink(temporary.c_str());
+    throw;
+  }
 }
 
 void ObjectFolder::remove(std::string_view sha256) {

@@ -4,6 +4,8 @@
 #include <string>
 #include <string_view>
 
+#include "base/files.h"
+
 namespace cloud {
 
 /// Files named by the SHA-256 of their bytes: <folder>/ab/cdef…. A file appears whole and durable, or not at all, and
@@ -18,8 +20,9 @@ class ObjectFolder {
   /// Errors: disk_full; nothing is left behind then.
   void write(std::string_view sha256, std::string_view bytes);
 
-  /// Takes a file of the same file system over; it is gone from where it was.
-  void adopt(std::string_view sha256, const std::filesystem::path& file);
+  /// Copies a file that others may be writing to: at most the bytes it has now, into a file of its own. How many.
+  /// Errors: data_loss when they are not those of `sha256`; too_large; disk_full; nothing is left behind then.
+  std::int64_t copy(const std::string& sha256, const base::Fd& file, std::int64_t limit_bytes);
 
   void remove(std::string_view sha256);
 
