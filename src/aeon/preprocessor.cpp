@@ -7,13 +7,19 @@ namespace aeon {
 struct Preprocessor::State {
   explicit State(const LoaderConfig& config) : extraction(config), shape(input().shape()) {}
   const Extractor& input() const { return *extraction.columns[extraction.input]; }
+  void settle() {
+    decoded.settle();
+    scratch.settle();
+  }
   Extraction extraction;
   tensor::Shape shape;
   Decoded decoded;
   Scratch scratch;
 };
 
-Preprocessor::Preprocessor(const LoaderConfig& config) : state_(std::make_unique<State>(config)) {}
+Preprocessor::Preprocessor(const LoaderConfig& config, SharedMemory* memory) : state_(std::make_unique<State>(config)) {
+  state_->decoded.memory = memory;
+}
 Preprocessor::~Preprocessor() = default;
 Preprocessor::Preprocessor(Preprocessor&&) noexcept = default;
 Preprocessor& Preprocessor::operator=(Preprocessor&&) noexcept = default;
@@ -26,8 +32,14 @@ std::size_t Preprocessor::sample_bytes() const {
 
 void Preprocessor::write(std::string_view bytes, void* destination) {
   const Extractor& input = state_->input();
-  input.decode(bytes, state_->decoded);
-  input.write(state_->decoded.view(), nullptr, state_->scratch, static_cast<std::byte*>(destination));
+  try {
+    input.decode(bytes, state_->decoded);
+    input.write(state_->decoded.view(), nullptr, state_->scratch, static_cast<std::byte*>(destination));
+    state_->settle();
+  } catch (...) {
+    state_->settle();
+    throw;
+  }
 }
 
 }  // namespace aeon

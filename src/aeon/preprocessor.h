@@ -4,6 +4,7 @@
 #include <string_view>
 
 #include "aeon/config.h"
+#include "aeon/memory.h"
 #include "tensor/tensor.h"
 
 namespace aeon {
@@ -12,8 +13,9 @@ namespace aeon {
 /// one for each thread.
 class Preprocessor {
  public:
+  /// Large inputs take the memory that decoding them needs from `memory`, when there is one; it outlives this.
   /// Errors: as check().
-  explicit Preprocessor(const LoaderConfig& config);
+  explicit Preprocessor(const LoaderConfig& config, SharedMemory* memory = nullptr);
   ~Preprocessor();
   Preprocessor(Preprocessor&&) noexcept;
   Preprocessor& operator=(Preprocessor&&) noexcept;
@@ -22,7 +24,8 @@ class Preprocessor {
   tensor::Dtype sample_dtype() const;
   std::size_t sample_bytes() const;
 
-  /// Writes sample_bytes() bytes to `destination`. Errors: invalid_argument saying what is wrong with the input.
+  /// Writes sample_bytes() bytes to `destination`. Errors: invalid_argument saying what is wrong with the input;
+  /// too_large when decoding it needs more than the memory.
   void write(std::string_view bytes, void* destination);
 
  private:

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "aeon/config.h"
+#include "aeon/memory.h"
 #include "records/manifest.h"
 #include "tensor/tensor.h"
 
@@ -25,7 +26,16 @@ struct DecodedView {
 struct Decoded {
   std::int32_t height = 1, width = 1, channels = 1;
   std::vector<std::uint8_t> bytes;
+  SharedMemory* memory = nullptr;  ///< where large elements take their memory from; none: from wherever it is
+  SharedMemory::Lease lease;
+
   DecodedView view() const { return {height, width, channels, bytes.data()}; }
+
+  /// Makes room for an element, and for `beside` bytes that its decoder needs meanwhile. Errors: as SharedMemory::take.
+  void allot(std::int64_t element_height, std::int64_t element_width, int element_channels, std::int64_t beside = 0);
+
+  /// The element is no longer needed: keeps a small one's memory for the next, gives a large one's back.
+  void settle();
 };
 
 /// What the random draws of one record depend on, and nothing else.
@@ -37,6 +47,9 @@ struct DrawKey {
 struct Scratch {
   std::vector<std::uint8_t> padded, resized;
   std::vector<std::int32_t> columns, lines;  // of a resize
+
+  /// As Decoded::settle.
+  void settle();
 };
 
 enum class Role { input, target };

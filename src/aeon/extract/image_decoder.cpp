@@ -31,7 +31,8 @@ void decode_image(std::string_view bytes, int channels, Decoded& decoded) {
     try {
       decoder.decode(bytes, channels, decoded);
     } catch (Error& error) {
-      error.message = fmt::format("not a valid {}: {}", format, error.message);
+      if (error.code == Code::invalid_argument)
+        error.message = fmt::format("not a valid {}: {}", format, error.message);
       throw;
     }
     return;

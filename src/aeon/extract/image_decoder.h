@@ -12,6 +12,10 @@ namespace aeon {
 inline constexpr std::int64_t kMaxImagePixels = 64'000'000;
 inline constexpr std::int64_t kMaxImageSide = 65'535;
 
+/// A progressive image may go over its pixels again and again; in all it may visit so many. Photos have about ten
+/// scans.
+inline constexpr std::int64_t kMaxScannedPixels = 1'000'000'000;
+
 /// Errors: invalid_argument when an image of this size is refused.
 void check_image_size(std::int64_t width, std::int64_t height);
 
@@ -20,8 +24,9 @@ struct ImageDecoder {
   std::string_view format;  ///< "PNG"
   std::string_view magic;   ///< what such files begin with
 
-  /// Decodes into (height, width, channels) with 1 channel (gray) or 3 (b, g, r). Errors: invalid_argument saying what
-  /// is wrong, without the format's name.
+  /// Decodes into (height, width, channels) with 1 channel (gray) or 3 (b, g, r). What is decoded depends on `bytes`
+  /// alone, never on what was decoded before. Errors: invalid_argument saying what is wrong, without the format's name;
+  /// too_large when there is not enough memory for it (Decoded::allot).
   void (*decode)(std::string_view bytes, int channels, Decoded& decoded);
 
   static std::map<std::string_view, ImageDecoder>& all();

@@ -101,6 +101,101 @@ TEST(ImageDecoder, ADamagedJpegNeverCrashes) {
     }
 }
 
+// A decoder with a memory of its own would show one picture differently after another.
+TEST(ImageDecoder, WhatWasDecodedBeforeChangesNothing) {
+  const auto pixels = ramp(static_cast<std::size_t>(24 * 24 * 3));
+  const std::string good = jpeg_of(pixels, 24, 24), progressive = jpeg_of(pixels, 24, 24, {.progressive = true});
+  Decoded expected, decoded;
+  decode_image(good, 3, expected);
+  for (const std::string& file : {good, progressive})
+    for (std::size_t at = 3; at < file.size(); ++at) {
+      std::string damaged = file;
+      damaged[at] = static_cast<char>(damaged[at] ^ 0xFF);
+      error_of(damaged, 3);
+      decode_image(good, 3, decoded);
+      ASSERT_EQ(decoded.bytes, expected.bytes) << "after a picture with another byte " << at;
+    }
+}
+
+TEST(ImageDecoder, AJpegBorrowsNoTables) {
+  const std::string good = jpeg_of(ramp(static_cast<std::size_t>(16 * 16 * 3)), 16, 16);
+  std::string bare = good;  // without its two quantization tables: "FFDB", length, table
+  for (std::size_t at; (at = bare.find("\xFF\xDB")) != bare.npos;)
+    bare.erase(at, 2 + static_cast<std::size_t>(static_cast<unsigned char>(bare[at + 2]) << 8 |
+                                                static_cast<unsigned char>(bare[at + 3])));
+  EXPECT_EQ(error_of(good, 3), "no error");
+  EXPECT_THAT(error_of(bare, 3), HasSubstr("Quantization table 0x00 was not defined"));
+}
+
+TEST(ImageDecoder, JpegsOfInksLookLikeTheirTwinsOfLight) {
+  // Four even pictures side by side, so that compression changes little: (b, g, r) each.
+  const std::vector<std::array<int, 3>> colors{{30, 30, 220}, {140, 150, 20}, {0, 0, 0}, {255, 255, 255}};
+  std::vector<std::uint8_t> light, inks;
+  for (int y = 0; y < 16; ++y)
+    for (int x = 0; x < 64; ++x) {
+      const auto& color = colors[static_cast<std::size_t>(x / 16)];
+      const int black = std::max({color[0], color[1], color[2], 1});
+      for (const int value : color) light.push_back(static_cast<std::uint8_t>(value));
+      for (const int value : {color[2], color[1], color[0]})  // cyan, magenta, yellow, inverted
+        inks.push_back(static_cast<std::uint8_t>(value * 255 / black));
+      inks.push_back(static_cast<std::uint8_t>(black));
+    }
+  for (const int channels : {3, 1}) {
+    Decoded twin, decoded;
+    decode_image(jpeg_of(light, 16, 64, {.quality = 100}), channels, twin);
+    for (const J_COLOR_SPACE stored : {JCS_CMYK, JCS_YCCK})
+      for (const bool progressive : {false, true}) {
+        decode_image(
+            jpeg_of(inks, 16, 64, {.pixels = JCS_CMYK, .stored = stored, .quality = 100, .progressive = progressive}),
+            channels, decoded);
+        ASSERT_EQ(decoded.bytes.size(), twin.bytes.size());
+        for (std::size_t i = 0; i < twin.bytes.size(); ++i) {
+          const std::size_t x = i / static_cast<std::size_t>(channels) % 64;
+          if (x % 16 < 4 || x % 16 > 11) continue;  // colours run into each other where they meet
+          ASSERT_NEAR(decoded.bytes[i], twin.bytes[i], 3) << "channels " << channels << ", byte " << i;
+        }
+      }
+  }
+}
+
+TEST(ImageDecoder, OfSixteenBitsTheUpperEightStay) {
+  const std::vector<std::uint16_t> values{0x0000, 0x00FF, 0x0100, 0x7F80, 0x80FF, 0xFFFF};
+  Decoded decoded;
+  decode_image(png16_of(values, 1, 6), 1, decoded);
+  EXPECT_EQ(decoded.bytes, (std::vector<std::uint8_t>{0, 0, 1, 0x7F, 0x80, 0xFF}));
+  decode_image(png16_of({0x12FF, 0x3400}, 1, 2), 3, decoded);
+  EXPECT_EQ(decoded.bytes, (std::vector<std::uint8_t>{0x12, 0x12, 0x12, 0x34, 0x34, 0x34}));
+}
+
+TEST(ImageDecoder, WhatTakesMoreMemoryThanThereIsIsRefusedWithTheNumbers) {
+  const std::vector<std::uint8_t> pixels(std::size_t{1200} * 1200 * 3);
+  SharedMemory memory(6'000'000);
+  Decoded decoded;
+  decoded.memory = &memory;
+  decode_image(jpeg_of(pixels, 1200, 1200), 3, decoded);  // 4.3 MB of pixels
+  try {
+    decode_image(jpeg_of(pixels, 1200, 1200, {.progressive = true}), 3, decoded);  // and as much of coefficients
+    FAIL();
+  } catch (const base::Error& error) {
+    EXPECT_EQ(error.code, base::Code::too_large);
+    EXPECT_THAT(error.message, HasSubstr("decoding it takes 8.8 MB of memory, and there are 6.0 MB for that"));
+  }
+  decode_image(png_of(pixels, 1200, 1200, 3), 3, decoded);  // nothing is held by what failed
+  decoded.settle();
+  EXPECT_EQ(decoded.bytes.capacity(), 0u);
+  memory.take(6'000'000).give_back();
+}
+
+TEST(ImageDecoder, AJpegThatIsMostlyScansIsRefused) {
+  const std::vector<std::uint8_t> pixels(std::size_t{4400} * 4400, 77);
+  const std::string file =
+      jpeg_of(pixels, 4400, 4400, {.pixels = JCS_GRAYSCALE, .progressive = true, .coefficients_alone = 60});
+  EXPECT_LT(file.size(), 1'000'000u);
+  EXPECT_EQ(error_of(file),
+            "not a valid JPEG: it is 4400 wide and 4400 high and has over 51 scans; 1000 million pixels "
+            "are the limit in all scans");
+}
+
 TEST(ImageDecoder, OtherFilesAreNamedAsSuch) {
   EXPECT_EQ(error_of("hello"), "not an image: neither PNG nor JPEG");
   EXPECT_EQ(error_of(""), "an image of 0 bytes");

@@ -1,7 +1,14 @@
 // The only place with libjpeg-turbo.
-#include <turbojpeg.h>
+#include <fmt/format.h>
 
-#include <memory>
+#include <csetjmp>
+#include <cstddef>
+#include <cstdio>
+
+// The two above come first: jpeglib.h needs them and does not say so.
+#include <jpeglib.h>
+
+#include <jerror.h>
 
 #include "aeon/extract/image_decoder.h"
 #include "base/error.h"
@@ -12,33 +19,142 @@ namespace {
 using base::Code;
 using base::Error;
 
-struct Destroy {
-  void operator()(void* handle) const { tjDestroy(handle); }
+// What one decoding needs. It is made anew for every picture, because a decoder that has seen a damaged one decodes the
+// next with its tables and its unfinished state. libjpeg leaves by longjmp, which runs no destructors, so everything
+// that owns something lives here, outside the frames that are left.
+struct Decoding {
+  jpeg_decompress_struct jpeg{};
+  jpeg_error_mgr errors{};
+  jpeg_progress_mgr progress{};
+  std::jmp_buf back;
+  char error[JMSG_LENGTH_MAX] = "";
+  std::vector<JSAMPLE> cmyk;  // one line, where the colours are mixed here
+
+  ~Decoding() { jpeg_destroy_decompress(&jpeg); }
 };
 
+Decoding& decoding_of(j_common_ptr jpeg) { return *static_cast<Decoding*>(jpeg->client_data); }
+
+[[noreturn]] void on_error(j_common_ptr jpeg) {
+  Decoding& decoding = decoding_of(jpeg);
+  jpeg->err->format_message(jpeg, decoding.error);
+  std::longjmp(decoding.back, 1);
+}
+
+// Stray bytes between parts are common in photos and change nothing, and neither does the number of a revision; any
+// other warning means wrong pixels.
+void on_message(j_common_ptr jpeg, int level) {
+  if (level >= 0 || jpeg->err->msg_code == JWRN_EXTRANEOUS_DATA || jpeg->err->msg_code == JWRN_JFIF_MAJOR) return;
+  on_error(jpeg);
+}
+
+// Called about once per line of blocks. A small file can say that a large picture comes in hundreds of scans.
+void on_progress(j_common_ptr jpeg) {
+  const auto& picture = *reinterpret_cast<j_decompress_ptr>(jpeg);
+  if (std::int64_t{picture.image_width} * picture.image_height * picture.input_scan_number <= kMaxScannedPixels) return;
+  std::snprintf(decoding_of(jpeg).error, JMSG_LENGTH_MAX,
+                "it is %u wide and %u high and has over %d scans; %d million pixels are the limit in all scans",
+                picture.image_width, picture.image_height, picture.input_scan_number - 1,
+                static_cast<int>(kMaxScannedPixels / 1'000'000));
+  std::longjmp(decoding_of(jpeg).back, 1);
+}
+
+bool is_cmyk(const Decoding& decoding) {
+  return decoding.jpeg.jpeg_color_space == JCS_CMYK || decoding.jpeg.jpeg_color_space == JCS_YCCK;
+}
+
+// What libjpeg holds of a picture that comes in several scans: all its coefficients.
+std::int64_t coefficient_bytes(Decoding& decoding) {
+  jpeg_decompress_struct& jpeg = decoding.jpeg;
+  if (jpeg_has_multiple_scans(&jpeg) == 0) return 0;
+  std::int64_t blocks = 0;
+  for (int i = 0; i < jpeg.num_components; ++i)
+    blocks += (std::int64_t{jpeg.comp_info[i].width_in_blocks} + jpeg.comp_info[i].h_samp_factor) *
+              (std::int64_t{jpeg.comp_info[i].height_in_blocks} + jpeg.comp_info[i].v_samp_factor);
+  return blocks * static_cast<std::int64_t>(sizeof(JBLOCK));
+}
+
+// False with decoding.error set when it fails. Holds nothing that has a destructor, as the two below.
+bool read_header(Decoding& decoding, std::string_view bytes, int channels) {
+  if (setjmp(decoding.back) != 0) return false;
+  jpeg_create_decompress(&decoding.jpeg);
+  decoding.jpeg.progress = &decoding.progress;
+  jpeg_mem_src(&decoding.jpeg, reinterpret_cast<const unsigned char*>(bytes.data()), bytes.size());
+  jpeg_read_header(&decoding.jpeg, TRUE);
+  // The accurate DCT and smooth chroma upsampling are what aeon's pixels come from.
+  decoding.jpeg.dct_method = JDCT_ISLOW;
+  decoding.jpeg.do_fancy_upsampling = TRUE;
+  decoding.jpeg.out_color_space = is_cmyk(decoding) ? JCS_CMYK : channels == 1 ? JCS_GRAYSCALE : JCS_EXT_BGR;
+  return true;
+}
+
+bool read_lines(Decoding& decoding, std::uint8_t* pixels, std::size_t stride) {
+  if (setjmp(decoding.back) != 0) return false;
+  jpeg_start_decompress(&decoding.jpeg);
+  while (decoding.jpeg.output_scanline < decoding.jpeg.output_height) {
+    JSAMPROW lines[16];
+    const JDIMENSION count = std::min<JDIMENSION>({16, static_cast<JDIMENSION>(decoding.jpeg.rec_outbuf_height),
+                                                   decoding.jpeg.output_height - decoding.jpeg.output_scanline});
+    for (JDIMENSION i = 0; i < count; ++i) lines[i] = pixels + (decoding.jpeg.output_scanline + i) * stride;
+    jpeg_read_scanlines(&decoding.jpeg, lines, count);
+  }
+  jpeg_finish_decompress(&decoding.jpeg);
+  return true;
+}
+
+// Inks become light: Adobe's programs, and everybody since, store them inverted, so that 255 is no ink.
+void mix(const JSAMPLE* inks, std::uint8_t* pixels, JDIMENSION width, int channels) {
+  for (JDIMENSION x = 0; x < width; ++x, inks += 4, pixels += channels) {
+    const auto light = [&](int ink) { return (inks[ink] * inks[3] + 127) / 255; };
+    const int red = light(0), green = light(1), blue = light(2);
+    if (channels == 3) {
+      pixels[0] = static_cast<std::uint8_t>(blue);
+      pixels[1] = static_cast<std::uint8_t>(green);
+      pixels[2] = static_cast<std::uint8_t>(red);
+    } else {  // 0.299 r + 0.587 g + 0.114 b, as libjpeg weighs them
+      pixels[0] = static_cast<std::uint8_t>((red * 19595 + green * 38470 + blue * 7471 + 32768) >> 16);
+    }
+  }
+}
+
+bool read_cmyk_lines(Decoding& decoding, std::uint8_t* pixels, std::size_t stride, int channels) {
+  if (setjmp(decoding.back) != 0) return false;
+  jpeg_start_decompress(&decoding.jpeg);
+  while (decoding.jpeg.output_scanline < decoding.jpeg.output_height) {
+    std::uint8_t* line = pixels + decoding.jpeg.output_scanline * stride;
+    JSAMPROW inks = decoding.cmyk.data();
+    jpeg_read_scanlines(&decoding.jpeg, &inks, 1);
+    mix(inks, line, decoding.jpeg.output_width, channels);
+  }
+  jpeg_finish_decompress(&decoding.jpeg);
+  return true;
+}
+
 void decode(std::string_view bytes, int channels, Decoded& decoded) {
-  thread_local const std::unique_ptr<void, Destroy> handle(tjInitDecompress());
-  if (!handle) throw Error(Code::unavailable, "no memory to decode it");
-  const auto* data = reinterpret_cast<const unsigned char*>(bytes.data());
-  int width = 0, height = 0, subsampling = 0, colorspace = 0;
-  if (tjDecompressHeader3(handle.get(), data, bytes.size(), &width, &height, &subsampling, &colorspace) != 0 &&
-      tjGetErrorCode(handle.get()) == TJERR_FATAL)
-    throw Error(Code::invalid_argument, tjGetErrorStr2(handle.get()));
+  Decoding decoding;
+  decoding.jpeg.err = jpeg_std_error(&decoding.errors);
+  decoding.jpeg.client_data = &decoding;
+  decoding.errors.error_exit = on_error;
+  decoding.errors.emit_message = on_message;
+  decoding.progress.progress_monitor = on_progress;
+  const auto refuse = [&] {
+    if (decoding.errors.msg_code == JERR_OUT_OF_MEMORY) throw Error(Code::unavailable, "no memory to decode it");
+    throw Error(Code::invalid_argument, decoding.error);
+  };
+  if (!read_header(decoding, bytes, channels)) refuse();
+  const std::int64_t width = decoding.jpeg.image_width, height = decoding.jpeg.image_height;
   check_image_size(width, height);
-  decoded.height = height;
-  decoded.width = width;
-  decoded.channels = channels;
-  decoded.bytes.resize(decoded.view().size());
-  // The accurate DCT and smooth chroma upsampling are what aeon's pixels come from. A file with hundreds of scans takes
-  // minutes and is an attack.
-  const int flags = TJFLAG_ACCURATEDCT | TJFLAG_LIMITSCANS;
-  if (tjDecompress2(handle.get(), data, bytes.size(), decoded.bytes.data(), width, 0, height,
-                    channels == 1 ? TJPF_GRAY : TJPF_BGR, flags) == 0)
-    return;
-  // Stray bytes between parts are common in photos and change nothing; any other warning means wrong pixels.
-  const std::string_view message = tjGetErrorStr2(handle.get());
-  if (tjGetErrorCode(handle.get()) == TJERR_WARNING && message.find("extraneous bytes") != message.npos) return;
-  throw Error(Code::invalid_argument, std::string(message));
+  const int colors = decoding.jpeg.num_components;
+  if (colors != 1 && colors != 3 && colors != 4)
+    throw Error(Code::invalid_argument, fmt::format("it has {} colour channels; 1, 3 and 4 can be read", colors));
+  decoded.allot(height, width, channels, coefficient_bytes(decoding));
+  const std::size_t stride = static_cast<std::size_t>(width) * static_cast<std::size_t>(channels);
+  if (is_cmyk(decoding)) {
+    decoding.cmyk.resize(static_cast<std::size_t>(width) * 4);
+    if (!read_cmyk_lines(decoding, decoded.bytes.data(), stride, channels)) refuse();
+  } else if (!read_lines(decoding, decoded.bytes.data(), stride)) {
+    refuse();
+  }
 }
 
 const ImageDecoderOnShelf registered({"JPEG", {"\xFF\xD8\xFF", 3}, decode});

@@ -90,7 +90,7 @@ bool read_header(Decoding& decoding) {
   png_read_info(png, decoding.info);
   int depth = 0, color = 0;
   png_get_IHDR(png, decoding.info, &decoding.width, &decoding.height, &depth, &color, nullptr, nullptr, nullptr);
-  if (depth == 16) png_set_strip_16(png);
+  if (depth == 16) png_set_strip_16(png);  // the upper eight bits, as aeon
   if (color == PNG_COLOR_TYPE_PALETTE) png_set_palette_to_rgb(png);
   if (color == PNG_COLOR_TYPE_GRAY && depth < 8) png_set_expand_gray_1_2_4_to_8(png);
   png_set_strip_alpha(png);
@@ -133,10 +133,7 @@ void decode(std::string_view bytes, int channels, Decoded& decoded) {
   const auto refuse = [&] { throw base::Error(base::Code::invalid_argument, decoding.error); };
   if (!read_header(decoding)) refuse();
   check_image_size(decoding.width, decoding.height);
-  decoded.height = static_cast<std::int32_t>(decoding.height);
-  decoded.width = static_cast<std::int32_t>(decoding.width);
-  decoded.channels = channels;
-  decoded.bytes.resize(decoded.view().size());
+  decoded.allot(decoding.height, decoding.width, channels);
   if (!read_pixels(decoding)) refuse();
 }
 

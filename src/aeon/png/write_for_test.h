@@ -24,4 +24,26 @@ inline std::string png_of(const std::vector<std::uint8_t>& pixels, std::uint32_t
   return bytes;
 }
 
+/// A gray PNG of 16 bits.
+inline std::string png16_of(const std::vector<std::uint16_t>& pixels, std::uint32_t height, std::uint32_t width) {
+  std::string bytes;
+  png_structp png = png_create_write_struct(PNG_LIBPNG_VER_STRING, nullptr, nullptr, nullptr);
+  png_infop info = png_create_info_struct(png);
+  png_set_write_fn(
+      png, &bytes,
+      [](png_structp to, png_bytep data, std::size_t size) {
+        static_cast<std::string*>(png_get_io_ptr(to))->append(reinterpret_cast<const char*>(data), size);
+      },
+      nullptr);
+  png_set_IHDR(png, info, width, height, 16, PNG_COLOR_TYPE_GRAY, PNG_INTERLACE_NONE, PNG_COMPRESSION_TYPE_DEFAULT,
+               PNG_FILTER_TYPE_DEFAULT);
+  png_write_info(png, info);
+  png_set_swap(png);  // values are as this machine keeps them
+  for (std::uint32_t y = 0; y < height; ++y)
+    png_write_row(png, reinterpret_cast<png_const_bytep>(pixels.data() + std::size_t{y} * width));
+  png_write_end(png, nullptr);
+  png_destroy_write_struct(&png, &info);
+  return bytes;
+}
+
 }  // namespace aeon

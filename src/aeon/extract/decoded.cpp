@@ -1,0 +1,36 @@
+#include "aeon/extract/extractor.h"
+
+namespace aeon {
+namespace {
+
+// What each thread keeps without asking: a picture of 1.3 million pixels in colour.
+constexpr std::int64_t kKeptBytes = std::int64_t{4} << 20;
+
+void give_back_large(std::vector<std::uint8_t>& buffer) {
+  if (static_cast<std::int64_t>(buffer.capacity()) > kKeptBytes) std::vector<std::uint8_t>().swap(buffer);
+}
+
+}  // namespace
+
+void Decoded::allot(std::int64_t element_height, std::int64_t element_width, int element_channels,
+                    std::int64_t beside) {
+  settle();
+  const std::int64_t size = element_height * element_width * element_channels;
+  if (memory != nullptr && size + beside > kKeptBytes) lease = memory->take(size + beside);
+  height = static_cast<std::int32_t>(element_height);
+  width = static_cast<std::int32_t>(element_width);
+  channels = element_channels;
+  bytes.resize(static_cast<std::size_t>(size));
+}
+
+void Decoded::settle() {
+  give_back_large(bytes);
+  lease.give_back();
+}
+
+void Scratch::settle() {
+  give_back_large(padded);
+  give_back_large(resized);
+}
+
+}  // namespace aeon

@@ -1,0 +1,33 @@
+#include "aeon/memory.h"
+
+#include <fmt/format.h>
+
+#include "base/clock.h"
+#include "base/error.h"
+
+namespace aeon {
+
+SharedMemory::Lease SharedMemory::take(std::int64_t bytes) {
+  if (bytes > bytes_)
+    throw base::Error(
+        base::Code::too_large,
+        fmt::format("decoding it takes {} of memory, and there are {} for that; make it smaller, or give "
+                    "the job more memory",
+                    base::size_text(static_cast<double>(bytes)), base::size_text(static_cast<double>(bytes_))));
+  std::unique_lock lock(mutex_);
+  given_back_.wait(lock, [&] { return left_ >= bytes; });
+  left_ -= bytes;
+  return {*this, bytes};
+}
+
+void SharedMemory::Lease::give_back() {
+  if (from_ == nullptr) return;
+  {
+    const std::lock_guard lock(from_->mutex_);
+    from_->left_ += bytes_;
+  }
+  from_->given_back_.notify_all();
+  from_ = nullptr;
+}
+
+}  // namespace aeon
