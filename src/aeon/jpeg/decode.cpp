@@ -92,9 +92,9 @@ bool read_lines(Decoding& decoding, std::uint8_t* pixels, std::size_t stride) {
   if (setjmp(decoding.back) != 0) return false;
   jpeg_start_decompress(&decoding.jpeg);
   while (decoding.jpeg.output_scanline < decoding.jpeg.output_height) {
-    JSAMPROW lines[16];
-    const JDIMENSION count = std::min<JDIMENSION>({16, static_cast<JDIMENSION>(decoding.jpeg.rec_outbuf_height),
-                                                   decoding.jpeg.output_height - decoding.jpeg.output_scanline});
+    JSAMPROW lines[16];  // about what comes of one line of blocks
+    const JDIMENSION count =
+        std::min<JDIMENSION>(std::size(lines), decoding.jpeg.output_height - decoding.jpeg.output_scanline);
     for (JDIMENSION i = 0; i < count; ++i) lines[i] = pixels + (decoding.jpeg.output_scanline + i) * stride;
     jpeg_read_scanlines(&decoding.jpeg, lines, count);
   }
