@@ -2,12 +2,13 @@
 #   make                      the programs
 #   make demo                 the main job, end to end on real data
 #   make test                 all tests
+#   make docs                 writes the pages of docs/reference that come from declarations
 #   make bench [SUITE=train]  figures beside rivals (train infer loader api serving)
 
 BUILD ?= build/release
 JOBS ?= $(shell nproc)
 
-.PHONY: all demo tests test bench install clean
+.PHONY: all demo docs tests test bench install clean
 
 all: install
 	@cmake --preset release -B $(BUILD) > /dev/null
@@ -18,6 +19,9 @@ install:
 
 demo: all
 	@examples/fashion_mnist/demo $(BUILD)/bin
+
+docs: all
+	@$(BUILD)/bin/reference docs/reference
 
 tests: all
 	@cmake --build $(BUILD) -j $(JOBS) --target tests

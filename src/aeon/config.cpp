@@ -55,7 +55,11 @@ base::json::value EtlEntry::to_json() const { return with_type(type, config); }
 
 base::json::object EtlEntry::schema() {
   base::json::array kinds;
-  for (const auto& [type, member] : Extractors::members()) kinds.push_back(schema_with_type(type, member.schema()));
+  for (const auto& [type, member] : Extractors::members()) {
+    base::json::object kind = schema_with_type(type, member.schema());
+    kind["description"] = member.doc;
+    kinds.push_back(kind);
+  }
   return {{"oneOf", kinds}};
 }
 

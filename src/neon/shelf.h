@@ -28,7 +28,8 @@ class Shelf {
  public:
   struct Member {
     std::string_view name;
-    std::string_view doc;
+    std::string_view doc;      ///< one line for people, without a full stop
+    std::string_view details;  ///< Markdown for the reference page: formulas, shapes, what else to know; may be empty
     base::json::object (*schema)();
     std::unique_ptr<Interface> (*make)(const base::json::object& config, std::string_view where);
   };
@@ -65,9 +66,9 @@ class Shelf {
 /// place of the config.
 template <class Interface, class T>
 struct OnShelf {
-  OnShelf(std::string_view name, std::string_view doc) {
+  OnShelf(std::string_view name, std::string_view doc, std::string_view details = {}) {
     Shelf<Interface>::instance().add(
-        {name, doc, [] { return base::schema<typename T::Config>(); },
+        {name, doc, details, [] { return base::schema<typename T::Config>(); },
          [](const base::json::object& config, std::string_view where) -> std::unique_ptr<Interface> {
            auto decoded = base::decode<typename T::Config>(config, where);
            try {

@@ -54,8 +54,10 @@ class CrossEntropyBinary final : public Cost {
   Config config_;
 };
 
-const OnShelf<Cost, CrossEntropyBinary> registered("CrossEntropyBinary",
-                                                   "for independent yes/no outputs of a Logistic");
+const OnShelf<Cost, CrossEntropyBinary> registered(
+    "CrossEntropyBinary", "for independent yes/no outputs of a Logistic",
+    R"(The value is Σ safelog(1 − y)·(t − 1) − safelog(y)·t. With its partner `Logistic(shortcut: true)` before it, the gradient is
+taken with respect to the input of the activation: `scale`·(y − t).)");
 
 }  // namespace
 }  // namespace neon

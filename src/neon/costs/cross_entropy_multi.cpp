@@ -55,8 +55,10 @@ class CrossEntropyMulti final : public Cost {
   double scale_;
 };
 
-const OnShelf<Cost, CrossEntropyMulti> registered("CrossEntropyMulti",
-                                                  "for one class out of many, outputs of a Softmax");
+const OnShelf<Cost, CrossEntropyMulti> registered(
+    "CrossEntropyMulti", "for one class out of many, outputs of a Softmax",
+    R"(The value is −L·Σ t·safelog(y), L = 1/ln 2 with `usebits`, else 1. With its partner `Softmax` before it, the gradient is taken
+with respect to the input of the activation: L·`scale`·(y − t).)");
 
 }  // namespace
 }  // namespace neon

@@ -36,7 +36,8 @@ class MeanSquared final : public Cost {
   }
 };
 
-const OnShelf<Cost, MeanSquared> registered("MeanSquared", "half the mean over outputs of the squared difference");
+const OnShelf<Cost, MeanSquared> registered("MeanSquared", "half the mean over outputs of the squared difference",
+                                            R"(The value is mean (y − t)² / 2, the gradient (y − t) / outputs.)");
 
 }  // namespace
 }  // namespace neon

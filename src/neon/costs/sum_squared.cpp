@@ -36,7 +36,8 @@ class SumSquared final : public Cost {
   }
 };
 
-const OnShelf<Cost, SumSquared> registered("SumSquared", "half the squared distance");
+const OnShelf<Cost, SumSquared> registered("SumSquared", "half the squared distance",
+                                           R"(The value is Σ (y − t)² / 2, the gradient y − t.)");
 
 }  // namespace
 }  // namespace neon

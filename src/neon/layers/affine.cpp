@@ -39,7 +39,9 @@ class Affine final : public Compound {
   Config config_;
 };
 
-const OnShelf<Layer, Affine> registered("Affine", "Linear, then Bias or BatchNorm, then Activation");
+const OnShelf<Layer, Affine> registered(
+    "Affine", "Linear, then Bias or BatchNorm, then Activation",
+    R"(A compound: `Linear`, then `Bias` or `BatchNorm`, then `Activation`, with the arguments of these. Its layers are named after it.)");
 
 }  // namespace
 }  // namespace neon

@@ -267,8 +267,10 @@ std::unique_ptr<LayerSteps> BatchNorm::lower(const Group& group) const {
   return std::make_unique<Steps>(group, static_cast<float>(config_.rho), static_cast<float>(config_.eps));
 }
 
-const OnShelf<Layer, BatchNorm> registered("BatchNorm",
-                                           "each feature map to mean beta and deviation gamma over the batch");
+const OnShelf<Layer, BatchNorm> registered(
+    "BatchNorm", "each feature map to mean beta and deviation gamma over the batch",
+    R"((c, …) → (c, …): y = gamma·(x − mean) / sqrt(variance + eps) + beta, with the statistics of the batch in training and the running
+ones, kept with weight `rho`, otherwise. Parameters: gamma, beta, gmean, gvar, each (c). Source: Ioffe and Szegedy 2015.)");
 
 }  // namespace
 }  // namespace neon

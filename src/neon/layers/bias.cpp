@@ -117,7 +117,8 @@ class Steps final : public LayerSteps {
 
 std::unique_ptr<LayerSteps> Bias::lower(const Group& group) const { return std::make_unique<Steps>(*group.node); }
 
-const OnShelf<Layer, Bias> registered("Bias", "one number added per feature map or feature");
+const OnShelf<Layer, Bias> registered("Bias", "one number added per feature map or feature",
+                                      R"((c, …) → (c, …). Parameter: W (c).)");
 
 }  // namespace
 }  // namespace neon

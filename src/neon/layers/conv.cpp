@@ -51,7 +51,9 @@ class Conv final : public Compound {
   Config config_;
 };
 
-const OnShelf<Layer, Conv> registered("Conv", "Convolution, then Bias or BatchNorm, then Activation");
+const OnShelf<Layer, Conv> registered(
+    "Conv", "Convolution, then Bias or BatchNorm, then Activation",
+    R"(A compound: `Convolution`, then `Bias` or `BatchNorm`, then `Activation`, with the arguments of these. Its layers are named after it.)");
 
 }  // namespace
 }  // namespace neon

@@ -136,7 +136,11 @@ std::unique_ptr<LayerSteps> Convolution::lower(const Group& group) const {
   return std::make_unique<Steps>(group, sliding_.kernel_window(group.node->in.size() == 4));
 }
 
-const OnShelf<Layer, Convolution> registered("Convolution", "cross-correlation with K windows");
+const OnShelf<Layer, Convolution> registered(
+    "Convolution", "cross-correlation with K windows",
+    R"((c, h, w) → (K, oh, ow), with oh = ⌊(h + 2·padding − (dilation·(R − 1) + 1)) / stride⌋ + 1. `fshape` is `[R, S, K]`, `[T, R, S, K]` or
+`{R: 3, S: 3, K: 16}`; strides, padding and dilation are a number or `{str_h: 2, str_w: 2}`, `{pad_h: …}`, `{dil_h: …}`. With a
+depth, shapes are (c, d, h, w). Parameter: W (c·R·S, K).)");
 
 }  // namespace
 }  // namespace neon

@@ -98,7 +98,8 @@ std::unique_ptr<LayerSteps> Linear::lower(const Group& group) const {
   return std::make_unique<Steps>(group, config_.nout);
 }
 
-const OnShelf<Layer, Linear> registered("Linear", "y = W·x");
+const OnShelf<Layer, Linear> registered("Linear", "y = W·x",
+                                        R"((features) or (c, h, w) → (nout). Parameter: W (nout, nin).)");
 
 }  // namespace
 }  // namespace neon

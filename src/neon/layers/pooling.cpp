@@ -185,7 +185,10 @@ std::unique_ptr<LayerSteps> Pooling::lower(const Group& group) const {
   return std::make_unique<Steps>(*group.node, WindowTable::of(sliding(in), in.extent, out.extent), config_.op);
 }
 
-const OnShelf<Layer, Pooling> registered("Pooling", "the largest or the average of each window");
+const OnShelf<Layer, Pooling> registered(
+    "Pooling", "the largest or the average of each window",
+    R"((c, h, w) → (c, oh, ow), with oh = ⌊(h + 2·padding − R) / stride⌋ + 1: what does not fill a window is left out, and padding does not count.
+`fshape` is a number, `{R: 3, S: 2}` or `all` (the whole height and width).)");
 
 }  // namespace
 }  // namespace neon

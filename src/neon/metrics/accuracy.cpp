@@ -19,7 +19,8 @@ class Accuracy final : public Metric {
   }
 };
 
-const OnShelf<Metric, Accuracy> registered("Accuracy", "share of rows whose largest output is the target's");
+const OnShelf<Metric, Accuracy> registered("Accuracy", "share of rows whose largest output is the target's",
+                                           R"(Figure: `Accuracy`.)");
 
 }  // namespace
 }  // namespace neon

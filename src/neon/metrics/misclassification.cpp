@@ -20,7 +20,8 @@ class Misclassification final : public Metric {
 };
 
 const OnShelf<Metric, Misclassification> registered("Misclassification",
-                                                    "share of rows whose largest output is not the target's");
+                                                    "share of rows whose largest output is not the target's",
+                                                    R"(Figure: `Top1Misclass`. The first of equal outputs counts.)");
 
 }  // namespace
 }  // namespace neon

@@ -59,7 +59,8 @@ class TopKMisclassification final : public Metric {
 };
 
 const OnShelf<Metric, TopKMisclassification> registered(
-    "TopKMisclassification", "share of rows whose target is not among the k largest outputs");
+    "TopKMisclassification", "share of rows whose target is not among the k largest outputs",
+    R"(Figures: `LogLoss`, `Top1Misclass`, `Top<k>Misclass`. With s places left for e equal outputs an exemplar is right by s/e.)");
 
 }  // namespace
 }  // namespace neon

@@ -90,7 +90,10 @@ class Adam final : public Optimizer {
   Config config_;
 };
 
-const OnShelf<Optimizer, Adam> registered("Adam", "steps from running means of the gradient and of its square");
+const OnShelf<Optimizer, Adam> registered("Adam", "steps from running means of the gradient and of its square",
+                                          R"(t counts the steps from 1; there is no schedule.
+
+    l = lr·sqrt(1 − β₂ᵗ) / (1 − β₁ᵗ)     m = β₁·m + (1 − β₁)·g     v = β₂·v + (1 − β₂)·g²     p = p − s·l·m / (sqrt(v) + ε))");
 
 }  // namespace
 }  // namespace neon

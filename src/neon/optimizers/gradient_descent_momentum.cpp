@@ -115,7 +115,13 @@ class GradientDescentMomentum final : public Optimizer {
 };
 
 const OnShelf<Optimizer, GradientDescentMomentum> registered("GradientDescentMomentum",
-                                                             "stochastic gradient descent, with momentum or without");
+                                                             "stochastic gradient descent, with momentum or without",
+                                                             R"(With momentum m = `momentum_coef`:
+
+    g' = s·g + wdecay·p        v = m·v − lr·g'        p = p + v        (nesterov: p = p + m·v − lr·g')
+
+Without momentum `p = −lr·s·g + (1 − lr·wdecay)·p`, where `param_clip_value` has no effect, as in neon. `nesterov` needs
+momentum.)");
 
 }  // namespace
 }  // namespace neon

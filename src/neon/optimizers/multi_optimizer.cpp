@@ -49,7 +49,17 @@ class MultiOptimizer final : public Optimizer {
   std::map<std::string, std::shared_ptr<const Optimizer>, std::less<>> rules_;
 };
 
-const OnShelf<Optimizer, MultiOptimizer> registered("MultiOptimizer", "different rules for different layers");
+const OnShelf<Optimizer, MultiOptimizer> registered("MultiOptimizer", "different rules for different layers",
+                                                    R"(A layer's name goes before its class; `default` is needed.
+
+```yaml
+optimizer:
+  type: MultiOptimizer
+  config:
+    optimizer_mapping:
+      default: {type: GradientDescentMomentum, config: {learning_rate: 0.1, momentum_coef: 0.9}}
+      Bias: {type: RMSProp}
+```)");
 
 }  // namespace
 }  // namespace neon

@@ -83,7 +83,10 @@ class RMSProp final : public Optimizer {
   std::shared_ptr<const LearningRateSchedule> schedule_;
 };
 
-const OnShelf<Optimizer, RMSProp> registered("RMSProp", "steps divided by a running root mean square of the gradient");
+const OnShelf<Optimizer, RMSProp> registered("RMSProp", "steps divided by a running root mean square of the gradient",
+                                             R"(With d = `decay_rate` and ε = `epsilon`:
+
+    a = d·a + (1 − d)·g²       p = p − s·g·lr / (sqrt(a + ε) + ε))");
 
 }  // namespace
 }  // namespace neon

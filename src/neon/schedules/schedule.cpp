@@ -105,7 +105,13 @@ class Schedule final : public LearningRateSchedule {
   Change change_;
 };
 
-const OnShelf<LearningRateSchedule, Schedule> registered("Schedule", "constant, or in steps");
+const OnShelf<LearningRateSchedule, Schedule> registered("Schedule", "constant, or in steps",
+                                                         R"(| `step_config` | `change` | learning rate in an epoch |
+|---|---|---|
+| null | a number | the base rate |
+| a list of epochs | a number | base rate · change^(listed epochs that have come) |
+| a number of epochs | a number | base rate · change^⌊epoch / number⌋ |
+| a list of epochs | a list as long | the rate listed for the last epoch that has come; the base rate before the first |)");
 
 }  // namespace
 }  // namespace neon

@@ -1,0 +1,60 @@
+// Pages of the engine's shelves.
+#include <fmt/format.h>
+
+#include "apps/reference/page.h"
+#include "neon/cost.h"
+#include "neon/initializer.h"
+#include "neon/layer.h"
+#include "neon/metric.h"
+#include "neon/optimizer.h"
+#include "neon/schedule.h"
+#include "neon/shelf.h"
+#include "neon/transform.h"
+
+namespace reference {
+namespace {
+
+template <class Interface>
+Page page_of(std::string file, std::string_view title, std::string_view folder, std::string_view introduction) {
+  Page page{std::move(file), page_head(title, fmt::format("the members of src/neon/{}", folder), introduction)};
+  for (const auto& [name, member] : neon::Shelf<Interface>::instance().members()) {
+    page.text += fmt::format("\n## {}\n\n*{}*\n", name, member.doc);
+    if (!member.details.empty()) page.text += fmt::format("\n{}\n", member.details);
+    if (const std::string table = table_of_properties(member.schema()); !table.empty()) page.text += '\n' + table;
+  }
+  return page;
+}
+
+}  // namespace
+
+std::vector<Page> shelf_pages() {
+  return {
+      page_of<neon::Layer>("layers.md", "Layers", "layers",
+                           "What stands in the list `layers` of a [model file](../formats/model-yaml.md). Shapes are "
+                           "those of one exemplar: (c, h, w) or\n(features). A *part* is `{type: Name, config: {...}}` "
+                           "or a bare name."),
+      page_of<neon::Transform>("activations.md", "Activations", "activations",
+                               "Functions of a layer's outputs, given as `activation` of a compound layer or as "
+                               "`transform` of a layer `Activation`.\nx is the input, y the output."),
+      page_of<neon::Cost>("costs.md", "Costs", "costs",
+                          "y are the network's outputs, t the targets, a row per exemplar. A shown cost is the mean "
+                          "over exemplars.\nsafelog(x) = ln(max(x, e⁻⁵⁰))."),
+      page_of<neon::Metric>("metrics.md", "Metrics", "metrics",
+                            "Figures of an evaluation. Outputs that are not numbers are wrong by every metric."),
+      page_of<neon::Optimizer>(
+          "optimizers.md", "Optimizers", "optimizers",
+          "p is a parameter, g its gradient summed over the batch and divided by the batch size. "
+          "`gradient_clip_value` c clips g to ±|c|\nfirst. `gradient_clip_norm` c then scales by "
+          "s = c / max(‖all gradients‖₂, c); s = 1 without it. `param_clip_value` clips\nthe new weight. lr is the "
+          "learning rate after the [schedule](schedules.md)."),
+      page_of<neon::LearningRateSchedule>("schedules.md", "Schedules", "schedules",
+                                          "How an optimizer's learning rate changes. Epochs count from 0."),
+      page_of<neon::Initializer>(
+          "initializers.md", "Initializers", "initializers",
+          "First values of weights. A parameter has neon's two extents, rows and columns: (nout, nin) for linear "
+          "layers,\n(c·r·s, k) for convolutions. The fan is the rows when `local` (right for convolutions), else the "
+          "columns (right for linear layers)."),
+  };
+}
+
+}  // namespace reference
