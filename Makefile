@@ -27,7 +27,7 @@ tests: all
 	@cmake --build $(BUILD) -j $(JOBS) --target tests
 
 test: tests
-	ctest --test-dir $(BUILD) --output-on-failure -j $(JOBS) --repeat until-pass:2
+	ctest --test-dir $(BUILD) --output-on-failure -j $(JOBS)
 
 bench: all
 	@bench/run $(BUILD)/bin $(SUITE)

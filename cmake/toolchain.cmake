@@ -14,6 +14,11 @@ if(MOLD)
 endif()
 
 # -fopenmp everywhere, because all rooms share one precompiled header and it must see the same flags.
+# The compiler's own rubbish collection is put off: it costs a tenth of the time and no file here needs 1 GiB.
+if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
+  add_compile_options(--param=ggc-min-expand=200 --param=ggc-min-heapsize=500000)
+endif()
+
 add_compile_options(-Wall -Wextra -Wno-missing-field-initializers -fpch-preprocess -fopenmp)
 
 # NCLOUD_SANITIZE: empty, "address,undefined" or "thread".

@@ -21,12 +21,12 @@
 #include <fmt/format.h>
 
 #include <array>
-#include <cmath>
 #include <concepts>
 #include <cstdint>
 #include <limits>
 #include <map>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <tuple>
@@ -40,18 +40,35 @@
 
 namespace base {
 
+/// What code that has never seen a type does with its values: one table per type. Structs are read and written through
+/// it, so that what each struct adds to a program is a list of fields and not code of its own.
+struct ValueType {
+  void (*decode)(void* into, const json::value& value, std::string_view where);
+  json::value (*encode)(const void* value);
+  json::object (*schema)();
+  bool (*is_absent)(const void* value);  ///< of an optional; null for other types
+  double (*number)(const void* value);   ///< of a number, or an optional one that is not absent; null for other types
+  std::string (*number_text)(const void* value);
+  bool is_described;
+};
+
+template <class T>
+struct ValueTypeOf {
+  static const ValueType value;
+};
+
 /// One named member of a described struct.
-template <class Struct, class Member>
 struct Field {
   std::string_view name;
-  Member Struct::* member;
   std::string_view doc;
-  bool is_required = false;
+  const ValueType* type;
+  std::ptrdiff_t offset;  ///< of the member in its struct
   double minimum = -std::numeric_limits<double>::infinity();
   double maximum = std::numeric_limits<double>::infinity();
   bool exclusive_minimum = false;
-  char short_flag = 0;         ///< one-letter command line flag, 0 for none
+  bool is_required = false;
   bool is_positional = false;  ///< a command line argument without a flag
+  char short_flag = 0;         ///< one-letter command line flag, 0 for none
   std::string_view example;
 
   constexpr Field required() const {
@@ -94,8 +111,10 @@ struct Field {
 };
 
 template <class Struct, class Member>
-constexpr Field<Struct, Member> field(std::string_view name, Member Struct::* member, std::string_view doc) {
-  return {name, member, doc};
+constexpr Field field(std::string_view name, Member Struct::* member, std::string_view doc) {
+  // How the C++ ABI of all compilers here writes a pointer to a data member down: its distance from the start.
+  static_assert(sizeof(member) == sizeof(std::ptrdiff_t));
+  return {name, doc, &ValueTypeOf<Member>::value, __builtin_bit_cast(std::ptrdiff_t, member)};
 }
 
 template <class T>
@@ -136,18 +155,26 @@ constexpr std::string_view word(E value) {
   return "?";
 }
 
+/// The fields of T in order.
+template <Described T>
+std::span<const Field> fields_of() {
+  static const auto list =
+      std::apply([](const auto&... f) { return std::array<Field, sizeof...(f)>{f...}; }, T::fields());
+  return list;
+}
+
 /// Calls `visit(field)` for each field of T in order.
 template <Described T, class Visit>
-constexpr void for_each_field(Visit&& visit) {
-  std::apply([&](const auto&... f) { (visit(f), ...); }, T::fields());
+void for_each_field(Visit&& visit) {
+  for (const Field& f : fields_of<T>()) visit(f);
 }
+
+std::vector<std::string_view> names_of(std::span<const Field> fields);
 
 /// Names of all fields of T.
 template <Described T>
 std::vector<std::string_view> field_names() {
-  std::vector<std::string_view> names;
-  for_each_field<T>([&](const auto& f) { names.push_back(f.name); });
-  return names;
+  return names_of(fields_of<T>());
 }
 
 std::string_view kind_word(const json::value& value);  // "a string", "a list", ...
@@ -168,73 +195,37 @@ json::object schema();
 
 // ---- implementation ----
 
-/// Errors: invalid_argument for a number outside the field's limits.
-template <class FieldOfStruct, class Value>
-void check_range(const FieldOfStruct& f, const Value& value, const std::string& where) {
-  if constexpr (std::is_arithmetic_v<Value> && !std::is_same_v<Value, bool>) {
-    const auto number = static_cast<double>(value);
-    const bool low = f.exclusive_minimum ? number <= f.minimum : number < f.minimum;
-    if (!low && !(number > f.maximum) && !std::isnan(number)) return;
-    std::string expected;
-    if (f.maximum != std::numeric_limits<double>::infinity())
-      expected =
-          fmt::format("must be {} {} and at most {}", f.exclusive_minimum ? "over" : "at least", f.minimum, f.maximum);
-    else if (f.exclusive_minimum)
-      expected = f.minimum == 0 ? "must be positive" : fmt::format("must be over {}", f.minimum);
-    else
-      expected = fmt::format("must be at least {}", f.minimum);
-    throw Error(Code::invalid_argument, fmt::format("{} {}, got {}", f.name, expected, value), where);
-  }
-}
+void decode_fields(std::span<const Field> fields, void* into, const json::value& value, std::string_view where);
+json::object encode_fields(std::span<const Field> fields, const void* from);
+json::object schema_of_fields(std::span<const Field> fields, const void* defaults);
 
-template <Described T>
-T decode_struct(const json::value& value, std::string_view where) {
-  if (!value.is_object()) fail_expected("a mapping of names to values", value, where);
-  const json::object& object = value.get_object();
-  T result{};
-  for (const auto& member : object) {
-    bool known = false;
-    for_each_field<T>([&](const auto& f) { known = known || f.name == std::string_view(member.key()); });
-    if (!known) {
-      const auto names = field_names<T>();
-      throw Error(Code::invalid_argument, unknown_word("key", member.key(), names), pointer_to(where, member.key()));
-    }
-  }
-  for_each_field<T>([&](const auto& f) {
-    using Member = std::remove_cvref_t<decltype(result.*(f.member))>;
-    const auto found = object.find(f.name);
-    if (found == object.end()) {
-      if (f.is_required)
-        throw Error(Code::invalid_argument, fmt::format("'{}' is missing", f.name), std::string(where));
-      return;
-    }
-    const std::string here = pointer_to(where, f.name);
-    result.*(f.member) = decode<Member>(found->value(), here);
-    if constexpr (is_optional<Member>::value) {
-      if (result.*(f.member)) check_range(f, *(result.*(f.member)), here);
-    } else {
-      check_range(f, result.*(f.member), here);
-    }
-  });
-  return result;
-}
+/// The number of the word that `value` is. Errors: invalid_argument naming the nearest.
+std::size_t decode_word(std::span<const std::string_view> words, const json::value& value, std::string_view where);
+json::object schema_of_words(std::span<const std::string_view> words);
 
-template <class T>
-T decode_integer(const json::value& value, std::string_view where) {
-  if (value.is_double()) {
-    const double number = value.get_double();
-    if (number == std::floor(number) && std::abs(number) < 9.0e15)
-      return decode_integer<T>(json::value(static_cast<std::int64_t>(number)), where);
-    fail_expected("a whole number", value, where);
-  }
-  if (!value.is_int64() && !value.is_uint64()) fail_expected("a whole number", value, where);
-  json::error_code error;
-  const T number = value.to_number<T>(error);
-  if (error)
-    fail_expected(
-        fmt::format("a whole number from {} to {}", std::numeric_limits<T>::min(), std::numeric_limits<T>::max()),
-        value, where);
-  return number;
+std::int64_t decode_integer(const json::value& value, std::int64_t low, std::int64_t high, std::string_view where);
+std::uint64_t decode_unsigned(const json::value& value, std::uint64_t high, std::string_view where);
+double decode_number(const json::value& value, std::string_view where);
+bool decode_bool(const json::value& value, std::string_view where);
+std::string decode_string(const json::value& value, std::string_view where);
+const json::object& expect_object(const json::value& value, std::string_view where);
+const json::array& expect_array(const json::value& value, std::string_view where);
+const json::array& expect_array(const json::value& value, std::size_t size, std::string_view where);
+json::object schema_of_type(std::string_view type);
+json::object schema_of_list(json::object items, std::optional<std::size_t> size = {});
+json::object schema_of_map(json::object values);
+std::string text_of(double value);
+std::string text_of(float value);
+
+template <DescribedEnum E>
+std::span<const std::string_view> words_of() {
+  static constexpr auto words = [] {
+    constexpr auto all = enumerators(E{});
+    std::array<std::string_view, all.size()> result;
+    for (std::size_t i = 0; i < all.size(); ++i) result[i] = all[i].second;
+    return result;
+  }();
+  return words;
 }
 
 template <class T>
@@ -250,48 +241,43 @@ T decode(const json::value& value, std::string_view where) {
     if (!value.is_object()) fail_expected("a mapping", value, where);
     return value.get_object();
   } else if constexpr (std::is_same_v<T, bool>) {
-    if (!value.is_bool()) fail_expected("true or false", value, where);
-    return value.get_bool();
+    return decode_bool(value, where);
+  } else if constexpr (std::is_integral_v<T> && std::is_signed_v<T>) {
+    using Limits = std::numeric_limits<T>;
+    return static_cast<T>(decode_integer(value, Limits::min(), Limits::max(), where));
   } else if constexpr (std::is_integral_v<T>) {
-    return decode_integer<T>(value, where);
+    return static_cast<T>(decode_unsigned(value, std::numeric_limits<T>::max(), where));
   } else if constexpr (std::is_floating_point_v<T>) {
-    if (!value.is_number()) fail_expected("a number", value, where);
-    return static_cast<T>(value.to_number<double>());
+    return static_cast<T>(decode_number(value, where));
   } else if constexpr (std::is_same_v<T, std::string>) {
-    if (!value.is_string()) fail_expected("a string", value, where);
-    return std::string(value.get_string());
+    return decode_string(value, where);
   } else if constexpr (DescribedEnum<T>) {
-    std::vector<std::string_view> words;
-    for (const auto& [enumerator, text] : enumerators(T{})) words.push_back(text);
-    if (!value.is_string()) fail_expected(fmt::format("one of {}", fmt::join(words, ", ")), value, where);
-    for (const auto& [enumerator, text] : enumerators(T{}))
-      if (std::string_view(value.get_string()) == text) return enumerator;
-    throw Error(Code::invalid_argument, unknown_word("value", value.get_string(), words), std::string(where));
+    static constexpr auto all = enumerators(T{});
+    return all[decode_word(words_of<T>(), value, where)].first;
   } else if constexpr (is_array<T>::value) {
-    if (!value.is_array() || value.get_array().size() != std::tuple_size_v<T>)
-      fail_expected(fmt::format("a list of {} values", std::tuple_size_v<T>), value, where);
     T result{};
+    const json::array& list = expect_array(value, result.size(), where);
     for (std::size_t i = 0; i < result.size(); ++i)
-      result[i] = decode<typename T::value_type>(value.get_array()[i], pointer_to(where, i));
+      result[i] = decode<typename T::value_type>(list[i], pointer_to(where, i));
     return result;
   } else if constexpr (is_vector<T>::value) {
-    if (!value.is_array()) fail_expected("a list", value, where);
+    const json::array& list = expect_array(value, where);
     T result;
-    result.reserve(value.get_array().size());
-    std::size_t i = 0;
-    for (const json::value& item : value.get_array())
-      result.push_back(decode<typename T::value_type>(item, pointer_to(where, i++)));
+    result.reserve(list.size());
+    for (std::size_t i = 0; i < list.size(); ++i)
+      result.push_back(decode<typename T::value_type>(list[i], pointer_to(where, i)));
     return result;
   } else if constexpr (is_map<T>::value) {
-    if (!value.is_object()) fail_expected("a mapping", value, where);
     T result;
-    for (const auto& member : value.get_object())
+    for (const auto& member : expect_object(value, where))
       result[std::string(member.key())] =
           decode<typename T::mapped_type>(member.value(), pointer_to(where, member.key()));
     return result;
   } else {
     static_assert(Described<T>, "describe this type with fields()");
-    return decode_struct<T>(value, where);
+    T result{};
+    decode_fields(fields_of<T>(), &result, value, where);
+    return result;
   }
 }
 
@@ -319,16 +305,7 @@ json::value encode(const T& value) {
     return object;
   } else {
     static_assert(Described<T>, "describe this type with fields()");
-    json::object object;
-    for_each_field<T>([&](const auto& f) {
-      const auto& member = value.*(f.member);
-      using Member = std::remove_cvref_t<decltype(member)>;
-      if constexpr (is_optional<Member>::value) {
-        if (!member) return;  // an absent optional is left out
-      }
-      object[f.name] = encode(member);
-    });
-    return object;
+    return encode_fields(fields_of<T>(), &value);
   }
 }
 
@@ -341,51 +318,85 @@ json::object schema() {
   } else if constexpr (std::is_same_v<T, json::value>) {
     return {};
   } else if constexpr (std::is_same_v<T, json::object>) {
-    return {{"type", "object"}};
+    return schema_of_type("object");
   } else if constexpr (std::is_same_v<T, bool>) {
-    return {{"type", "boolean"}};
+    return schema_of_type("boolean");
   } else if constexpr (std::is_integral_v<T>) {
-    return {{"type", "integer"}};
+    return schema_of_type("integer");
   } else if constexpr (std::is_floating_point_v<T>) {
-    return {{"type", "number"}};
+    return schema_of_type("number");
   } else if constexpr (DescribedEnum<T>) {
-    json::array words;
-    for (const auto& [enumerator, text] : enumerators(T{})) words.push_back(json::value(std::string_view(text)));
-    return {{"type", "string"}, {"enum", words}};
+    return schema_of_words(words_of<T>());
   } else if constexpr (std::is_convertible_v<T, std::string_view>) {
-    return {{"type", "string"}};
+    return schema_of_type("string");
   } else if constexpr (is_array<T>::value) {
-    return {{"type", "array"},
-            {"items", schema<typename T::value_type>()},
-            {"minItems", std::tuple_size_v<T>},
-            {"maxItems", std::tuple_size_v<T>}};
+    return schema_of_list(schema<typename T::value_type>(), std::tuple_size_v<T>);
   } else if constexpr (is_vector<T>::value) {
-    return {{"type", "array"}, {"items", schema<typename T::value_type>()}};
+    return schema_of_list(schema<typename T::value_type>());
   } else if constexpr (is_map<T>::value) {
-    return {{"type", "object"}, {"additionalProperties", schema<typename T::mapped_type>()}};
+    return schema_of_map(schema<typename T::mapped_type>());
   } else {
     static_assert(Described<T>, "describe this type with fields()");
-    json::object properties;
-    json::array required;
     const T defaults{};
-    for_each_field<T>([&](const auto& f) {
-      using Member = std::remove_cvref_t<decltype(defaults.*(f.member))>;
-      json::object property = schema<Member>();
-      property["description"] = f.doc;
-      if (f.minimum != -std::numeric_limits<double>::infinity())
-        property[f.exclusive_minimum ? "exclusiveMinimum" : "minimum"] = f.minimum;
-      if (f.maximum != std::numeric_limits<double>::infinity()) property["maximum"] = f.maximum;
-      if (f.is_required)
-        required.push_back(json::value(f.name));
-      else if constexpr (!is_optional<Member>::value && !Described<Member>)
-        property["default"] = encode(defaults.*(f.member));
-      if (!f.example.empty()) property["examples"] = json::array{json::value(f.example)};
-      properties[f.name] = property;
-    });
-    json::object result{{"type", "object"}, {"properties", properties}, {"additionalProperties", false}};
-    if (!required.empty()) result["required"] = required;
-    return result;
+    return schema_of_fields(fields_of<T>(), &defaults);
   }
 }
+
+template <class T>
+constexpr bool is_number = std::is_arithmetic_v<T> && !std::is_same_v<T, bool>;
+
+template <class T>
+std::string text_of_number(T value) {
+  if constexpr (std::is_integral_v<T>)
+    return std::to_string(value);
+  else
+    return text_of(value);
+}
+
+template <class T>
+constexpr ValueType value_type() {
+  ValueType type{[](void* into, const json::value& value, std::string_view where) {
+                   *static_cast<T*>(into) = base::decode<T>(value, where);
+                 },
+                 [](const void* value) { return base::encode(*static_cast<const T*>(value)); },
+                 [] { return base::schema<T>(); },
+                 nullptr,
+                 nullptr,
+                 nullptr,
+                 Described<T>};
+  if constexpr (is_optional<T>::value) {
+    type.is_absent = [](const void* value) { return !static_cast<const T*>(value)->has_value(); };
+    if constexpr (is_number<typename T::value_type>) {
+      type.number = [](const void* value) { return static_cast<double>(**static_cast<const T*>(value)); };
+      type.number_text = [](const void* value) { return text_of_number(**static_cast<const T*>(value)); };
+    }
+  } else if constexpr (is_number<T>) {
+    type.number = [](const void* value) { return static_cast<double>(*static_cast<const T*>(value)); };
+    type.number_text = [](const void* value) { return text_of_number(*static_cast<const T*>(value)); };
+  }
+  return type;
+}
+
+template <class T>
+constinit const ValueType ValueTypeOf<T>::value = value_type<T>();
+
+// Types of most members: their code is in fields.cpp alone.
+extern template struct ValueTypeOf<bool>;
+extern template struct ValueTypeOf<int>;
+extern template struct ValueTypeOf<std::int64_t>;
+extern template struct ValueTypeOf<std::uint64_t>;
+extern template struct ValueTypeOf<float>;
+extern template struct ValueTypeOf<double>;
+extern template struct ValueTypeOf<std::string>;
+extern template struct ValueTypeOf<json::value>;
+extern template struct ValueTypeOf<json::object>;
+extern template struct ValueTypeOf<std::optional<bool>>;
+extern template struct ValueTypeOf<std::optional<int>>;
+extern template struct ValueTypeOf<std::optional<std::int64_t>>;
+extern template struct ValueTypeOf<std::optional<double>>;
+extern template struct ValueTypeOf<std::optional<std::string>>;
+extern template struct ValueTypeOf<std::vector<std::int64_t>>;
+extern template struct ValueTypeOf<std::vector<double>>;
+extern template struct ValueTypeOf<std::vector<std::string>>;
 
 }  // namespace base
