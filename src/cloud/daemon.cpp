@@ -11,6 +11,7 @@
 
 #include "base/error.h"
 #include "base/log.h"
+#include "cloud/tenants.h"
 
 namespace cloud {
 
@@ -75,12 +76,13 @@ Daemon::Daemon(const std::filesystem::path& data_folder, std::unique_ptr<Worker>
     : store_(data_folder / "ncloud.db"),
       objects_(store_, data_folder / "objects"),
       identities_(store_),
-      first_token_(identities_.first_start()),
+      first_token_(identities_.first_start(machine)),
       logs_(data_folder / "events"),
       worker_(std::move(worker)),
       supervisor_(store_, objects_, logs_, *worker_),
       machine_(machine),
       health_([this] { return what_hangs(); }) {
+  store_.write([&](Database& db) { share_rest(db, machine); });  // it may have become another machine
   const std::int64_t freed = objects_.sweep();
   if (freed > 0) base::log_info("removed {} bytes that an interrupted write had left", freed);
   const Parts parts{store_, identities_, objects_, supervisor_, machine, std::move(check)};
@@ -98,6 +100,12 @@ std::string Daemon::what_hangs() {
   if (!objects_.answers(kPatience)) return "the object store";
   if (!store_.answers(kPatience)) return "the database";
   return {};
+}
+
+std::string Daemon::local_token(const std::string& before) {
+  if (first_token_) return *first_token_;
+  const auto identity = identities_.authenticate(before);
+  return identity && identity->admin ? before : identities_.new_admin_token("for clients on this machine");
 }
 
 std::string Daemon::metrics() {

@@ -49,6 +49,9 @@ class Daemon {
   /// What everything waits for and does not answer; empty when the daemon is well.
   std::string trouble() const { return health_.trouble(); }
 
+  /// An administrator's secret for clients of this machine: `before` if that still is one, else a new one.
+  std::string local_token(const std::string& before);
+
   /// Figures in Prometheus' text format.
   std::string metrics();
 

@@ -3,6 +3,7 @@
 #include "base/clock.h"
 #include "base/error.h"
 #include "base/sha256.h"
+#include "cloud/tenants.h"
 
 namespace cloud {
 namespace {
@@ -37,7 +38,7 @@ std::string hash_of_secret(std::string_view secret) { return base::sha256(secret
 
 Identities::Identities(Store& store) : store_(store) { reload(); }
 
-std::string Identities::new_admin_token() {
+std::string Identities::new_admin_token(std::string_view note) {
   const std::string secret = new_secret();
   store_.write([&](Database& db) {
     const std::int64_t user = db.number("select coalesce(min(id), 0) from users where admin = 1");
@@ -46,16 +47,14 @@ std::string Identities::new_admin_token() {
                         "there is no administrator yet: start ncloudd once without --new-admin-token");
     const std::int64_t tenant =
         db.number("select tenant_id from memberships where user_id = ? order by position limit 1", user);
-    db.run(
-        "insert into tokens (user_id, tenant_id, hash, note, created_us) values (?, ?, ?, 'made by --new-admin-token', "
-        "?)",
-        user, tenant, hash_of_secret(secret), base::wall_now_us());
+    db.run("insert into tokens (user_id, tenant_id, hash, note, created_us) values (?, ?, ?, ?, ?)", user, tenant,
+           hash_of_secret(secret), note, base::wall_now_us());
   });
   reload();
   return secret;
 }
 
-std::optional<std::string> Identities::first_start() {
+std::optional<std::string> Identities::first_start(const Machine& machine) {
   // Read first: a start on a full disk must not need to write.
   if (store_.read([](Database& db) { return db.number("select count(*) from users") > 0; })) return std::nullopt;
   const std::string secret = new_secret();
@@ -63,7 +62,8 @@ std::optional<std::string> Identities::first_start() {
     if (db.number("select count(*) from users") > 0) return false;
     const std::int64_t now = base::wall_now_us();
     const std::int64_t tenant =
-        db.number("insert into tenants (name, created_us) values ('default', ?) returning id", now);
+        db.number("insert into tenants (name, takes_rest, created_us) values ('default', 1, ?) returning id", now);
+    share_rest(db, machine);
     const std::int64_t user =
         db.number("insert into users (name, admin, created_us) values ('admin', 1, ?) returning id", now);
     db.run("insert into memberships (user_id, tenant_id, position) values (?, ?, 0)", user, tenant);

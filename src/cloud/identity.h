@@ -7,6 +7,7 @@
 #include <unordered_map>
 
 #include "api/router.h"
+#include "cloud/machine.h"
 #include "cloud/store.h"
 
 namespace cloud {
@@ -23,12 +24,12 @@ class Identities {
  public:
   explicit Identities(Store& store);
 
-  /// On the very first start: the tenant "default", the user "admin" and a token, whose secret is returned and is
-  /// nowhere else. Nothing later.
-  std::optional<std::string> first_start();
+  /// On the very first start: the tenant "default", which holds the whole machine, the user "admin" in it and a token,
+  /// whose secret is returned and is not in the database. Nothing later.
+  std::optional<std::string> first_start(const Machine& machine);
 
   /// One more token for the first administrator there is: the way back when all tokens are lost. Errors: not_found.
-  std::string new_admin_token();
+  std::string new_admin_token(std::string_view note);
 
   /// The caller behind a secret; nothing when it is unknown, revoked or expired.
   std::optional<api::Identity> authenticate(std::string_view secret) const;

@@ -19,15 +19,26 @@ std::int64_t tenant_id_of(Database& db, std::string_view reference) {
 
 api::Tenant tenant_with(Database& db, std::int64_t id) {
   return *db.first(
-      "select id, name, created_us, cpus, memory_bytes from tenants where id = ?",
+      "select id, name, created_us, cpus, memory_bytes, takes_rest from tenants where id = ?",
       [](const Row& row) {
         return api::Tenant{.id = row.integer(0),
                            .name = row.text(1),
                            .created_at = base::rfc3339(row.integer(2)),
                            .cpus = row.real(3),
-                           .memory_bytes = row.integer(4)};
+                           .memory_bytes = row.integer(4),
+                           .takes_rest = row.integer(5) != 0};
       },
       id);
+}
+
+void share_rest(Database& db, const Machine& machine) {
+  const std::int64_t cpus = machine.cpus - db.number("select coalesce(sum(cpus), 0) from tenants where takes_rest = 0");
+  const std::int64_t memory =
+      machine.memory_bytes - db.number("select coalesce(sum(memory_bytes), 0) from tenants where takes_rest = 0");
+  const std::int64_t rest_cpus = std::max<std::int64_t>(0, cpus), rest_memory = std::max<std::int64_t>(0, memory);
+  // Touches nothing when nothing changes, so that a start on a full disk need not write.
+  db.run("update tenants set cpus = ?, memory_bytes = ? where takes_rest = 1 and (cpus <> ? or memory_bytes <> ?)",
+         rest_cpus, rest_memory, rest_cpus, rest_memory);
 }
 
 api::Resources resources_of(Database& db, std::int64_t tenant_id) {

@@ -10,10 +10,13 @@ struct Tenant {
   std::string created_at;
   double cpus = 0;
   std::int64_t memory_bytes = 0;
+  bool takes_rest = false;
   static constexpr auto fields() {
     return std::tuple(base::field("id", &Tenant::id, "number"), base::field("name", &Tenant::name, "unique name"),
                       base::field("cpus", &Tenant::cpus, "CPUs allotted"),
                       base::field("memory_bytes", &Tenant::memory_bytes, "memory allotted"),
+                      base::field("takes_rest", &Tenant::takes_rest,
+                                  "holds what no other tenant is allotted, until it is allotted something itself"),
                       base::field("created_at", &Tenant::created_at, "RFC 3339, UTC"));
   }
 };

@@ -4,6 +4,7 @@
 
 #include <cstdlib>
 
+#include "api/access.h"
 #include "base/files.h"
 
 namespace ncloud {
@@ -15,6 +16,18 @@ using base::Error;
 std::string environment(const char* name) {
   const char* value = std::getenv(name);
   return value == nullptr ? "" : value;
+}
+
+/// The daemon of this user on this machine, when nothing names a server or `host` names that one.
+std::optional<Target> own_daemon(const std::string& host) {
+  std::optional<api::Access> access;
+  try {
+    access = api::find_access(api::default_data_folder());
+  } catch (const Error&) {
+    if (host.empty()) throw;
+  }
+  if (!access || (!host.empty() && normal_host(host) != access->host)) return std::nullopt;
+  return Target{access->host, access->token};
 }
 
 }  // namespace
@@ -30,6 +43,7 @@ std::filesystem::path settings_file() {
 }
 
 Settings read_settings() {
+  if (environment("XDG_CONFIG_HOME").empty() && environment("HOME").empty()) return {};  // as of a service
   const std::filesystem::path file = settings_file();
   if (!std::filesystem::exists(file)) return {};
   try {
@@ -84,11 +98,12 @@ Target find_target(const Overrides& overrides) {
     throw Error(Code::unauthenticated, fmt::format("{}; make it: ncloud configure --profile {}",
                                                    base::unknown_word("profile", name, known), name));
   }
-  const Profile profile = found == settings.profiles.end() ? Profile{} : found->second;
-  Target target;
   const std::string host = overrides.host ? *overrides.host : environment("NCLOUD_HOST");
-  target.host = normal_host(host.empty() ? profile.host : host);
-  target.token = environment("NCLOUD_TOKEN");
+  const std::string token = environment("NCLOUD_TOKEN");
+  if (found == settings.profiles.end() && token.empty())
+    if (const auto own = own_daemon(host)) return *own;
+  const Profile profile = found == settings.profiles.end() ? Profile{} : found->second;
+  Target target{normal_host(host.empty() ? profile.host : host), token};
   if (target.token.empty() && target.host == normal_host(profile.host)) target.token = profile.token;
   return target;
 }

@@ -47,8 +47,9 @@ struct Target {
   std::string token;
 };
 
-/// The server to talk to: --host, $NCLOUD_HOST or the profile's; with $NCLOUD_TOKEN or the profile's token. A profile's
-/// token is never sent to another host. Errors: unauthenticated when the named profile is not there.
+/// The server to talk to: --host, $NCLOUD_HOST or the profile's; with $NCLOUD_TOKEN or the profile's token. When
+/// nothing of these says anything: the daemon that this user runs on this machine (api/access.h). A token is never sent
+/// to another host than its own. Errors: unauthenticated when the named profile is not there; those of find_access.
 Target find_target(const Overrides& overrides);
 
 /// "http://127.0.0.1:8642" for "127.0.0.1:8642/". Errors: invalid_argument for what is no http address.

@@ -4,6 +4,7 @@
 
 #include <cstdlib>
 
+#include "api/access.h"
 #include "base/files.h"
 
 namespace ncloud {
@@ -13,10 +14,11 @@ class SettingsTest : public testing::Test {
  protected:
   SettingsTest() {
     ::setenv("XDG_CONFIG_HOME", folder_.path().c_str(), 1);
+    ::setenv("NCLOUD_DATA_DIR", folder_.path().c_str(), 1);
     for (const char* name : {"NCLOUD_HOST", "NCLOUD_TOKEN", "NCLOUD_PROFILE"}) ::unsetenv(name);
   }
   ~SettingsTest() override {
-    for (const char* name : {"NCLOUD_HOST", "NCLOUD_TOKEN", "NCLOUD_PROFILE"}) ::unsetenv(name);
+    for (const char* name : {"NCLOUD_HOST", "NCLOUD_TOKEN", "NCLOUD_PROFILE", "NCLOUD_DATA_DIR"}) ::unsetenv(name);
   }
   base::TemporaryFolder folder_;
 };
@@ -46,6 +48,24 @@ TEST_F(SettingsTest, do_not_give_a_token_to_another_host) {
   write_settings({{{"default", {"http://a:1", "ta"}}}});
   EXPECT_EQ(find_target({.host = "http://evil:1"}).token, "");
   EXPECT_EQ(find_target({.host = "http://a:1/"}).token, "ta");
+}
+
+TEST_F(SettingsTest, find_the_own_daemon_when_nothing_else_is_said) {
+  base::Fd lease = api::publish_access(folder_.path(), {"http://127.0.0.1:7", "own"});
+  EXPECT_EQ(find_target({}).host, "http://127.0.0.1:7");
+  EXPECT_EQ(find_target({}).token, "own");
+  EXPECT_EQ(find_target({.host = "127.0.0.1:7"}).token, "own");
+  EXPECT_EQ(find_target({.host = "http://127.0.0.1:8"}).token, "");
+  EXPECT_EQ(find_target({.host = "http://evil:7"}).token, "");
+  ::setenv("NCLOUD_TOKEN", "said", 1);
+  EXPECT_EQ(find_target({}).token, "said");
+  ::unsetenv("NCLOUD_TOKEN");
+  lease.reset();
+  EXPECT_EQ(find_target({.host = "127.0.0.1:7"}).token, "");  // whoever listens there now is another
+  EXPECT_THROW(find_target({}), base::Error);
+  write_settings({{{"default", {"http://a:1", "ta"}}}});
+  lease = api::publish_access(folder_.path(), {"http://127.0.0.1:7", "own"});
+  EXPECT_EQ(find_target({}).token, "ta");
 }
 
 TEST_F(SettingsTest, name_the_file_that_is_broken) {

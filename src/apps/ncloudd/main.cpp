@@ -7,6 +7,7 @@
 #include <cstdio>
 #include <thread>
 
+#include "api/access.h"
 #include "api/http/server.h"
 #include "apps/ncloudd/options.h"
 #include "base/error.h"
@@ -31,6 +32,19 @@ cloud::CheckedModel check(const cloud::ModelToCheck& model) {
   return {.epochs = checked.spec.epochs, .seed = checked.spec.seed.value_or(0)};
 }
 
+/// Lets `ncloud` of the same user find this daemon by itself for as long as what is returned lives.
+base::Fd publish(cloud::Daemon& daemon, const cloud::DataFolder& folder, const Options& options, std::uint16_t port) {
+  const auto address = api::loopback_address(options.host, port);
+  if (!address) return {};  // its token must not leave this machine
+  try {
+    const auto before = api::kept_access(folder.path());
+    return api::publish_access(folder.path(), {*address, daemon.local_token(before ? before->token : "")});
+  } catch (const base::Error& error) {
+    base::log_warning("`ncloud` does not find this daemon by itself: {}", error.message);
+    return {};
+  }
+}
+
 void serve(const Options& options) {
   // Before any thread starts, so that all have it: signals go to the one thread that waits for them.
   sigset_t signals;
@@ -50,7 +64,7 @@ void serve(const Options& options) {
     base::log_warning("jobs run WITHOUT a sandbox (--no-sandbox): they can read and write what this user can");
   if (options.new_admin_token) {
     cloud::Store store(folder.path() / "ncloud.db");
-    say("admin token (shown once): " + cloud::Identities(store).new_admin_token());
+    say("admin token (shown once): " + cloud::Identities(store).new_admin_token("made by --new-admin-token"));
     return;
   }
   auto worker = cloud::make_local_worker(folder.path() / "jobs", options.neon, options.sandbox);
@@ -78,6 +92,7 @@ void serve(const Options& options) {
                                 .content = daemon.metrics()};
       },
       api::PlainCost::may_wait);
+  const base::Fd access = publish(daemon, folder, options, server.port());
   say("address: " + server.url());
 
   std::thread([&server, signals] {

@@ -6,19 +6,12 @@
 #include <charconv>
 #include <cstdlib>
 
+#include "api/access.h"
 #include "base/clock.h"
 #include "base/error.h"
 #include "base/version.h"
 
 namespace {
-
-std::filesystem::path default_data_dir() {
-  if (const char* data = std::getenv("XDG_DATA_HOME"); data != nullptr && *data == '/')
-    return std::filesystem::path(data) / "ncloud";
-  if (const char* home = std::getenv("HOME"); home != nullptr && *home == '/')
-    return std::filesystem::path(home) / ".local/share/ncloud";
-  return "/var/lib/ncloud";
-}
 
 std::filesystem::path beside_this_program(const char* name) {
   std::error_code error;
@@ -47,9 +40,10 @@ bool parse_options(int argc, char** argv, Options& options, int& exit_code) {
       "ncloudd");
   std::string listen = "127.0.0.1:8642", memory;
   bool no_sandbox = false;
-  options.data_dir = default_data_dir();
+  options.data_dir = api::default_data_folder();
   options.neon = beside_this_program("neon");
-  app.add_option("--data-dir", options.data_dir, "folder for everything that is kept")->capture_default_str();
+  app.add_option("--data-dir", options.data_dir, "folder for everything that is kept (also: $NCLOUD_DATA_DIR)")
+      ->capture_default_str();
   app.add_option("--listen", listen, "HOST:PORT to listen at; port 0: any free one")->capture_default_str();
   app.add_option("--cpus", options.cpus, "CPUs to hand out to tenants (all of the machine)")
       ->check(CLI::Range(1, 4096));
@@ -58,7 +52,7 @@ bool parse_options(int argc, char** argv, Options& options, int& exit_code) {
   app.add_flag("--no-sandbox", no_sandbox,
                "run jobs as plain child processes; only if you trust everybody who may submit jobs");
   app.add_flag("--new-admin-token", options.new_admin_token,
-               "when the administrator's token is lost: make one more, print it and end");
+               "when the administrator's token is lost: make one more, print it and end; also while ncloudd runs");
   app.set_version_flag("--version", fmt::format("ncloudd {}", base::kVersion));
   try {
     app.parse(argc, argv);

@@ -1,18 +1,13 @@
 #pragma once
 #include "api/router.h"
 #include "cloud/identity.h"
+#include "cloud/machine.h"
 #include "cloud/objects.h"
 #include "cloud/store.h"
 
 namespace cloud {
 
 class Supervisor;
-
-/// What the machine has to hand out to tenants.
-struct Machine {
-  int cpus = 1;
-  std::int64_t memory_bytes = 0;
-};
 
 /// A submitted model file and what is known of its data.
 struct ModelToCheck {

@@ -34,8 +34,20 @@ void remove(const Parts& parts, const api::TenantRef& request) {
                               tenant_with(db, id).name, users, datasets, models));
     db.run("delete from tokens where tenant_id = ?", id);
     db.run("delete from tenants where id = ?", id);
+    share_rest(db, parts.machine);
   });
   parts.identities.reload();
+}
+
+// Errors: over_allotment when jobs hold more than their tenant is to have from now on.
+void check_holdings(Database& db, std::int64_t tenant) {
+  const api::Resources now = resources_of(db, tenant);
+  if (now.cpus_used <= now.cpus && now.memory_used_bytes <= now.memory_bytes) return;
+  throw Error(Code::over_allotment,
+              fmt::format("jobs of tenant '{}' hold {} CPUs and {} of memory now, and {} CPUs and {} would be left for "
+                          "them; stop some first",
+                          now.tenant, now.cpus_used, base::size_text(static_cast<double>(now.memory_used_bytes)),
+                          now.cpus, base::size_text(static_cast<double>(now.memory_bytes))));
 }
 
 api::Tenant allot(const Parts& parts, const api::Allotment& request) {
@@ -50,9 +62,11 @@ api::Tenant allot(const Parts& parts, const api::Allotment& request) {
   const auto tenant = parts.supervisor.exclusively([&] {
     return parts.store.write([&](Database& db) {
       const std::int64_t id = tenant_id_of(db, request.tenant);
-      const std::int64_t cpus_of_others = db.number("select coalesce(sum(cpus), 0) from tenants where id <> ?", id);
+      // Who takes the rest gives way.
+      constexpr std::string_view kOthers = "from tenants where id <> ? and takes_rest = 0";
+      const std::int64_t cpus_of_others = db.number(fmt::format("select coalesce(sum(cpus), 0) {}", kOthers), id);
       const std::int64_t memory_of_others =
-          db.number("select coalesce(sum(memory_bytes), 0) from tenants where id <> ?", id);
+          db.number(fmt::format("select coalesce(sum(memory_bytes), 0) {}", kOthers), id);
       if (request.cpus > parts.machine.cpus - cpus_of_others)
         throw Error(Code::over_allotment,
                     fmt::format("{} CPUs asked for, {} are left: the machine has {} and other tenants have {}",
@@ -66,13 +80,11 @@ api::Tenant allot(const Parts& parts, const api::Allotment& request) {
                                 base::size_text(static_cast<double>(parts.machine.memory_bytes)),
                                 base::size_text(static_cast<double>(memory_of_others))),
                     "/memory");
-      const api::Resources now = resources_of(db, id);
-      if (request.cpus < now.cpus_used || memory < now.memory_used_bytes)
-        throw Error(
-            Code::over_allotment,
-            fmt::format("jobs of tenant '{}' hold {} CPUs and {} of memory now; stop some before allotting less",
-                        now.tenant, now.cpus_used, base::size_text(static_cast<double>(now.memory_used_bytes))));
-      db.run("update tenants set cpus = ?, memory_bytes = ? where id = ?", request.cpus, memory, id);
+      db.run("update tenants set cpus = ?, memory_bytes = ?, takes_rest = 0 where id = ?", request.cpus, memory, id);
+      share_rest(db, parts.machine);
+      check_holdings(db, id);
+      const std::int64_t rest = db.number("select id from tenants where takes_rest = 1");
+      if (rest != 0) check_holdings(db, rest);
       return tenant_with(db, id);
     });
   });
