@@ -4,6 +4,8 @@
 #include <cmath>
 #include <cstddef>
 
+#include "base/utf8.h"
+
 namespace base {
 
 std::string_view kind_word(const json::value& value) {
@@ -22,7 +24,7 @@ std::string_view kind_word(const json::value& value) {
 
 void fail_expected(std::string_view expected, const json::value& came, std::string_view where) {
   std::string shown = to_text(came);
-  if (shown.size() > 60) shown = shown.substr(0, 57) + "...";
+  if (shown.size() > 60) shown = std::string(cut_utf8(shown, 57)) + "...";
   std::string_view last = where.substr(where.rfind('/') == std::string_view::npos ? 0 : where.rfind('/') + 1);
   throw Error(
       Code::invalid_argument,

@@ -5,12 +5,15 @@
 #include <charconv>
 #include <cmath>
 
+#include "base/utf8.h"
+
 namespace base {
 namespace {
 
 void write(std::string& out, const json::value& value, int indent, int depth);
 
 void write_string(std::string& out, std::string_view text) {
+  if (!is_utf8(text)) return write_string(out, to_utf8(text));  // whatever came, what goes out can be read
   out += '"';
   for (const char c : text) {
     const auto byte = static_cast<unsigned char>(c);

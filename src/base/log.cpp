@@ -7,6 +7,7 @@
 #include <string>
 
 #include "base/clock.h"
+#include "base/utf8.h"
 
 namespace base {
 namespace {
@@ -51,11 +52,16 @@ void log_line(LogLevel level, std::string_view message) {
   [[maybe_unused]] const auto written = ::write(STDERR_FILENO, line.data(), line.size());
 }
 
-std::string printable(std::string_view text) {
+std::string printable(std::string_view text, std::size_t limit) {
+  text = cut_utf8(text, limit);
   std::string out;
+  std::size_t good = utf8_prefix(text);
   for (std::size_t i = 0; i < text.size(); ++i) {
     const auto byte = static_cast<unsigned char>(text[i]);
-    if ((byte < 0x20 && byte != '\t') || byte == 0x7f) {
+    if (i == good) {
+      out += fmt::format("\\x{:02x}", byte);
+      good = i + 1 + utf8_prefix(text.substr(i + 1));
+    } else if ((byte < 0x20 && byte != '\t') || byte == 0x7f) {
       out += fmt::format("\\x{:02x}", byte);
     } else if (const std::uint32_t hidden = hidden_control(text.substr(i)); hidden != 0) {
       out += fmt::format("\\u{:04x}", hidden);

@@ -33,6 +33,6 @@ void log_error(fmt::format_string<Args...> format, Args&&... args) {
 }
 
 /// `text` with control characters (also ANSI escapes) made visible, for showing foreign text on a terminal.
-std::string printable(std::string_view text);
+std::string printable(std::string_view text, std::size_t limit = std::string_view::npos);
 
 }  // namespace base

@@ -6,6 +6,8 @@
 #include <numeric>
 #include <vector>
 
+#include "base/utf8.h"
+
 namespace base {
 namespace {
 
@@ -45,8 +47,8 @@ std::string nearest(std::string_view word, std::span<const std::string_view> kno
 
 std::string unknown_word(std::string_view kind, std::string_view word, std::span<const std::string_view> known) {
   const std::string close = nearest(word, known);
-  if (!close.empty()) return fmt::format("unknown {} '{}'; did you mean '{}'?", kind, word.substr(0, 64), close);
-  return fmt::format("unknown {} '{}'; known are: {}", kind, word.substr(0, 64), fmt::join(known, ", "));
+  if (!close.empty()) return fmt::format("unknown {} '{}'; did you mean '{}'?", kind, cut_utf8(word, 64), close);
+  return fmt::format("unknown {} '{}'; known are: {}", kind, cut_utf8(word, 64), fmt::join(known, ", "));
 }
 
 }  // namespace base

@@ -15,7 +15,7 @@ std::int64_t dataset_id_of(Database& db, std::int64_t tenant_id, std::string_vie
          : db.number("select id from datasets where tenant_id = ? and name = ?", tenant_id, reference);
   if (found == 0)
     throw base::Error(base::Code::not_found,
-                      fmt::format("no dataset '{}'; see: ncloud dataset ls", base::printable(reference.substr(0, 80))));
+                      fmt::format("no dataset '{}'; see: ncloud dataset ls", base::printable(reference, 80)));
   return found;
 }
 

@@ -24,8 +24,7 @@ void check_name(std::string_view what, std::string_view name, std::string_view a
     return is_digit(c) || is_letter(c) || c == '-' || c == '_' || c == '.' || also.find(c) != std::string_view::npos;
   };
   const auto refuse = [&](std::string_view why) {
-    throw Error(Code::invalid_argument, fmt::format("{} name '{}' {}", what, base::printable(name.substr(0, 80)), why),
-                "/name");
+    throw Error(Code::invalid_argument, fmt::format("{} name '{}' {}", what, base::printable(name, 80), why), "/name");
   };
   if (name.empty()) refuse("is empty");
   if (name.size() > 64) refuse(fmt::format("has {} characters; at most 64 are allowed", name.size()));
@@ -42,7 +41,7 @@ void check_title(std::string_view what, std::string_view text) {
   if (text.empty() || text.size() > 200 || control)
     throw Error(Code::invalid_argument,
                 fmt::format("{} name must have 1 to 200 bytes without control characters, got '{}'", what,
-                            base::printable(text.substr(0, 80))),
+                            base::printable(text, 80)),
                 "/name");
 }
 
@@ -57,7 +56,7 @@ void check_sha256(std::string_view what, std::string_view digest) {
   const auto is_hex = [](char c) { return is_digit(c) || (c >= 'a' && c <= 'f'); };
   if (digest.size() != 64 || !std::all_of(digest.begin(), digest.end(), is_hex))
     throw Error(Code::invalid_argument, fmt::format("{} must be a SHA-256: 64 lower-case hex digits, got '{}'", what,
-                                                    base::printable(digest.substr(0, 80))));
+                                                    base::printable(digest, 80)));
 }
 
 }  // namespace cloud

@@ -13,7 +13,7 @@ std::int64_t tenant_id_of(Database& db, std::string_view reference) {
                                 : db.number("select id from tenants where name = ?", reference);
   if (found == 0)
     throw base::Error(base::Code::not_found,
-                      fmt::format("no tenant '{}'; see: ncloud tenant ls", base::printable(reference.substr(0, 80))));
+                      fmt::format("no tenant '{}'; see: ncloud tenant ls", base::printable(reference, 80)));
   return found;
 }
 

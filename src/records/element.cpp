@@ -65,8 +65,7 @@ std::string four_bytes(std::string_view text, std::string_view expected) {
   bool good = error == std::errc{} && end == text.data() + text.size();
   if constexpr (std::is_floating_point_v<Number>) good = good && std::isfinite(number);
   if (!good)
-    throw Error(Code::invalid_argument,
-                fmt::format("expected {}, got '{}'", expected, base::printable(text.substr(0, 80))));
+    throw Error(Code::invalid_argument, fmt::format("expected {}, got '{}'", expected, base::printable(text, 80)));
   std::uint32_t bits;
   static_assert(sizeof number == sizeof bits);
   std::memcpy(&bits, &number, sizeof bits);

@@ -20,7 +20,7 @@ constexpr std::int64_t kMaxRecords = std::int64_t{1} << 31;
 // Foreign text in an error: no control characters, not too long.
 std::string shown(std::string_view text) {
   constexpr std::size_t kLongest = 80;
-  return base::printable(text.substr(0, kLongest)) + (text.size() > kLongest ? "..." : "");
+  return base::printable(text, kLongest) + (text.size() > kLongest ? "..." : "");
 }
 
 [[noreturn]] void fail(const std::filesystem::path& file, std::int64_t line, std::string_view message) {

@@ -59,7 +59,7 @@ class Label final : public Extractor {
       if (error != std::errc{} || end != bytes.data() + bytes.size())
         throw Error(Code::invalid_argument,
                     fmt::format("label: expected the index of a class, a whole number from 0, got '{}'",
-                                base::printable(bytes.substr(0, 80))));
+                                base::printable(bytes, 80)));
     }
     if (label < 0)
       throw Error(Code::invalid_argument, fmt::format("label: a class index is at least 0, got {}", label));

@@ -45,7 +45,7 @@ void check_announcement(const api::CreateDataset& request) {
     if (label.empty() || label.size() > kMaxLabelBytes || control)
       throw Error(Code::invalid_argument,
                   fmt::format("a label must have 1 to {} bytes without control characters, got '{}'", kMaxLabelBytes,
-                              base::printable(label.substr(0, 80))),
+                              base::printable(label, 80)),
                   "/labels");
     bytes += label.size();
   }

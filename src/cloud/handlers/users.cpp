@@ -18,7 +18,7 @@ using base::Error;
 constexpr std::int64_t kDayUs = std::int64_t{86400} * 1000000;
 
 Error no_such_user(std::string_view reference) {
-  return Error(Code::not_found, fmt::format("no user '{}'", base::printable(reference.substr(0, 80))));
+  return Error(Code::not_found, fmt::format("no user '{}'", base::printable(reference, 80)));
 }
 
 std::int64_t user_id_of(Database& db, std::string_view reference) {
@@ -105,8 +105,7 @@ std::int64_t tenant_for_token(Database& db, std::int64_t user_id, const std::str
       "= ?)",
       user_id, id.value_or(0), reference);
   if (found == 0)
-    throw Error(Code::not_found, fmt::format("the user has no tenant '{}'", base::printable(reference.substr(0, 80))),
-                "/tenant");
+    throw Error(Code::not_found, fmt::format("the user has no tenant '{}'", base::printable(reference, 80)), "/tenant");
   return found;
 }
 

@@ -356,8 +356,8 @@ class Talk {
     try {
       errors_.add({buffer, static_cast<std::size_t>(got)}, [&](std::string_view line) {
         if (line.empty()) return;
-        last_words_ = base::printable(line.substr(0, 500));
-        tell_({.kind = job::EventKind::log, .text = base::printable(line.substr(0, 4000))});
+        last_words_ = base::printable(line, 500);
+        tell_({.kind = job::EventKind::log, .text = base::printable(line, 4000)});
       });
     } catch (const std::exception& error) {
       base::log_warning("a log line of a job is lost: {}", error.what());
