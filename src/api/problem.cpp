@@ -33,7 +33,7 @@ base::Error error_of(int status, std::string_view body) {
   } catch (const std::exception&) {
     // Not a problem of ours; described below.
   }
-  const std::string start = base::printable(body.substr(0, 200));
+  const std::string start = base::printable(body, 200);
   return base::Error(
       base::code_of_http_status(status),
       fmt::format("the server answered {} {}{}{}", status, reason_phrase(status), start.empty() ? "" : ": ", start));

@@ -128,13 +128,12 @@ const OperationInfo* match(Method method, std::string_view path, std::map<std::s
 }
 
 json::value join_request(const OperationInfo& operation, const std::map<std::string, std::string>& path,
-                         const std::vector<std::pair<std::string, std::string>>& query, const json::value& body) {
+                         const std::vector<std::pair<std::string, std::string>>& query,
+                         const std::optional<json::value>& body) {
   const json::object& schema = request_schema_of(operation);
   json::object request;
-  if (body.is_object())
-    request = body.as_object();
-  else if (!body.is_null())
-    base::fail_expected("a JSON object as the request's body", body, "");
+  if (body && !body->is_object()) base::fail_expected("a JSON object as the request's body", *body, "");
+  if (body) request = body->get_object();
   for (const auto& [name, text] : path) {
     if (request.contains(name))
       throw Error(Code::invalid_argument, fmt::format("'{}' is given in the path; leave it out of the body", name),

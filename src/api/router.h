@@ -116,9 +116,9 @@ const OperationInfo* match(Method method, std::string_view path, std::map<std::s
                            std::vector<Method>& allowed);
 
 /// The request value from its three carriers. Text of query and path becomes what the request's schema says: numbers,
-/// booleans, lists of repeated names. Errors: invalid_argument.
+/// booleans, lists of repeated names. `body` is absent when there was none. Errors: invalid_argument.
 base::json::value join_request(const OperationInfo& operation, const std::map<std::string, std::string>& path,
                                const std::vector<std::pair<std::string, std::string>>& query,
-                               const base::json::value& body);
+                               const std::optional<base::json::value>& body);
 
 }  // namespace api

@@ -20,8 +20,10 @@ constexpr std::int64_t kBodyBytesPerSecond = std::int64_t{16} << 10;
 constexpr std::size_t kFilePieceBytes = std::size_t{256} << 10;
 constexpr std::size_t kEventsAtOnce = 256;
 // What a refused client may still send before the connection is cut, so that it gets to read the answer.
-constexpr std::size_t kLingerBytes = std::size_t{4} << 20;
-constexpr std::int64_t kLingerUs = 2'000'000;
+// Simple clients read only after they have sent all, so it is as much as the largest body that any operation takes.
+constexpr std::size_t kLingerBytes = std::size_t{1} << 30;
+constexpr std::int64_t kLingerUs = 30'000'000;
+constexpr std::int64_t kLingerPauseUs = 2'000'000;
 
 std::int64_t us(int ms) { return std::int64_t{1000} * ms; }
 
@@ -31,14 +33,56 @@ iovec piece(std::string& text) { return {text.data(), text.size()}; }
 
 }  // namespace
 
-Connection::Connection(IoThread& io, Service& service, Workers& workers, const ServerOptions& options, int socket)
-    : io_(io), service_(service), workers_(workers), options_(options), stream_(io.context, socket) {
-  io_.connections.insert(this);
+bool IoThread::make_room(std::string_view address, std::size_t limit, std::size_t limit_of_address) {
+  const auto same = by_address.find(address);
+  const bool address_is_full = same != by_address.end() && static_cast<std::size_t>(same->second) >= limit_of_address;
+  if (!address_is_full && size() < limit) return true;
+  const auto victim = std::find_if(waiting.begin(), waiting.end(), [&](const Connection* connection) {
+    return !address_is_full || connection->address() == address;
+  });
+  if (victim == waiting.end()) return false;
+  (*victim)->break_off();
+  return true;
+}
+
+Connection::Connection(IoThread& io, Service& service, Workers& workers, const ServerOptions& options, int socket,
+                       std::string address)
+    : io_(io),
+      service_(service),
+      workers_(workers),
+      options_(options),
+      stream_(io.context, socket),
+      address_(std::move(address)),
+      list_(&io.waiting),
+      place_(list_->insert(list_->end(), this)) {
+  ++io_.by_address[address_];
 }
 
 Connection::~Connection() {
   release_body();
-  io_.connections.erase(this);
+  if (list_ != &io_.leaving) move_to(io_.leaving);
+  list_->erase(place_);
+}
+
+/// The end of `list`; once leaving, it stays there.
+void Connection::move_to(IoThread::Connections& list) {
+  if (list_ == &io_.leaving) return;
+  list.splice(list.end(), *list_, place_);
+  list_ = &list;
+  if (list_ != &io_.leaving) return;
+  const auto same = io_.by_address.find(address_);
+  if (--same->second == 0) io_.by_address.erase(same);
+}
+
+void Connection::break_off() {
+  move_to(io_.leaving);
+  stream_.break_off();
+}
+
+Persistence Connection::persistence() {
+  const RequestHead& head = parser_->head();
+  if (!head.keep_alive || io_.stopping) return Persistence::close;
+  return head.minor_version == 0 ? Persistence::say_keep : Persistence::keep;
 }
 
 void Connection::stop() {
@@ -53,6 +97,8 @@ Task<void> Connection::serve() {
   while (next == Next::keep && !io_.stopping) {
     next = co_await exchange();
     release_body();
+    to_ = {};
+    move_to(io_.waiting);
   }
   if (next == Next::linger) co_await linger();
   stream_.close();
@@ -164,7 +210,6 @@ Task<void> Connection::on_worker(const std::function<void()>& work) {
 Task<Connection::Next> Connection::exchange() {
   std::optional<HttpAnswer> refusal;
   bool head_is_valid = false;
-  to_ = {};
   try {
     if (!co_await read_head()) co_return Next::close;
     head_is_valid = true;
@@ -182,12 +227,14 @@ Task<Connection::Next> Connection::exchange() {
       const std::function<void()> check = [&] {
         try {
           identity = service_.admit(to_);
+          service_.take_shares(to_, *identity);
         } catch (...) {
           failure = std::current_exception();
         }
       };
       co_await on_worker(check);
       if (failure) std::rethrow_exception(failure);
+      move_to(io_.working);
     }
     if (!parser_->done()) {
       body_owner_ = identity ? identity->user_id : 0;
@@ -202,16 +249,17 @@ Task<Connection::Next> Connection::exchange() {
       if (!co_await read_body()) co_return Next::close;
     }
 
-    const bool keep_alive = head.keep_alive && !io_.stopping;
+    const Persistence after = persistence();
     if (to_.ready) {
       HttpAnswer ready = std::move(*to_.ready);
-      co_return co_await respond(std::move(ready), keep_alive);
+      co_return co_await respond(std::move(ready), after);
     }
     if (to_.plain != nullptr && to_.plain->cost == PlainCost::nothing) {
       HttpAnswer plain = service_.answer(head, to_, nullptr, {});
-      co_return co_await respond(std::move(plain), keep_alive);
+      co_return co_await respond(std::move(plain), after);
     }
 
+    move_to(io_.working);
     // The worker that has the answer also sends it: one thread less to wake before the client sees it.
     HttpAnswer answer;
     std::string head_text;
@@ -220,7 +268,7 @@ Task<Connection::Next> Connection::exchange() {
     bool sent = true;
     const auto send_now = [&] {
       head_text = answer_head(
-          answer, answer.file ? static_cast<std::size_t>(answer.file->size_bytes) : answer.content.size(), keep_alive);
+          answer, answer.file ? static_cast<std::size_t>(answer.file->size_bytes) : answer.content.size(), after);
       if (head.method == "HEAD") answer.file.reset();
       pieces[0] = piece(head_text);
       pieces[1] = piece(answer.content);
@@ -255,25 +303,27 @@ Task<Connection::Next> Connection::exchange() {
     }
     if (sent && !left.empty()) sent = co_await stream_.send(left, us(options_.write_timeout_ms));
     if (sent && answer.file) sent = co_await send_file(*answer.file);
-    co_return sent&& keep_alive ? Next::keep : sent ? Next::linger : Next::close;
+    if (!sent) co_return Next::close;
+    co_return after == Persistence::close ? Next::linger : Next::keep;
   } catch (const std::exception& error) {
     refusal = service_.problem(error, to_.request_id);
   }
   log(refusal->status);
   // A request that is refused before its body was read leaves the connection at an unknown place, unless it has no
   // body.
-  const bool whole = head_is_valid && parser_->done() && parser_->head().keep_alive && !io_.stopping;
+  const Persistence after = head_is_valid && parser_->done() ? persistence() : Persistence::close;
   HttpAnswer answer = std::move(*refusal);
-  co_return co_await respond(std::move(answer), whole);
+  co_return co_await respond(std::move(answer), after);
 }
 
-Task<Connection::Next> Connection::respond(HttpAnswer answer, bool keep_alive) {
-  std::string head_text = answer_head(answer, answer.content.size(), keep_alive);
+Task<Connection::Next> Connection::respond(HttpAnswer answer, Persistence persistence) {
+  std::string head_text = answer_head(answer, answer.content.size(), persistence);
   iovec pieces[] = {piece(head_text), piece(answer.content)};
   std::span<iovec> all(pieces);
   if (parser_->head_done() && parser_->head().method == "HEAD") all = all.first(1);
   const bool sent = co_await stream_.send(all, us(options_.write_timeout_ms));
-  co_return !sent ? Next::close : keep_alive ? Next::keep : Next::linger;
+  if (!sent) co_return Next::close;
+  co_return persistence == Persistence::close ? Next::linger : Next::keep;
 }
 
 /// False also when the file is shorter than was said: the connection then ends early, which the client notices.
@@ -320,7 +370,7 @@ Task<void> Connection::stream_events(HttpAnswer& answer) {
     });
   });
 
-  std::string text = answer_head(answer, std::nullopt, false);
+  std::string text = answer_head(answer, std::nullopt, Persistence::close);
   std::int64_t after = answer.events_after;
   std::int64_t next_heartbeat = base::steady_now_us() + us(options_.heartbeat_ms);
   std::vector<EventFeed::Event> events;
@@ -384,8 +434,8 @@ Task<void> Connection::linger() {
   idle_ = true;  // ends at once when the server stops
   const std::int64_t deadline = base::steady_now_us() + kLingerUs;
   for (std::size_t dropped = 0; dropped < kLingerBytes && !io_.stopping;) {
-    stream_.set_deadline(deadline);
-    if (!co_await fill()) co_return;
+    stream_.set_deadline(std::min(deadline, base::steady_now_us() + kLingerPauseUs));
+    if (base::steady_now_us() >= deadline || !co_await fill()) co_return;
     dropped += end_;
     begin_ = end_ = 0;
   }

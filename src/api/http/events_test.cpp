@@ -111,6 +111,26 @@ TEST(Events, do_not_keep_the_server_from_stopping) {
   server.reset();
 }
 
+TEST(Events, are_bounded_per_tenant) {
+  FakeServer server({.streams_per_tenant = 2});
+  const auto follow = [&](std::string_view token) {
+    auto client = std::make_unique<RawClient>(server);
+    client->request("GET /api/v2/models/3/events", fmt::format("Authorization: Bearer {}\r\n", token));
+    client->read_until("\r\n\r\n");
+    return client;
+  };
+  const auto first = follow("user");
+  auto second = follow("admin");  // of the same tenant
+  const std::string refused = follow("user")->answer();
+  EXPECT_EQ(status_of(refused), 429);
+  EXPECT_NE(refused.find("your tenant has 2 streams of events open"), std::string::npos) << refused;
+  EXPECT_EQ(status_of(follow("other")->answer(false)), 200);
+  second.reset();
+  int status = 0;
+  for (int i = 0; i < 500 && status != 200; ++i) status = status_of(follow("user")->answer(false));
+  EXPECT_EQ(status, 200) << "a closed one makes room";
+}
+
 TEST(Events, head_is_no_stream) {
   FakeServer server;
   EXPECT_EQ(status_of(RawClient(server).request("HEAD /api/v2/models/3/events", kUser).answer(false)), 200);

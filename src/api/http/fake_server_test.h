@@ -108,6 +108,7 @@ class FakeServer {
                    .sha256 = request.sha256};
     });
     router.handle(predict, [this](const Call& call, const Predict& request) {
+      ++predicting;
       while (busy) std::this_thread::sleep_for(std::chrono::milliseconds(1));
       return Prediction{{{.probability = 1, .index = request.k.value_or(5), .label = std::string(call.body)}}};
     });
@@ -122,12 +123,15 @@ class FakeServer {
           if (revoked.contains(std::string(token)) || (token != "admin" && token != "user" && token != "other"))
             throw base::Error(base::Code::unauthenticated, "this token is not valid");
           return Identity{.user_id = token == "other" ? 2 : 1,
+                          .tenant_id = token == "other" ? 2 : 1,
                           .admin = token == "admin",
                           .user = std::string(token),
                           .tenant = "t"};
         },
         options);
     server->plain_route("/healthz", [] { return PlainAnswer{.content = "ok\n"}; });
+    server->plain_route(
+        "/secrets", [] { return PlainAnswer{.content = "42\n"}; }, PlainCost::nothing, Permission::admin);
     thread = std::thread([this] { server->run(); });
   }
   ~FakeServer() {
@@ -145,6 +149,7 @@ class FakeServer {
   std::set<std::string> revoked;
   std::atomic<std::int64_t> created = 0;
   std::atomic<bool> busy = false;
+  std::atomic<int> predicting = 0;  // calls so far
   FakeLog log;
   Router router;
   std::unique_ptr<Server> server;
@@ -203,10 +208,10 @@ class RawClient {
     return std::exchange(read_, {});
   }
 
-  bool closed() {
+  bool closed(int within_ms = 5000) {
     char byte;
     pollfd waiting{socket_, POLLIN, 0};
-    return ::poll(&waiting, 1, 5000) == 1 && ::recv(socket_, &byte, 1, MSG_PEEK) <= 0;
+    return ::poll(&waiting, 1, within_ms) == 1 && ::recv(socket_, &byte, 1, MSG_PEEK) <= 0;
   }
 
   int socket() const { return socket_; }

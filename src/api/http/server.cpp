@@ -1,5 +1,6 @@
 #include "api/http/server.h"
 
+#include <arpa/inet.h>
 #include <fcntl.h>
 #include <netdb.h>
 #include <netinet/in.h>
@@ -83,12 +84,32 @@ int connections_within(std::int64_t file_limit, int wanted) {
   return static_cast<int>(std::min<std::int64_t>(wanted, std::max(file_limit - kOtherFiles, file_limit / 4)));
 }
 
+ServerOptions within_file_limit(ServerOptions options) {
+  options.max_connections = connections_within(raise_file_limit(), options.max_connections);
+  return options;
+}
+
 std::uint16_t port_of(const base::Fd& socket) {
   sockaddr_storage address{};
   socklen_t size = sizeof address;
   ::getsockname(socket.get(), reinterpret_cast<sockaddr*>(&address), &size);
   return ntohs(address.ss_family == AF_INET6 ? reinterpret_cast<sockaddr_in6&>(address).sin6_port
                                              : reinterpret_cast<sockaddr_in&>(address).sin_port);
+}
+
+/// "127.0.0.1", "::1"; an IPv4 address also where it came over IPv6.
+std::string address_of(const sockaddr_storage& peer) {
+  char text[INET6_ADDRSTRLEN] = {};
+  if (peer.ss_family == AF_INET6) {
+    const in6_addr& address = reinterpret_cast<const sockaddr_in6&>(peer).sin6_addr;
+    if (IN6_IS_ADDR_V4MAPPED(&address))
+      ::inet_ntop(AF_INET, &address.s6_addr[12], text, sizeof text);
+    else
+      ::inet_ntop(AF_INET6, &address, text, sizeof text);
+  } else {
+    ::inet_ntop(AF_INET, &reinterpret_cast<const sockaddr_in&>(peer).sin_addr, text, sizeof text);
+  }
+  return text;
 }
 
 bool listens_at_loopback(const base::Fd& socket) {
@@ -110,17 +131,15 @@ struct Server::State {
   std::uint16_t port = 0;
   std::vector<std::unique_ptr<IoThread>> io;
   std::optional<asio::posix::stream_descriptor> acceptor;
-  std::atomic<int> connection_count = 0;
   std::atomic<bool> stop_asked = false;
   std::chrono::milliseconds tick{1000};
   std::unique_ptr<Workers> workers;
 
   State(const Router& router, Authenticate authenticate, ServerOptions given)
-      : options(std::move(given)),
+      : options(within_file_limit(std::move(given))),
         service(router, std::move(authenticate), options),
         listening(listen_at(options)),
         port(port_of(listening)) {
-    options.max_connections = connections_within(raise_file_limit(), options.max_connections);
     const int shortest = std::min({options.header_timeout_ms, options.body_timeout_ms, options.idle_timeout_ms,
                                    options.write_timeout_ms, options.heartbeat_ms});
     tick = std::chrono::milliseconds(std::clamp(shortest / 4, 10, 1000));
@@ -128,19 +147,25 @@ struct Server::State {
     workers = std::make_unique<Workers>(options.worker_threads);
   }
 
-  Task<void> serve_one(IoThread& thread, int socket) {
-    const auto connection = std::make_shared<Connection>(thread, service, *workers, options, socket);
-    co_await connection->serve();
-    --connection_count;
-  }
+  Task<void> serve_one(std::shared_ptr<Connection> connection) { co_await connection->serve(); }
 
-  void adopt(IoThread& thread, int socket) {
-    if (thread.stopping) {
-      ::close(socket);
-      --connection_count;
+  /// A connection from `address` for a thread, which this runs on. When there are too many, one that waits makes room.
+  void adopt(IoThread& thread, base::Fd socket, std::string address) {
+    if (thread.stopping) return;
+    const std::size_t limit = static_cast<std::size_t>(options.max_connections) / io.size();
+    // A proxy on this machine speaks for everybody.
+    const std::size_t limit_of_address = is_loopback_name(address) ? limit : std::max<std::size_t>(1, limit / 2);
+    if (!thread.make_room(address, std::max<std::size_t>(1, limit), limit_of_address)) {
+      constexpr std::string_view kFull =
+          "HTTP/1.1 503 Service Unavailable\r\ncontent-length: 0\r\nretry-after: 1\r\nconnection: close\r\n\r\n";
+      [[maybe_unused]] const auto sent = ::send(socket.get(), kFull.data(), kFull.size(), MSG_DONTWAIT | MSG_NOSIGNAL);
       return;
     }
-    asio::co_spawn(thread.context, serve_one(thread, socket), [](std::exception_ptr failure) {
+    const int on = 1;
+    ::setsockopt(socket.get(), IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+    auto connection =
+        std::make_shared<Connection>(thread, service, *workers, options, socket.release(), std::move(address));
+    asio::co_spawn(thread.context, serve_one(std::move(connection)), [](std::exception_ptr failure) {
       try {
         if (failure) std::rethrow_exception(failure);
       } catch (const std::exception& error) {
@@ -156,8 +181,11 @@ struct Server::State {
       co_await acceptor->async_wait(asio::posix::descriptor_base::wait_read,
                                     asio::redirect_error(asio::use_awaitable, error));
       if (error || io[0]->stopping) co_return;
-      const int socket = ::accept4(acceptor->native_handle(), nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC);
-      if (socket < 0) {
+      sockaddr_storage peer{};
+      socklen_t peer_size = sizeof peer;
+      base::Fd socket(::accept4(acceptor->native_handle(), reinterpret_cast<sockaddr*>(&peer), &peer_size,
+                                SOCK_NONBLOCK | SOCK_CLOEXEC));
+      if (!socket) {
         if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM) {
           base::log_warning("cannot accept a connection: {}", std::strerror(errno));
           asio::steady_timer pause(io[0]->context, std::chrono::milliseconds(100));
@@ -165,41 +193,32 @@ struct Server::State {
         }
         continue;
       }
-      if (connection_count >= options.max_connections) {
-        constexpr std::string_view kFull =
-            "HTTP/1.1 503 Service Unavailable\r\ncontent-length: 0\r\nretry-after: 1\r\nconnection: close\r\n\r\n";
-        [[maybe_unused]] const auto sent = ::send(socket, kFull.data(), kFull.size(), MSG_DONTWAIT | MSG_NOSIGNAL);
-        ::close(socket);
-        continue;
-      }
-      const int on = 1;
-      ::setsockopt(socket, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
-      ++connection_count;
       IoThread& thread = *io[turn++ % io.size()];
       if (&thread == io[0].get())
-        adopt(thread, socket);
+        adopt(thread, std::move(socket), address_of(peer));
       else
-        asio::post(thread.context, [this, &thread, socket] { adopt(thread, socket); });
+        asio::post(thread.context, [this, &thread, socket = std::make_shared<base::Fd>(std::move(socket)),
+                                    address = address_of(peer)] { adopt(thread, std::move(*socket), address); });
     }
   }
 
   /// Deadlines of all connections of a thread. Coarse, and so free of cost for each request.
   Task<void> sweep(IoThread& thread) {
     std::chrono::steady_clock::time_point give_up{};
-    while (!thread.stopping || !thread.connections.empty()) {
+    while (!thread.stopping || thread.size() + thread.leaving.size() > 0) {
       thread.tick.expires_after(thread.stopping ? std::chrono::milliseconds(10) : tick);
       boost::system::error_code error;
       co_await thread.tick.async_wait(asio::redirect_error(asio::use_awaitable, error));
       const std::int64_t now = base::steady_now_us();
-      for (Connection* connection : thread.connections) {
-        connection->sweep(now);
-        if (thread.stopping) connection->stop();
-      }
+      thread.for_each([&](Connection& connection) {
+        connection.sweep(now);
+        if (thread.stopping) connection.stop();
+      });
       if (stop_asked && !thread.stopping) stop_thread(thread);
       if (thread.stopping && give_up == std::chrono::steady_clock::time_point{})
         give_up = std::chrono::steady_clock::now() + kStopPatience;
       if (thread.stopping && std::chrono::steady_clock::now() > give_up) {
-        base::log_warning("{} requests did not end in time; leaving them", thread.connections.size());
+        base::log_warning("{} requests did not end in time; leaving them", thread.size());
         thread.context.stop();
         co_return;
       }
@@ -211,7 +230,7 @@ struct Server::State {
     if (thread.stopping) return;
     thread.stopping = true;
     thread.tick.cancel();
-    for (Connection* connection : thread.connections) connection->stop();
+    thread.for_each([](Connection& connection) { connection.stop(); });
     if (&thread == io[0].get()) {
       boost::system::error_code ignored;
       acceptor->close(ignored);
@@ -234,8 +253,9 @@ Server::Server(const Router& router, Authenticate authenticate, ServerOptions op
 
 Server::~Server() = default;
 
-void Server::plain_route(std::string path, std::function<PlainAnswer()> answer, PlainCost cost) {
-  state_->service.plain_route(std::move(path), {std::move(answer), cost});
+void Server::plain_route(std::string path, std::function<PlainAnswer()> answer, PlainCost cost, Permission permission) {
+  if (permission != Permission::anyone) cost = PlainCost::may_wait;
+  state_->service.plain_route(std::move(path), {std::move(answer), cost, permission});
 }
 
 void Server::keep_answers_in(IdempotencyStore& store) { state_->service.keep_answers_in(store); }

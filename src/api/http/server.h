@@ -38,6 +38,8 @@ struct ServerOptions {
   int worker_threads = 8;
   std::vector<std::string> allowed_hosts;
   int max_connections = 4096;
+  int requests_per_tenant = 1024;
+  int streams_per_tenant = 256;
   std::int64_t body_memory_bytes = std::int64_t{512} << 20;
   int header_timeout_ms = 10000;
   int body_timeout_ms = 30000;
@@ -53,8 +55,15 @@ struct ServerOptions {
         base::field("allowed_hosts", &ServerOptions::allowed_hosts,
                     "further names that requests may use for this server"),
         base::field("max_connections", &ServerOptions::max_connections,
-                    "open connections at most, less when the system allows this process fewer files")
+                    "open connections at most, less when the system allows this process fewer files; when there are so "
+                    "many, the one that has waited longest for its client goes")
             .range(1, 1000000),
+        base::field("requests_per_tenant", &ServerOptions::requests_per_tenant,
+                    "requests of one tenant that are worked on at one time, at most half of the connections")
+            .positive(),
+        base::field("streams_per_tenant", &ServerOptions::streams_per_tenant,
+                    "streams of events of one tenant at one time, at most a quarter of the connections")
+            .positive(),
         base::field("body_memory_bytes", &ServerOptions::body_memory_bytes,
                     "memory for all request bodies that are held at one time")
             .positive(),
@@ -98,8 +107,10 @@ class Server {
   ~Server();
   Server(const Server&) = delete;
 
-  /// A route beside the contract that needs no token, GET and HEAD only, such as "/healthz". Before run().
-  void plain_route(std::string path, std::function<PlainAnswer()> answer, PlainCost cost = PlainCost::nothing);
+  /// A route beside the contract, GET and HEAD only, such as "/healthz". One that not anyone may read is made on a
+  /// worker thread. Before run().
+  void plain_route(std::string path, std::function<PlainAnswer()> answer, PlainCost cost = PlainCost::nothing,
+                   Permission permission = Permission::anyone);
 
   /// `store` must outlive the server; without one, answers are kept in memory. Before run().
   void keep_answers_in(IdempotencyStore& store);

@@ -3,6 +3,7 @@
 #include <unistd.h>
 
 #include "api/http/url.h"
+#include "api/http/words.h"
 #include "api/problem.h"
 #include "base/log.h"
 #include "base/sha256.h"
@@ -24,8 +25,7 @@ std::string_view bearer_token(const RequestHead& head) {
   std::string_view value = head.header("authorization");
   constexpr std::string_view kScheme = "bearer ";
   if (value.size() <= kScheme.size() || head.count("authorization") != 1) return {};
-  for (std::size_t i = 0; i < kScheme.size(); ++i)
-    if (std::tolower(static_cast<unsigned char>(value[i])) != kScheme[i]) return {};
+  if (!same_word(value.substr(0, kScheme.size()), kScheme)) return {};
   value.remove_prefix(kScheme.size());
   while (!value.empty() && value.front() == ' ') value.remove_prefix(1);
   return value;
@@ -69,17 +69,61 @@ bool names_etag(std::string_view list, std::string_view etag) {
   return list == "*" || (!list.empty() && list.find(etag) != std::string_view::npos);
 }
 
-json::value body_of(const RequestHead& head, const OperationInfo& operation, std::string_view body) {
-  if (body.find_first_not_of(" \t\r\n") == std::string_view::npos) return nullptr;
-  const bool takes_body = operation.method != Method::get && operation.method != Method::del;
-  if (!takes_body)
+StatusError unsupported(std::string message, std::vector<std::pair<std::string, std::string>> headers = {}) {
+  return StatusError(415, Code::invalid_argument, std::move(message), std::move(headers));
+}
+
+void check_encoding(const RequestHead& head) {
+  for_each_in_list(head.header("content-encoding"), [](std::string_view encoding) {
+    if (same_word(encoding, "identity")) return;
+    throw unsupported(
+        fmt::format("bodies of Content-Encoding '{}' are not taken; send it as it is, without that header",
+                    base::printable(encoding, 40)),
+        {{"accept-encoding", "identity"}});
+  });
+}
+
+/// "a=1&b=c%20d", or what `curl -d file=@bag.png` makes of a file's name: no file looks so.
+bool looks_like_a_form(std::string_view body) {
+  return body.find('=') != std::string_view::npos &&
+         std::all_of(body.begin(), body.end(), [](char c) { return c > ' ' && c < 0x7f; });
+}
+
+/// Refuses what was wrapped into something else on its way. Any other type is taken: senders of files name what they
+/// like.
+void check_bytes(const RequestHead& head, std::string_view body) {
+  const std::string_view text = head.header("content-type");
+  const std::optional<MediaType> type = media_type(text);
+  const bool wrapped = type && (type->type.starts_with("multipart/") || type->type == "application/json" ||
+                                (type->type == "application/x-www-form-urlencoded" && looks_like_a_form(body)));
+  if (!wrapped) return;
+  throw unsupported(fmt::format(
+      "the body must be the file's bytes alone, not {} ({}): curl --data-binary @FILE, or requests.post(url, "
+      "data=open(FILE, 'rb')), with Content-Type application/octet-stream",
+      type->type == "application/json" ? "JSON" : "a form", base::printable(type->type, 80)));
+}
+
+/// The JSON body; nothing when there is none.
+std::optional<json::value> json_of(const RequestHead& head, const OperationInfo& operation, std::string_view body) {
+  if (body.empty()) return std::nullopt;
+  if (operation.method == Method::get || operation.method == Method::del)
     throw Error(Code::invalid_argument,
                 fmt::format("{} {} takes no body; its parameters travel in the query", head.method, operation.path));
-  const std::string_view type = head.header("content-type");
-  if (!type.starts_with("application/json"))
-    throw StatusError(415, Code::invalid_argument,
-                      fmt::format("expected a body of Content-Type application/json, got '{}'", base::printable(type)));
+  const std::string_view text = head.header("content-type");
+  const std::optional<MediaType> type = media_type(text);
+  if (!type || type->type != "application/json" || head.count("content-type") > 1)
+    throw unsupported(
+        fmt::format("the body must be JSON, with Content-Type application/json, got '{}'", base::printable(text, 80)));
+  const std::string_view charset = type->parameter("charset");
+  if (!charset.empty() && !same_word(charset, "utf-8") && !same_word(charset, "utf8"))
+    throw unsupported(fmt::format("JSON is UTF-8 text, got charset '{}'", base::printable(charset, 40)));
   return base::parse_json(body, "the request's body");
+}
+
+void check_token_is_there(const Destination& to) {
+  if (to.permission != Permission::anyone && to.token.empty())
+    throw Error(Code::unauthenticated,
+                "this needs a token: send it as 'Authorization: Bearer TOKEN', or run 'ncloud configure'");
 }
 
 }  // namespace
@@ -95,10 +139,10 @@ Service::Service(const Router& router, Authenticate authenticate, const ServerOp
   hosts_.insert(bound);
   for (const std::string& host : options.allowed_hosts) hosts_.insert(bound_host(host));
   loopback_only_ = is_loopback_name(bound);
-  if (!loopback_only_) {
-    hosts_.insert(machine_name());
-    any_host_ = options.allowed_hosts.empty();
-  }
+  if (!loopback_only_) hosts_.insert(machine_name());
+  hosts_.erase("");
+  requests_.set_limit(std::min(options.requests_per_tenant, std::max(1, options.max_connections / 2)));
+  streams_.set_limit(std::min(options.streams_per_tenant, std::max(1, options.max_connections / 4)));
 }
 
 std::string Service::request_id(const RequestHead& head) {
@@ -140,12 +184,11 @@ void Service::check_host(const RequestHead& head) const {
     throw StatusError(400, Code::invalid_argument, "a request needs exactly one Host header");
   const std::string name = host_name(head.header("host"));
   if (name.empty()) throw StatusError(400, Code::invalid_argument, "the Host header names no host");
-  if (is_loopback_name(name) || hosts_.contains(name) || any_host_) return;
+  if (is_loopback_name(name) || hosts_.contains(name)) return;
   if (!loopback_only_ && is_ip_address(name)) return;  // no name, so nobody can make it resolve to us
-  throw StatusError(
-      421, Code::permission_denied,
-      fmt::format("this server is not '{}'; start it with that name among its allowed hosts if it should be",
-                  base::printable(name)));
+  throw StatusError(421, Code::permission_denied,
+                    fmt::format("this server is not '{0}'; if that is a name of it, start it with --allowed-host {0}",
+                                base::printable(name, 255)));
 }
 
 void Service::check_origin(const RequestHead& head) const {
@@ -156,7 +199,8 @@ void Service::check_origin(const RequestHead& head) const {
   const bool foreign = !site.empty() && site != "same-origin" && site != "none";
   if (origin.empty() && !foreign) return;
   const auto scheme_end = origin.find("://");
-  if (!foreign && scheme_end != std::string_view::npos && origin.substr(scheme_end + 3) == head.header("host")) return;
+  if (!foreign && scheme_end != std::string_view::npos && same_word(origin.substr(scheme_end + 3), head.header("host")))
+    return;
   throw StatusError(403, Code::permission_denied, "requests from pages of another origin are refused");
 }
 
@@ -180,6 +224,9 @@ Destination Service::destination(const RequestHead& head) const {
     if (head.method != "GET" && head.method != "HEAD")
       throw StatusError(405, Code::invalid_argument, fmt::format("{} takes GET only", path), {{"allow", "GET, HEAD"}});
     to.plain = &plain->second;
+    to.permission = to.plain->permission;
+    to.token = bearer_token(head);
+    check_token_is_there(to);
     return to;
   }
 
@@ -202,17 +249,17 @@ Destination Service::destination(const RequestHead& head) const {
         fmt::format("{} takes {}, not {}", base::printable(path), allow_header(allowed), base::printable(head.method)),
         {{"allow", allow_header(allowed)}});
   for (auto& [name, value] : to.path_parameters) value = decode_percent(value, false);
+  to.permission = to.operation->permission;
   to.token = bearer_token(head);
-  if (to.operation->permission != Permission::anyone && to.token.empty())
-    throw Error(Code::unauthenticated,
-                "this needs a token: send it as 'Authorization: Bearer TOKEN', or run 'ncloud configure'");
+  check_token_is_there(to);
+  check_encoding(head);
   to.body_limit_bytes = to.operation->body_limit_bytes;
   return to;
 }
 
 Identity Service::admit(const Destination& to) const {
-  if (to.operation == nullptr || (to.operation->permission == Permission::anyone && to.token.empty())) return {};
-  if (to.operation->permission == Permission::anyone) {
+  if (to.permission == Permission::anyone) {
+    if (to.token.empty()) return {};
     try {
       return authenticate_(to.token);
     } catch (const Error&) {
@@ -220,10 +267,17 @@ Identity Service::admit(const Destination& to) const {
     }
   }
   Identity identity = authenticate_(to.token);
-  if (to.operation->permission == Permission::admin && !identity.admin)
+  if (to.permission == Permission::admin && !identity.admin)
     throw Error(Code::permission_denied,
-                fmt::format("only administrators may {}; you are {}", as_clause(to.operation->summary), identity.user));
+                fmt::format("only administrators may {}; you are {}",
+                            to.operation != nullptr ? as_clause(to.operation->summary) : "read this", identity.user));
   return identity;
+}
+
+void Service::take_shares(Destination& to, const Identity& identity) {
+  if (to.permission == Permission::anyone || to.operation == nullptr) return;
+  if (!to.request_share) to.request_share = requests_.take(identity);
+  if (to.operation->response_kind == BodyKind::events && !to.stream_share) to.stream_share = streams_.take(identity);
 }
 
 HttpAnswer Service::problem(const Error& error, std::string_view request_id) const {
@@ -268,6 +322,7 @@ HttpAnswer Service::finish(const RequestHead& head, const Destination& to, Later
 
 HttpAnswer Service::run(const RequestHead& head, Destination& to, const Identity* admitted, std::string_view body) {
   if (to.plain != nullptr) {
+    if (to.permission != Permission::anyone && admitted == nullptr) admit(to);
     HttpAnswer answer;
     answer.headers.emplace_back("x-request-id", to.request_id);
     PlainAnswer plain = to.plain->answer();
@@ -281,18 +336,20 @@ HttpAnswer Service::run(const RequestHead& head, Destination& to, const Identity
   Call call;
   call.identity = admitted != nullptr ? *admitted : admit(to);
   call.request_id = to.request_id;
+  take_shares(to, call.identity);
   if (operation.method == Method::patch) call.if_match = head.header("if-match");
-  json::value json_body;
+  std::optional<json::value> json_body;
   if (operation.request_kind == BodyKind::bytes) {
+    check_bytes(head, body);
     call.body = body;
     call.body_type = head.header("content-type");
   } else {
-    json_body = body_of(head, operation, body);
+    json_body = json_of(head, operation, body);
   }
   json::value request = join_request(operation, to.path_parameters, to.query, json_body);
   if (operation.response_kind == BodyKind::events && head.count("last-event-id") > 0) {
     const std::vector<std::pair<std::string, std::string>> after{{"after", std::string(head.header("last-event-id"))}};
-    const json::value from_header = join_request(operation, {}, after, nullptr);
+    const json::value from_header = join_request(operation, {}, after, std::nullopt);
     request.as_object()["after"] = from_header.at("after");
   }
 
@@ -371,7 +428,7 @@ Answer Service::run_once(const Destination& to, const Call& call, const json::va
   return answer;
 }
 
-std::string answer_head(const HttpAnswer& answer, std::optional<std::size_t> content_bytes, bool keep_alive) {
+std::string answer_head(const HttpAnswer& answer, std::optional<std::size_t> content_bytes, Persistence persistence) {
   std::string out;
   out.reserve(384);
   fmt::format_to(std::back_inserter(out), "HTTP/1.1 {} {}\r\n", answer.status, reason_phrase(answer.status));
@@ -382,8 +439,10 @@ std::string answer_head(const HttpAnswer& answer, std::optional<std::size_t> con
   }
   if (content_bytes && answer.status != 204 && answer.status != 304)
     fmt::format_to(std::back_inserter(out), "content-length: {}\r\n", *content_bytes);
-  out += keep_alive ? "x-content-type-options: nosniff\r\n\r\n"
-                    : "x-content-type-options: nosniff\r\nconnection: close\r\n\r\n";
+  out += "x-content-type-options: nosniff\r\n";
+  if (persistence == Persistence::close) out += "connection: close\r\n";
+  if (persistence == Persistence::say_keep) out += "connection: keep-alive\r\n";
+  out += "\r\n";
   return out;
 }
 

@@ -10,6 +10,7 @@
 
 #include "api/http/request_parser.h"
 #include "api/http/server.h"
+#include "api/http/shares.h"
 
 namespace api {
 
@@ -27,6 +28,14 @@ struct HttpAnswer {
 struct PlainRoute {
   std::function<PlainAnswer()> answer;
   PlainCost cost;
+  Permission permission;
+};
+
+/// What a connection does behind an answer.
+enum class Persistence {
+  keep,      ///< goes on, as HTTP/1.1 does by itself
+  say_keep,  ///< goes on, and says so: HTTP/1.0 waits for the end otherwise
+  close,     ///< ends
 };
 
 /// What is known of a request after its head: where it goes.
@@ -35,10 +44,13 @@ struct Destination {
   std::map<std::string, std::string> path_parameters;
   std::vector<std::pair<std::string, std::string>> query;
   const PlainRoute* plain = nullptr;
+  Permission permission = Permission::anyone;
   std::optional<HttpAnswer> ready;  ///< the answer to OPTIONS
   std::string request_id;
   std::string token;
   std::size_t body_limit_bytes = 0;
+  Shares::Share request_share;
+  Shares::Share stream_share;
 };
 
 /// From a request to its answer, without any wire: hosts, origins, routes, tokens, permissions, idempotency, errors.
@@ -57,6 +69,9 @@ class Service {
 
   /// Who calls. May wait. Errors: unauthenticated, permission_denied.
   Identity admit(const Destination& to) const;
+
+  /// Counts the request as one of its tenant's until `to` ends. Errors: StatusError 429.
+  void take_shares(Destination& to, const Identity& identity);
 
   /// Runs the handler. May wait. Never throws: errors are answers.
   HttpAnswer answer(const RequestHead& head, Destination& to, const Identity* admitted, std::string_view body);
@@ -84,7 +99,8 @@ class Service {
   const Router& router_;
   Authenticate authenticate_;
   std::set<std::string, std::less<>> hosts_;
-  bool any_host_ = false;
+  Shares requests_{"requests in work", "wait for one of them to end"};
+  Shares streams_{"streams of events open", "close one, or ask for what is there now with follow=false"};
   bool loopback_only_ = true;
   std::int64_t body_memory_bytes_;
   std::mutex reserved_mutex_;
@@ -100,6 +116,6 @@ class Service {
 };
 
 /// The head of an answer as it goes over the wire. `content_bytes` absent: the answer ends with the connection.
-std::string answer_head(const HttpAnswer& answer, std::optional<std::size_t> content_bytes, bool keep_alive);
+std::string answer_head(const HttpAnswer& answer, std::optional<std::size_t> content_bytes, Persistence persistence);
 
 }  // namespace api

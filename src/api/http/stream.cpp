@@ -89,6 +89,8 @@ void Stream::sweep(std::int64_t now_us) {
 
 void Stream::end_sending() { ::shutdown(socket_.native_handle(), SHUT_WR); }
 
+void Stream::break_off() { ::shutdown(socket_.native_handle(), SHUT_RDWR); }
+
 void Stream::close() {
   boost::system::error_code ignored;
   socket_.close(ignored);

@@ -44,6 +44,7 @@ class Stream {
   void cancel();
   void sweep(std::int64_t now_us);  ///< ends a wait that is past its deadline
   void end_sending();               ///< the peer sees the end of what was sent
+  void break_off();                 ///< every wait ends, and finds the connection at its end
   void close();
 
  private:

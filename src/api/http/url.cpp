@@ -2,7 +2,9 @@
 
 #include <arpa/inet.h>
 
+#include "api/http/words.h"
 #include "api/problem.h"
+#include "base/utf8.h"
 
 namespace api {
 namespace {
@@ -12,22 +14,6 @@ int hex_digit(char c) {
   if (c >= 'a' && c <= 'f') return c - 'a' + 10;
   if (c >= 'A' && c <= 'F') return c - 'A' + 10;
   return -1;
-}
-
-bool is_utf8(std::string_view text) {
-  for (std::size_t i = 0; i < text.size();) {
-    const auto lead = static_cast<unsigned char>(text[i]);
-    const std::size_t length = lead < 0x80                   ? 1
-                               : lead >= 0xc2 && lead < 0xe0 ? 2
-                               : lead >= 0xe0 && lead < 0xf0 ? 3
-                               : lead >= 0xf0 && lead < 0xf5 ? 4
-                                                             : 0;
-    if (length == 0 || i + length > text.size()) return false;
-    for (std::size_t k = 1; k < length; ++k)
-      if ((static_cast<unsigned char>(text[i + k]) & 0xc0) != 0x80) return false;
-    i += length;
-  }
-  return true;
 }
 
 StatusError bad_address(std::string_view what) {
@@ -51,7 +37,7 @@ std::string decode_percent(std::string_view text, bool form) {
     }
   }
   if (out.find('\0') != std::string::npos) throw bad_address("a NUL");
-  if (!is_utf8(out)) throw bad_address("bytes that are not UTF-8");
+  if (!base::is_utf8(out)) throw bad_address("bytes that are not UTF-8");
   return out;
 }
 
@@ -97,9 +83,12 @@ std::string host_name(std::string_view text) {
   if (!rest.empty() &&
       (rest.front() != ':' || rest.size() > 6 || rest.find_first_not_of("0123456789", 1) != std::string_view::npos))
     return {};
-  std::string out(name);
-  for (char& c : out) c = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
-  return out;
+  if (name.ends_with('.')) name.remove_suffix(1);  // of a name that is complete as it is
+  const bool plain = std::all_of(name.begin(), name.end(), [](char c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+           std::string_view("-._~%:").find(c) != std::string_view::npos;
+  });
+  return plain ? lower_case(name) : std::string();
 }
 
 bool is_ip_address(std::string_view name) {

@@ -78,7 +78,7 @@ void serve(const Options& options) {
                          throw base::Error(base::Code::unauthenticated, "the token is unknown, revoked or expired");
                        return *identity;
                      },
-                     {.host = options.host, .port = options.port});
+                     {.host = options.host, .port = options.port, .allowed_hosts = options.allowed_hosts});
   server.plain_route("/healthz", [&] {
     const std::string hangs = daemon.trouble();
     if (hangs.empty()) return api::PlainAnswer{.content = "ok\n"};
@@ -91,7 +91,7 @@ void serve(const Options& options) {
         return api::PlainAnswer{.content_type = "text/plain; version=0.0.4; charset=utf-8",
                                 .content = daemon.metrics()};
       },
-      api::PlainCost::may_wait);
+      api::PlainCost::may_wait, api::Permission::admin);
   const base::Fd access = publish(daemon, folder, options, server.port());
   say("address: " + server.url());
 

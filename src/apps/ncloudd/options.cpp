@@ -45,6 +45,11 @@ bool parse_options(int argc, char** argv, Options& options, int& exit_code) {
   app.add_option("--data-dir", options.data_dir, "folder for everything that is kept (also: $NCLOUD_DATA_DIR)")
       ->capture_default_str();
   app.add_option("--listen", listen, "HOST:PORT to listen at; port 0: any free one")->capture_default_str();
+  app.add_option("--allowed-host", options.allowed_hosts,
+                 "a further name that requests may use for this server, such as the public one behind a proxy; may be "
+                 "given more than once")
+      ->type_name("NAME")
+      ->expected(1);
   app.add_option("--cpus", options.cpus, "CPUs to hand out to tenants (all of the machine)")
       ->check(CLI::Range(1, 4096));
   app.add_option("--memory", memory, "memory to hand out to tenants, such as 8GiB (all of the machine)");

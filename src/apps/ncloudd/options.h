@@ -2,12 +2,14 @@
 #include <cstdint>
 #include <filesystem>
 #include <string>
+#include <vector>
 
 /// What the command line of ncloudd says.
 struct Options {
   std::filesystem::path data_dir;
   std::string host = "127.0.0.1";
   std::uint16_t port = 8642;
+  std::vector<std::string> allowed_hosts;
   int cpus = 0;                   ///< 0: all of the machine
   std::int64_t memory_bytes = 0;  ///< 0: all of the machine
   std::filesystem::path neon;
