@@ -58,8 +58,10 @@ struct OperationInfo {
   Method method;
   std::string_view path;  ///< "/api/v2/models/{model}"; {x} is the request's field of that name
   Permission permission;
-  std::string_view summary;             ///< one line
-  std::string_view command;             ///< words of the command line: "model ls"; empty when no command is derived
+  std::string_view summary;    ///< one line
+  std::string_view command;    ///< words of the command line: "model ls"; empty when no command is derived
+  std::string_view done = {};  ///< what its command answers in one line: "tenant {name} added"; {x} is a field of
+                               ///< the answer or the request. Empty for those that only show something
   std::vector<base::Code> errors = {};  ///< beside those every operation may give (400, 401, 404 of its path, 500)
   std::string_view example = {};        ///< a request body, as JSON
   std::size_t body_limit_bytes = std::size_t{1} << 20;

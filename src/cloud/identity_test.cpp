@@ -135,6 +135,7 @@ TEST_F(Identity, foreign_things_do_not_exist) {
   EXPECT_REFUSED(call(stranger, api::delete_model, {.model = id}), not_found, "no model");
   EXPECT_REFUSED(call(stranger, api::stop_model, {.model = id}), not_found, "no model");
   EXPECT_REFUSED(call(stranger, api::resume_model, {.model = id}), not_found, "no model");
+  EXPECT_REFUSED(call(stranger, api::get_model_file, {.model = id}), not_found, "no model");
   EXPECT_REFUSED(call(stranger, api::get_checkpoint, {.model = id}), not_found, "no model");
   EXPECT_REFUSED(call(stranger, api::deploy_model, {.model = id}), not_found, "no model");
   EXPECT_REFUSED(call(stranger, api::undeploy_model, {.model = id}), not_found, "no model");

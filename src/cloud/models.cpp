@@ -3,6 +3,7 @@
 #include "base/clock.h"
 #include "base/error.h"
 #include "base/json.h"
+#include "base/log.h"
 
 namespace cloud {
 namespace {
@@ -109,6 +110,24 @@ ModelRow model_of(Database& db, std::int64_t tenant_id, std::int64_t id) {
   return std::move(*row);
 }
 
+std::int64_t model_id_of(Database& db, std::int64_t tenant_id, const api::ModelKey& key) {
+  if (const auto number = key.number()) return *number;
+  const std::string_view name = key.text();
+  constexpr std::size_t kListed = 10;
+  std::vector<std::int64_t> ids = db.all(
+      "select id from models where tenant_id = ? and name = ? order by id desc limit 11",
+      [](const Row& row) { return row.integer(0); }, tenant_id, name);
+  const std::string shown = base::printable(name.substr(0, 80));
+  if (ids.empty()) throw Error(Code::not_found, fmt::format("no model '{}'; see: ncloud model ls", shown), "/model");
+  if (ids.size() == 1) return ids[0];
+  const bool more = ids.size() > kListed;
+  if (more) ids.resize(kListed);
+  throw Error(Code::conflict,
+              fmt::format("several models are called '{}': say which by its number: {}{}", shown, fmt::join(ids, ", "),
+                          more ? ", ..." : ""),
+              "/model");
+}
+
 void load_definition(Database& db, ModelRow& row) {
   db.first(
       "select filename, yaml, labels from models where id = ?",
@@ -180,6 +199,7 @@ api::Model shown(Database& db, const ModelRow& row) {
                    .name = row.name,
                    .state = row.state,
                    .reason = row.reason,
+                   .stop_requested = row.state == running && row.stop_requested,
                    .epochs_completed = row.epochs_completed,
                    .epochs = row.epochs,
                    .train_cost = row.train_cost,

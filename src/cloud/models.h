@@ -64,6 +64,8 @@ struct DatasetOfModel {
 
 /// Errors: not_found, also for a model of another tenant.
 ModelRow model_of(Database& db, std::int64_t tenant_id, std::int64_t id);
+/// Errors: not_found; conflict, naming the ids, for a name that several models of the tenant have.
+std::int64_t model_id_of(Database& db, std::int64_t tenant_id, const api::ModelKey& key);
 std::optional<ModelRow> find_model(Database& db, std::int64_t id);
 void load_definition(Database& db, ModelRow& row);
 std::vector<ModelRow> models_in(Database& db, const std::vector<ModelState>& states);

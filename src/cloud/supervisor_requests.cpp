@@ -113,7 +113,8 @@ api::Model Supervisor::resume(std::int64_t tenant, std::int64_t model, std::opti
       refuse(row, row.stop_requested
                       ? "it is stopping; try again when it has stopped"
                       : fmt::format("it goes on already; follow it with: ncloud model follow {}", model));
-    if (row.state == deploying || row.state == deployed || row.state == undeploying)
+    if (row.state == undeploying) refuse(row, "its deployment is just ending; try again in a moment");
+    if (row.state == deploying || row.state == deployed)
       refuse(row, fmt::format("undeploy it first: ncloud model undeploy {}", model));
     if (row.state != stopped && row.state != error && row.state != completed) refuse(row, "it cannot be resumed");
     const std::int64_t wanted = epochs.value_or(row.epochs);
@@ -158,7 +159,8 @@ api::Deleted Supervisor::remove(std::int64_t tenant, std::int64_t model) {
   api::Deleted deleted = store_.write([&](Database& db) {
     const ModelRow row = model_of(db, tenant, model);
     if (row.state == running) refuse(row, fmt::format("stop it first: ncloud model stop {}", model));
-    if (row.state == deploying || row.state == deployed || row.state == undeploying)
+    if (row.state == undeploying) refuse(row, "its deployment is just ending; try again in a moment");
+    if (row.state == deploying || row.state == deployed)
       refuse(row, fmt::format("undeploy it first: ncloud model undeploy {}", model));
     checkpoint = row.checkpoint_sha256;
     db.run("delete from model_datasets where model_id = ?", model);
@@ -177,7 +179,7 @@ api::Model Supervisor::deploy(std::int64_t tenant, std::int64_t model, int cpus,
   store_.write([&](Database& db) {
     ModelRow row = model_of(db, tenant, model);
     if (row.state == deployed || row.state == deploying) refuse(row, "there is nothing to do");
-    if (row.state == undeploying) refuse(row, "wait until that is done");
+    if (row.state == undeploying) refuse(row, "its deployment is just ending; try again in a moment");
     if (in_training(row.state)) refuse(row, fmt::format("wait for its end, or stop it: ncloud model stop {}", model));
     if (row.state == error)
       refuse(row, fmt::format("its training failed ({}); resume it: ncloud model resume {}", row.reason, model));

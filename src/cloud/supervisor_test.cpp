@@ -257,6 +257,21 @@ TEST_F(Supervising, removal_needs_rest_and_frees_the_checkpoint) {
   EXPECT_REFUSED(show(user, 1), not_found, "no model 1");
 }
 
+TEST_F(Supervising, models_are_found_by_name) {
+  const std::int64_t id = train(user).id;
+  EXPECT_EQ(call(user, api::get_model, {.model = std::string("m")}).id, id);
+  EXPECT_EQ(call(user, api::get_model_file, {.model = std::string("m")}), "layers: []");
+  EXPECT_REFUSED(call(user, api::get_model, {.model = std::string("x")}), not_found, "no model 'x'");
+  const std::int64_t other = train(user).id;
+  EXPECT_REFUSED(call(user, api::stop_model, {.model = std::string("m")}), conflict,
+                 fmt::format("several models are called 'm': say which by its number: {}, {}", other, id));
+  call(user, api::rename_model, {.model = other, .name = "n"});
+  EXPECT_EQ(call(user, api::get_model, {.model = std::string("n")}).id, other);
+  const std::string stranger = make_tenant("strangers", 0);
+  EXPECT_REFUSED(call(stranger, api::get_model, {.model = std::string("n")}), not_found, "no model 'n'");
+  EXPECT_REFUSED(call(stranger, api::get_model_file, {.model = other}), not_found, "no model");
+}
+
 TEST_F(Supervising, followers_are_woken_and_told_of_the_end) {
   train(user);
   const auto feed = follow(user, 1, true);

@@ -82,13 +82,13 @@ class FakeServer {
       return Caller{call.identity.user, call.identity.tenant, call.identity.admin};
     });
     router.handle(get_model, [](const Call&, const ModelRef& ref) {
-      if (ref.model == 404) throw base::Error(base::Code::not_found, "there is no model 404", "/model");
-      if (ref.model == 500) throw std::runtime_error("broken");
-      return Model{.id = ref.model, .name = "m"};
+      if (ref.model.text() == "404") throw base::Error(base::Code::not_found, "there is no model 404", "/model");
+      if (ref.model.text() == "500") throw std::runtime_error("broken");
+      return Model{.id = ref.model.number().value_or(1), .name = "m"};
     });
     router.handle(rename_model, [](const Call& call, const RenameModel& request) {
-      check_if_match(call, base::encode(Model{.id = request.model, .name = "m"}));
-      return Model{.id = request.model, .name = request.name};
+      check_if_match(call, base::encode(Model{.id = request.model.number().value_or(1), .name = "m"}));
+      return Model{.id = request.model.number().value_or(1), .name = request.name};
     });
     router.handle(create_tenant, [this](const Call&, const CreateTenant& request) {
       return Tenant{.id = ++created, .name = request.name};

@@ -529,7 +529,7 @@ TEST(Server, sends_files_in_pieces) {
   base::write_file_atomically(folder.path() / "f", content);
   FakeServer server({}, [&](Router& router) {
     router.handle(get_checkpoint, [&](const Call&, const ModelRef& request) {
-      const std::int64_t more = request.model == 2 ? 1 : 0;  // the second one is shorter than it says
+      const std::int64_t more = request.model.text() == "2" ? 1 : 0;  // the second one is shorter than it says
       return Bytes{.file = OpenFile{base::open_for_reading(folder.path() / "f"),
                                     static_cast<std::int64_t>(content.size()) + more}};
     });
@@ -561,7 +561,7 @@ TEST(Server, holds_no_worker_for_an_answer_that_comes_later) {
   std::vector<Later<Prediction>> promised;
   FakeServer server({.worker_threads = 1}, [&](Router& router) {
     router.handle(predict, [&](const Call&, const Predict& request) {
-      if (request.model == 404) throw base::Error(base::Code::not_found, "there is no model 404");
+      if (request.model.text() == "404") throw base::Error(base::Code::not_found, "there is no model 404");
       const std::lock_guard lock(mutex);
       return promised.emplace_back();
     });

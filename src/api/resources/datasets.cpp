@@ -63,6 +63,7 @@ const Operation<DatasetRef, Deleted> delete_dataset{
      .permission = Permission::user,
      .summary = "Remove a dataset and say how much storage that gave back",
      .command = "dataset rm",
+     .done = "dataset {dataset} removed, {freed_bytes} freed",
      .errors = {Code::conflict}}};
 
 }  // namespace api

@@ -1,8 +1,23 @@
 #include "api/resources/models.h"
 
+#include <charconv>
+
 namespace api {
 
 using base::Code;
+
+std::optional<std::int64_t> ModelKey::number() const {
+  std::int64_t number = 0;
+  const auto [end, error] = std::from_chars(text_.data(), text_.data() + text_.size(), number);
+  if (error != std::errc() || end != text_.data() + text_.size()) return std::nullopt;
+  return number;
+}
+
+ModelKey ModelKey::from_json(const base::json::value& value, std::string_view where) {
+  if (value.is_string() && !value.get_string().empty()) return std::string(value.get_string());
+  if (value.is_int64()) return value.get_int64();
+  base::fail_expected("the number or the name of a model", value, where);
+}
 
 const Operation<TrainModel, Model> train_model{
     {.name = "train_model",
@@ -10,7 +25,7 @@ const Operation<TrainModel, Model> train_model{
      .path = "/api/v2/models",
      .permission = Permission::user,
      .summary = "Submit a model file for training",
-     .command = "",
+     .command = "model train",
      .errors = {Code::over_allotment, Code::conflict},
      .example = R"({"filename": "conv.yaml", "yaml": "…", "datasets": [{"role": "train", "dataset": "fashion"}]})",
      .creates = true}};
@@ -35,6 +50,7 @@ const Operation<RenameModel, Model> rename_model{{.name = "rename_model",
                                                   .permission = Permission::user,
                                                   .summary = "Rename a model",
                                                   .command = "model rename",
+                                                  .done = "model {id} is called '{name}' now",
                                                   .errors = {Code::precondition_failed},
                                                   .example = R"({"name": "conv-2"})"}};
 
@@ -44,6 +60,7 @@ const Operation<ModelRef, Deleted> delete_model{{.name = "delete_model",
                                                  .permission = Permission::user,
                                                  .summary = "Remove a model that is neither training nor deployed",
                                                  .command = "model rm",
+                                                 .done = "model {model} removed, {freed_bytes} freed",
                                                  .errors = {Code::conflict}}};
 
 const Operation<ModelRef, Model> stop_model{
@@ -70,7 +87,14 @@ const Operation<FollowModel, EventsOf<TrainingEvent>> follow_model{
      .path = "/api/v2/models/{model}/events",
      .permission = Permission::user,
      .summary = "Follow a training: states, steps, epochs, checkpoints and log lines",
-     .command = ""}};
+     .command = "model follow"}};
+
+const Operation<ModelRef, Bytes> get_model_file{{.name = "get_model_file",
+                                                 .method = Method::get,
+                                                 .path = "/api/v2/models/{model}/file",
+                                                 .permission = Permission::user,
+                                                 .summary = "Download the model file as it was submitted",
+                                                 .command = ""}};
 
 const Operation<ModelRef, Bytes> get_checkpoint{{.name = "get_checkpoint",
                                                  .method = Method::get,
@@ -103,7 +127,7 @@ const Operation<Predict, Prediction, true> predict{
      .path = "/api/v2/models/{model}/predict",
      .permission = Permission::user,
      .summary = "Predict the class of one input: the body is the file, such as a PNG",
-     .command = "",
+     .command = "model predict",
      .errors = {Code::conflict, Code::too_large, Code::unavailable},
      .body_limit_bytes = std::size_t{32} << 20}};
 

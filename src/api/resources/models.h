@@ -43,6 +43,7 @@ struct Model {
   std::string name;
   ModelState state = ModelState::received;
   std::string reason;
+  bool stop_requested = false;
   std::int64_t epochs_completed = 0;
   std::int64_t epochs = 0;
   std::optional<double> train_cost;
@@ -65,6 +66,8 @@ struct Model {
         base::field("id", &Model::id, "number"), base::field("name", &Model::name, "for people; need not be unique"),
         base::field("state", &Model::state, "where it is in its life"),
         base::field("reason", &Model::reason, "why it waits, stopped or failed; empty when there is nothing to say"),
+        base::field("stop_requested", &Model::stop_requested,
+                    "whether it was asked to stop and has not ended yet: it writes a checkpoint first"),
         base::field("epochs_completed", &Model::epochs_completed, "whole passes over the data so far"),
         base::field("epochs", &Model::epochs, "passes asked for"),
         base::field("train_cost", &Model::train_cost, "mean cost of the last epoch"),
@@ -86,10 +89,28 @@ struct Model {
   }
 };
 
+/// Which model: by its number, or by its name where only one of the tenant's models has it.
+class ModelKey {
+ public:
+  ModelKey() = default;
+  ModelKey(std::integral auto number) : text_(std::to_string(number)) {}
+  ModelKey(std::string name) : text_(std::move(name)) {}
+
+  const std::string& text() const { return text_; }
+  std::optional<std::int64_t> number() const;  ///< nothing when it is a name
+
+  static ModelKey from_json(const base::json::value& value, std::string_view where);
+  base::json::value to_json() const { return base::json::value(text_); }
+  static base::json::object schema() { return {{"type", "string"}}; }
+
+ private:
+  std::string text_;
+};
+
 struct ModelRef {
-  std::int64_t model = 0;
+  ModelKey model;
   static constexpr auto fields() {
-    return std::tuple(base::field("model", &ModelRef::model, "its number").required().positional());
+    return std::tuple(base::field("model", &ModelRef::model, "its number or name").required().positional());
   }
 };
 
@@ -117,11 +138,11 @@ struct TrainModel {
 };
 
 struct ResumeModel {
-  std::int64_t model = 0;
+  ModelKey model;
   std::optional<std::int64_t> epochs;
   std::optional<int> cpus;
   static constexpr auto fields() {
-    return std::tuple(base::field("model", &ResumeModel::model, "its number").required().positional(),
+    return std::tuple(base::field("model", &ResumeModel::model, "its number or name").required().positional(),
                       base::field("epochs", &ResumeModel::epochs, "epochs in all; as before when left out")
                           .range(1, 1000000)
                           .flag('e'),
@@ -133,10 +154,10 @@ struct ResumeModel {
 };
 
 struct RenameModel {
-  std::int64_t model = 0;
+  ModelKey model;
   std::string name;
   static constexpr auto fields() {
-    return std::tuple(base::field("model", &RenameModel::model, "its number").required().positional(),
+    return std::tuple(base::field("model", &RenameModel::model, "its number or name").required().positional(),
                       base::field("name", &RenameModel::name, "the new name").required().positional());
   }
 };
@@ -198,34 +219,34 @@ struct TrainingEvent {
 /// A stream of what happened since `after` (an event's id; 0 for all), then of what happens, to the end of the
 /// training. `follow=false` ends it at what is there now. The Last-Event-ID header stands for `after`.
 struct FollowModel {
-  std::int64_t model = 0;
+  ModelKey model;
   std::int64_t after = 0;
   bool follow = true;
   static constexpr auto fields() {
     return std::tuple(
-        base::field("model", &FollowModel::model, "its number").required().positional(),
+        base::field("model", &FollowModel::model, "its number or name").required().positional(),
         base::field("after", &FollowModel::after, "id of the last event already seen; 0 for none").at_least(0),
         base::field("follow", &FollowModel::follow, "wait for more until the training ends"));
   }
 };
 
 struct DeployModel {
-  std::int64_t model = 0;
+  ModelKey model;
   int cpus = 1;
   std::string memory = "512MiB";
   static constexpr auto fields() {
-    return std::tuple(base::field("model", &DeployModel::model, "its number").required().positional(),
+    return std::tuple(base::field("model", &DeployModel::model, "its number or name").required().positional(),
                       base::field("cpus", &DeployModel::cpus, "CPUs to hold").range(1, 4096).flag('c'),
                       base::field("memory", &DeployModel::memory, "memory to hold").flag('m'));
   }
 };
 
 struct Predict {
-  std::int64_t model = 0;
+  ModelKey model;
   std::optional<int> k;
   static constexpr auto fields() {
     return std::tuple(
-        base::field("model", &Predict::model, "its number").required().positional(),
+        base::field("model", &Predict::model, "its number or name").required().positional(),
         base::field("k", &Predict::k, "how many of the most probable classes to return; 5, or all when there are fewer")
             .range(1, 1000000)
             .flag('k'));
@@ -258,6 +279,7 @@ extern const Operation<ModelRef, Deleted> delete_model;
 extern const Operation<ModelRef, Model> stop_model;
 extern const Operation<ResumeModel, Model> resume_model;
 extern const Operation<FollowModel, EventsOf<TrainingEvent>> follow_model;
+extern const Operation<ModelRef, Bytes> get_model_file;
 extern const Operation<ModelRef, Bytes> get_checkpoint;
 extern const Operation<DeployModel, Model> deploy_model;
 extern const Operation<ModelRef, Model> undeploy_model;

@@ -10,6 +10,7 @@ const Operation<CreateTenant, Tenant> create_tenant{{.name = "create_tenant",
                                                      .permission = Permission::admin,
                                                      .summary = "Add a tenant",
                                                      .command = "tenant add",
+                                                     .done = "tenant {name} added",
                                                      .errors = {Code::conflict},
                                                      .example = R"({"name": "vision"})",
                                                      .creates = true}};
@@ -34,16 +35,19 @@ const Operation<TenantRef, Nothing> delete_tenant{{.name = "delete_tenant",
                                                    .permission = Permission::admin,
                                                    .summary = "Remove a tenant that has no users, datasets and models",
                                                    .command = "tenant rm",
+                                                   .done = "tenant {tenant} removed",
                                                    .errors = {Code::conflict}}};
 
-const Operation<Allotment, Tenant> allot_resources{{.name = "allot_resources",
-                                                    .method = Method::put,
-                                                    .path = "/api/v2/tenants/{tenant}/resources",
-                                                    .permission = Permission::admin,
-                                                    .summary = "Allot CPUs and memory to a tenant",
-                                                    .command = "resource allot",
-                                                    .errors = {Code::over_allotment},
-                                                    .example = R"({"cpus": 2, "memory": "4GiB"})"}};
+const Operation<Allotment, Tenant> allot_resources{
+    {.name = "allot_resources",
+     .method = Method::put,
+     .path = "/api/v2/tenants/{tenant}/resources",
+     .permission = Permission::admin,
+     .summary = "Allot CPUs and memory to a tenant",
+     .command = "resource allot",
+     .done = "tenant {name} is allotted {cpus} CPUs and {memory_bytes} of memory",
+     .errors = {Code::over_allotment},
+     .example = R"({"cpus": 2, "memory": "4GiB"})"}};
 
 const Operation<PageRequest, Page<Resources>> list_resources{
     {.name = "list_resources",

@@ -10,6 +10,7 @@ const Operation<CreateUser, User> create_user{{.name = "create_user",
                                                .permission = Permission::admin,
                                                .summary = "Add a user",
                                                .command = "user add",
+                                               .done = "user {name} added to {tenants}",
                                                .errors = {Code::conflict},
                                                .example = R"({"name": "ada", "tenants": ["vision"]})",
                                                .creates = true}};
@@ -34,6 +35,7 @@ const Operation<UserRef, Nothing> delete_user{{.name = "delete_user",
                                                .permission = Permission::admin,
                                                .summary = "Remove a user and revoke all of the user's tokens",
                                                .command = "user rm",
+                                               .done = "user {user} removed",
                                                .errors = {Code::conflict}}};
 
 const Operation<CreateToken, Token> create_token{
@@ -43,6 +45,7 @@ const Operation<CreateToken, Token> create_token{
      .permission = Permission::user,
      .summary = "Make a token for yourself (administrators: for anybody); it is shown once",
      .command = "token add",
+     .done = "token {id} of {user} in tenant {tenant}, shown this once: {token}",
      .example = R"({"user": "ada", "tenant": "vision"})",
      .creates = true}};
 
@@ -60,7 +63,8 @@ const Operation<TokenRef, Nothing> revoke_token{
      .path = "/api/v2/tokens/{token}",
      .permission = Permission::user,
      .summary = "Revoke a token: new calls are refused at once, open streams end within 15 seconds",
-     .command = "token revoke"}};
+     .command = "token revoke",
+     .done = "token {token} revoked"}};
 
 const Operation<Nothing, Caller> get_caller{{.name = "get_caller",
                                              .method = Method::get,

@@ -1,5 +1,7 @@
 #include "apps/ncloud/command.h"
 
+#include "apps/ncloud/wait.h"
+
 namespace ncloud {
 namespace {
 
@@ -10,26 +12,95 @@ std::vector<Command>& shelf() {
   return all;
 }
 
+/// "tenant vision added" for "tenant {name} added": values of the answer, else of the request.
+std::string filled(std::string_view sentence, const json::object& given, const json::value& answer) {
+  std::string out;
+  while (!sentence.empty()) {
+    const auto open = std::min(sentence.find('{'), sentence.size());
+    out += sentence.substr(0, open);
+    sentence.remove_prefix(open);
+    if (sentence.empty()) break;
+    const auto close = sentence.find('}');
+    const std::string_view name = sentence.substr(1, close - 1);
+    const json::value* value = answer.is_object() ? answer.get_object().if_contains(name) : nullptr;
+    if (value == nullptr) value = given.if_contains(name);
+    if (value != nullptr) out += cell(name, *value);
+    sentence.remove_prefix(close + 1);
+  }
+  return out;
+}
+
+/// "models" of "model ls", "shards" of "dataset shards".
+std::string listed(const api::OperationInfo& operation) {
+  const auto space = operation.command.find(' ');
+  const std::string_view verb = operation.command.substr(space + 1);
+  return verb == "ls" ? fmt::format("{}s", operation.command.substr(0, space)) : std::string(verb);
+}
+
+/// What the rows of a list have, by the contract: a table keeps its columns whatever its rows hold.
+std::vector<std::string> columns_of_rows(const api::OperationInfo& operation) {
+  std::vector<std::string> names;
+  if (operation.response_schema == nullptr) return names;
+  const json::value answer = operation.response_schema();
+  std::error_code not_a_list;
+  if (const json::value* fields = answer.find_pointer("/properties/items/items/properties", not_a_list))
+    for (const auto& field : fields->as_object()) names.emplace_back(field.key());
+  return names;
+}
+
+/// Says who sees nothing here.
+void note_empty_list(Session& session, const api::OperationInfo& operation, bool is_filtered) {
+  const api::Caller caller = session.client().call(api::get_caller, {});
+  const std::string whose = caller.admin && operation.permission == api::Permission::admin
+                                ? "on this server"
+                                : fmt::format("in tenant {}", caller.tenant);
+  session.note(fmt::format("no {} {}{}; you are {}", listed(operation), whose,
+                           is_filtered ? " that fit what was asked for" : "", caller.user));
+}
+
 int run_operation(Session& session, const api::OperationInfo& operation, const json::object& given) {
   if (operation.response_kind == api::BodyKind::bytes) {
     session.print(session.client().call_for_bytes(operation, given).content);
     return 0;
   }
   const json::value answer = session.client().call_json(operation, given);
-  session.show(answer);
+  if (!operation.done.empty()) {
+    session.did(filled(operation.done, given, answer), answer);
+    return 0;
+  }
+  session.show(answer, columns_of_rows(operation));
   const json::value* items = answer.is_object() ? answer.get_object().if_contains("items") : nullptr;
   if (session.format() == Format::table && items != nullptr && items->is_array() && items->get_array().empty())
-    session.note(given.empty() ? "none yet" : "none");
+    note_empty_list(session, operation, !given.empty());
   const json::value* token = answer.is_object() ? answer.get_object().if_contains("next_page_token") : nullptr;
   if (token != nullptr && token->is_string() && !token->get_string().empty())
     session.note(fmt::format("there is more: add --page-token {}", std::string_view(token->get_string())));
   return 0;
 }
 
+/// The argument that says what is removed, when several may be given.
+api::Argument* what_is_removed(const api::OperationInfo& operation, std::vector<api::Argument>& arguments) {
+  if (operation.method != api::Method::del) return nullptr;
+  const auto found =
+      std::find_if(arguments.begin(), arguments.end(), [](const api::Argument& a) { return a.positional; });
+  return found == arguments.end() ? nullptr : &*found;
+}
+
 Command derived(const api::OperationInfo& operation) {
-  return {
+  Command command{
       std::string(operation.command), std::string(operation.summary), operation.request_arguments(),
       [&operation](Session& session, const json::object& given) { return run_operation(session, operation, given); }};
+  api::Argument* several = what_is_removed(operation, command.arguments);
+  if (several == nullptr) return command;
+  several->schema = {{"type", "array"}, {"items", several->schema}};
+  command.run = [&operation, name = several->name](Session& session, const json::object& given) {
+    return for_each_of(given.at(name).as_array(), [&](const json::value& each) {
+      json::object one = given;
+      one[name] = each;
+      return run_operation(session, operation, one);
+    });
+  };
+  return command;
 }
 
 std::vector<Command> gather() {
@@ -54,9 +125,17 @@ const std::vector<Command>& commands() {
 }
 
 const std::vector<Alias>& aliases() {
-  static const std::vector<Alias> all{
-      {"model", {"m"}},   {"dataset", {"ds"}},   {"tenant", {"t"}}, {"user", {"u"}},    {"resource", {"res"}},
-      {"token", {"tkn"}}, {"ls", {"list", "l"}}, {"show", {"s"}},   {"rm", {"remove"}}, {"add", {"a"}}};
+  static const std::vector<Alias> all{{"model", {"m", "models"}},
+                                      {"dataset", {"ds", "datasets"}},
+                                      {"tenant", {"t", "tenants"}},
+                                      {"user", {"u", "users"}},
+                                      {"resource", {"res", "resources"}},
+                                      {"token", {"tkn", "tokens"}},
+                                      {"configure", {"login"}},
+                                      {"ls", {"list", "l"}},
+                                      {"show", {"s"}},
+                                      {"rm", {"remove"}},
+                                      {"add", {"a"}}};
   return all;
 }
 

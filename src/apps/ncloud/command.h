@@ -15,7 +15,7 @@ struct Command {
   std::string summary;
   std::vector<api::Argument> arguments;
   std::function<int(Session&, const base::json::object& given)> run;  ///< gives the exit code
-  std::string shortcut = {};                                          ///< further words for the same: "train"
+  bool hidden = false;                                                ///< for programs: not in helps
 };
 
 /// All commands by their words: those of the shelf commands/, and one for each operation of the contract that names a
@@ -29,12 +29,10 @@ struct Shelved {
 
 /// A command whose arguments are the fields of Options.
 template <class Options>
-Command command(std::string words, std::string summary, int (*run)(Session&, const Options&),
-                std::string shortcut = {}) {
+Command command(std::string words, std::string summary, int (*run)(Session&, const Options&)) {
   return {
       std::move(words), std::move(summary), api::arguments_of<Options>(),
-      [run](Session& session, const base::json::object& given) { return run(session, base::decode<Options>(given)); },
-      std::move(shortcut)};
+      [run](Session& session, const base::json::object& given) { return run(session, base::decode<Options>(given)); }};
 }
 
 /// Short words: {"model", "m"}, {"ls", "list"}, ...

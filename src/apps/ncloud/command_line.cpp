@@ -4,6 +4,7 @@
 
 #include "apps/ncloud/command.h"
 #include "apps/ncloud/terminal.h"
+#include "apps/ncloud/words.h"
 #include "base/log.h"
 #include "base/version.h"
 
@@ -28,10 +29,11 @@ struct Given {
   CLI::App* app = nullptr;
 };
 
-std::string flag_name(std::string_view field) {
-  std::string name(field);
-  std::replace(name.begin(), name.end(), '_', '-');
-  return name;
+std::string flag_name(std::string_view field) { return flag_of(field).substr(2); }
+
+/// How it is called where it is looked up: "--batch-size", or "model" for one without a flag.
+std::string option_name(const api::Argument& argument) {
+  return argument.positional ? std::string(argument.name) : flag_of(argument.name);
 }
 
 void add_argument(Given& given, const api::Argument& argument) {
@@ -101,13 +103,24 @@ void add_aliases(CLI::App* app, std::string_view word) {
       for (const std::string_view other : alias.others) app->alias(std::string(other));
 }
 
+std::string program_options_help() {
+  std::string out = "Options of every command:\n";
+  for (const api::Argument& argument : api::arguments_of<ProgramOptions>())
+    out += fmt::format("  {:<28}{}\n",
+                       fmt::format("{}{} {}", argument.letter != 0 ? fmt::format("-{},", argument.letter) : "",
+                                   flag_of(argument.name), argument.name == "host" ? "URL" : "TEXT"),
+                       argument.doc);
+  return out;
+}
+
 /// The whole grammar. `all` must not move afterwards: options refer into it.
 void build(CLI::App& app, std::vector<std::unique_ptr<Given>>& all) {
   const auto add = [&](CLI::App* parent, const Command& command, const std::string& word) {
     auto given = std::make_unique<Given>();
     given->command = &command;
     given->app = parent->add_subcommand(word, command.summary)->fallthrough();
-    given->app->footer("");
+    given->app->footer(program_options_help());
+    if (command.hidden) given->app->group("");
     for (const api::Argument& argument : command.arguments) add_argument(*given, argument);
     CLI::App* made = given->app;
     all.push_back(std::move(given));
@@ -117,55 +130,39 @@ void build(CLI::App& app, std::vector<std::unique_ptr<Given>>& all) {
   for (const Command& command : commands()) {
     const auto space = command.words.find(' ');
     if (space == std::string::npos) {
-      add(&app, command, command.words);
+      add_aliases(add(&app, command, command.words), command.words);
     } else {
       const std::string noun = command.words.substr(0, space);
       CLI::App*& group = nouns[noun];
       if (group == nullptr) {
         group = app.add_subcommand(noun, std::string(noun_summary(noun)))->fallthrough()->require_subcommand(0, 1);
-        group->footer("");
+        group->footer(program_options_help());
         add_aliases(group, noun);
       }
       const std::string verb = command.words.substr(space + 1);
       add_aliases(add(group, command, verb), verb);
     }
-    if (!command.shortcut.empty()) add(&app, command, command.shortcut)->group("Shortcuts");
   }
 }
 
-/// Unknown words before CLI11 sees them, for a message with the nearest known one.
-void check_words(int argc, const char* const* argv) {
-  std::vector<std::string_view> words;
-  for (int i = 1; i < argc && words.size() < 2; ++i) {
-    const std::string_view word = argv[i];
-    if (word == "--host" || word == "--profile" || word == "-o" || word == "--output")
-      ++i;
-    else if (!word.starts_with('-'))
-      words.push_back(full_word(word));
+/// What is missing or too much, in the words of the command.
+[[noreturn]] void refuse_use(const CLI::ParseError& error, CLI::App& app,
+                             const std::vector<std::unique_ptr<Given>>& all) {
+  for (const auto& given : all) {
+    if (!given->app->parsed()) continue;
+    const std::string words = "ncloud " + given->command->words;
+    std::vector<std::string> missing;
+    for (const api::Argument& argument : given->command->arguments)
+      if (argument.required && given->app->get_option(option_name(argument))->count() == 0)
+        missing.push_back(fmt::format("{} ({})", option_name(argument), argument.doc));
+    if (!missing.empty())
+      throw Error(Code::invalid_argument,
+                  fmt::format("{} needs {}; see: {} --help", words, fmt::join(missing, " and "), words));
+    if (const std::vector<std::string> left = app.remaining(true); !left.empty())
+      throw Error(Code::invalid_argument, fmt::format("{} takes no '{}'; see: {} --help", words, left.front(), words));
+    throw Error(Code::invalid_argument, fmt::format("{}; see: {} --help", error.what(), words));
   }
-  if (words.empty()) return;
-  std::vector<std::string_view> first{"help"}, second, with_this_verb;
-  for (const Command& command : commands()) {
-    const std::string_view text = command.words;
-    const auto space = text.find(' ');
-    if (std::find(first.begin(), first.end(), text.substr(0, space)) == first.end())
-      first.push_back(text.substr(0, space));
-    if (!command.shortcut.empty()) first.push_back(command.shortcut);
-    if (space == std::string_view::npos) continue;
-    if (text.substr(0, space) == words[0]) second.push_back(text.substr(space + 1));
-    if (text.substr(space + 1) == words[0]) with_this_verb.push_back(text);
-  }
-  if (std::find(first.begin(), first.end(), words[0]) == first.end()) {
-    if (with_this_verb.size() == 1)
-      throw Error(Code::invalid_argument, fmt::format("unknown command '{}'; did you mean '{}'?; see ncloud --help",
-                                                      words[0], with_this_verb[0]));
-    throw Error(Code::invalid_argument,
-                fmt::format("{}; see ncloud --help", base::unknown_word("command", words[0], first)));
-  }
-  if (words.size() == 2 && !second.empty() && std::find(second.begin(), second.end(), words[1]) == second.end())
-    throw Error(Code::invalid_argument,
-                fmt::format("{}; see ncloud {} --help",
-                            base::unknown_word(fmt::format("command of {}", words[0]), words[1], second), words[0]));
+  throw Error(Code::invalid_argument, fmt::format("{}; see: ncloud --help", error.what()));
 }
 
 std::string_view hint_for(Code code, std::string_view message) {
@@ -193,23 +190,23 @@ int run(int argc, const char* const* argv) {
   std::vector<std::unique_ptr<Given>> all;
   Overrides overrides;
   std::string host, profile, output = "table";
-  app.add_option("--host", host, "address of the server, instead of the profile's")->type_name("URL");
-  app.add_option("--profile", profile, "which of the configured servers and tokens")->type_name("NAME");
-  app.add_option("-o,--output", output, "table, json or yaml")->type_name("FORMAT");
+  for (const api::Argument& argument : api::arguments_of<ProgramOptions>()) {
+    std::string& into = argument.name == "host" ? host : argument.name == "profile" ? profile : output;
+    const std::string letter = argument.letter != 0 ? fmt::format("-{},", argument.letter) : "";
+    app.add_option(letter + flag_of(argument.name), into, std::string(argument.doc))
+        ->type_name(argument.name == "host" ? "URL" : "TEXT");
+  }
   app.set_version_flag("--version", std::string("ncloud ") + base::kVersion);
   app.footer(kFooter);
   app.require_subcommand(0, 1);
   build(app, all);
-  if (argc == 2 && std::string_view(argv[1]) == "help") {
-    fmt::print("{}", app.help());
-    return 0;
-  }
-  check_words(argc, argv);
+  std::vector<std::string> arguments = understood({argv + 1, argv + argc});
+  std::reverse(arguments.begin(), arguments.end());  // as CLI11 takes them
   try {
-    app.parse(argc, argv);
+    app.parse(arguments);
   } catch (const CLI::ParseError& error) {
     if (error.get_exit_code() == 0) return app.exit(error);  // help and version
-    throw Error(Code::invalid_argument, fmt::format("{}; see --help", error.what()));
+    refuse_use(error, app, all);
   }
   if (app.count("--host") > 0) overrides.host = host;
   if (app.count("--profile") > 0) overrides.profile = profile;

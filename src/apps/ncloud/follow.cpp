@@ -1,6 +1,7 @@
 #include "apps/ncloud/follow.h"
 
 #include "apps/ncloud/terminal.h"
+#include "apps/ncloud/wait.h"
 #include "base/clock.h"
 #include "base/log.h"
 
@@ -73,14 +74,14 @@ bool wait_in_queue(Session& session, std::int64_t model) {
         now->queue_position ? fmt::format("number {} in the queue", *now->queue_position) : "in the queue";
     live.draw({{place}, {now->reason}});
     const std::string line = now->reason.empty() ? place : fmt::format("{}: {}", place, now->reason);
-    if (!notes_are_terminal() && line != std::exchange(told, line)) session.note(line);
+    if (!shows_live_lines() && line != std::exchange(told, line)) session.note(line);
     std::this_thread::sleep_for(std::chrono::milliseconds(100));
   }
 }
 
 /// What is said at the end of a training. A reason that was `shown` is not told again.
 std::string last_line(const api::Model& model, std::string_view shown) {
-  std::string line = fmt::format("model {} is {}", model.id, base::word(model.state));
+  std::string line = fmt::format("{} is {}", name_of(model), base::word(model.state));
   if (!model.reason.empty() && model.reason != shown) line += ": " + model.reason;
   line += fmt::format("  (epochs {}/{}", model.epochs_completed, model.epochs);
   if (model.train_cost) line += fmt::format(", cost {:.4f}", *model.train_cost);
@@ -90,24 +91,15 @@ std::string last_line(const api::Model& model, std::string_view shown) {
 }
 
 int say_goodbye(const Session& session, std::int64_t model, bool waits) {
-  session.note(fmt::format("{}; come back with: ncloud model follow {}",
-                           waits ? "it stays in the queue" : "training goes on", model));
-  return base::kind_of(base::Code::interrupted).exit_code;
+  return leave(session, waits ? "it stays in the queue" : "training goes on", fmt::format("model follow {}", model));
 }
 
 }  // namespace
 
-std::optional<api::Model> look_at(Session& session, std::int64_t model) {
-  if (interrupted()) return std::nullopt;
-  try {
-    return session.client().call(api::get_model, {.model = model});
-  } catch (const base::Error& error) {
-    if (error.code == base::Code::interrupted) return std::nullopt;
-    throw;
-  }
-}
-
-int follow_training(Session& session, std::int64_t model, std::int64_t after) {
+int follow_training(Session& session, const api::ModelKey& key, std::int64_t after) {
+  const std::optional<api::Model> first = look_at(session, key);
+  if (!first) return base::kind_of(base::Code::interrupted).exit_code;
+  const std::int64_t model = first->id;
   LiveLine live;
   const bool as_json = session.format() == Format::json;
   ModelState state = ModelState::running;

@@ -5,9 +5,6 @@ namespace ncloud {
 
 /// Shows a training as it goes, to its end: a live line on a terminal, else a line for each epoch. Gives the exit code:
 /// 0 completed or stopped, 1 error, 130 interrupted (the training goes on, or stays in the queue).
-int follow_training(Session& session, std::int64_t model, std::int64_t after = 0);
-
-/// The model as it is now; nothing after Ctrl-C.
-std::optional<api::Model> look_at(Session& session, std::int64_t model);
+int follow_training(Session& session, const api::ModelKey& model, std::int64_t after = 0);
 
 }  // namespace ncloud

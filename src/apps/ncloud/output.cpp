@@ -1,5 +1,8 @@
 #include "apps/ncloud/output.h"
 
+#include <locale.h>
+#include <wchar.h>
+
 #include "base/clock.h"
 #include "base/log.h"
 
@@ -76,7 +79,6 @@ std::string number_text(double value) {
 }
 
 constexpr std::size_t kGap = 2;
-constexpr std::size_t kWidestCell = 48;  // on a terminal
 
 bool is_time(std::string_view name) { return name.ends_with("_at") || name == "estimated_start"; }
 bool is_memory(std::string_view name) { return name.starts_with("memory"); }
@@ -110,33 +112,40 @@ struct Column {
   std::string name;
   std::vector<std::string> cells;
   bool is_prose = false;  ///< may be cut, so it comes last
-
-  std::size_t width() const {
-    std::size_t widest = columns_of(title(name));
-    for (const std::string& text : cells) widest = std::max(widest, columns_of(text));
-    return std::min(widest, is_prose ? std::size_t{16} : kWidestCell);
-  }
 };
 
-std::vector<Column> columns_with_content(const json::array& items) {
-  std::vector<std::string> names;
-  for (const json::value& item : items)
-    for (const auto& member : item.is_object() ? item.get_object() : json::object{{"", item}})
-      if (std::find(names.begin(), names.end(), std::string_view(member.key())) == names.end())
-        names.emplace_back(member.key());
+/// What a column needs at least. A matter of its name and not of its rows, so that a list of the same things has the
+/// same columns today and tomorrow.
+std::size_t least_width(const Column& column) {
+  if (column.is_prose) return 8;
+  const std::size_t head = title(column.name).size();
+  if (is_time(column.name)) return std::max(head, std::string_view("2026-01-31 12:00:05 UTC").size());
+  if (column.name == "id") return 3;
+  return std::max<std::size_t>(head, column.name == "state" ? 11 : column.name == "name" ? 12 : 6);
+}
+
+/// Fields that lists do not carry, or that say nothing to people.
+bool is_for_lists(std::string_view name) {
+  return !name.ends_with("_sha256") && name != "labels" && name != "token" && name != "stop_requested";
+}
+
+std::vector<Column> columns_of_list(const json::array& items, std::vector<std::string> names) {
+  if (names.empty())
+    for (const json::value& item : items)
+      for (const auto& member : item.is_object() ? item.get_object() : json::object{{"", item}})
+        if (std::find(names.begin(), names.end(), std::string_view(member.key())) == names.end())
+          names.emplace_back(member.key());
   std::vector<Column> columns;
   for (const std::string& name : names) {
-    if (name.ends_with("_sha256")) continue;
+    if (!is_for_lists(name)) continue;
     Column column{.name = name, .is_prose = name == "reason"};
-    bool empty = true;
     for (const json::value& item : items) {
       const json::value* value = item.is_object() ? item.get_object().if_contains(name)
                                  : name.empty()   ? &item
                                                   : nullptr;
       column.cells.push_back(value == nullptr ? "" : cell(name, *value));
-      empty = empty && column.cells.back().empty();
     }
-    if (!empty) columns.push_back(std::move(column));
+    columns.push_back(std::move(column));
   }
   std::stable_partition(columns.begin(), columns.end(), [](const Column& c) { return !c.is_prose; });
   return columns;
@@ -147,7 +156,7 @@ std::vector<std::string> take_out_what_does_not_fit(std::vector<Column>& columns
   std::vector<std::string> names;
   const auto total = [&] {
     std::size_t sum = 0;
-    for (const Column& column : columns) sum += column.width() + (sum > 0 ? kGap : 0);
+    for (const Column& column : columns) sum += least_width(column) + (sum > 0 ? kGap : 0);
     return sum;
   };
   while (total() > width) {
@@ -159,8 +168,8 @@ std::vector<std::string> take_out_what_does_not_fit(std::vector<Column>& columns
   return names;
 }
 
-std::string list_table(const json::array& items, int width) {
-  std::vector<Column> columns = columns_with_content(items);
+std::string list_table(const json::array& items, const std::vector<std::string>& names, int width) {
+  std::vector<Column> columns = columns_of_list(items, names);
   std::vector<std::string> left_out;
   if (width > 0) left_out = take_out_what_does_not_fit(columns, static_cast<std::size_t>(width));
   std::vector<std::vector<std::string>> rows(items.size() + 1);
@@ -171,6 +180,20 @@ std::string list_table(const json::array& items, int width) {
   std::string out = table(rows, width);
   if (!left_out.empty()) out += fmt::format("(left out: {}; -o json shows all)\n", fmt::join(left_out, ", "));
   return out;
+}
+
+/// Takes columns of the widest ones until all fit. Numbers are not cut.
+void cut_to(std::vector<std::size_t>& widths, const std::vector<bool>& numeric, std::size_t room) {
+  constexpr std::size_t kNarrowest = 4;
+  std::size_t total = widths.empty() ? 0 : kGap * (widths.size() - 1);
+  for (const std::size_t width : widths) total += width;
+  for (; total > room; --total) {
+    std::size_t* widest = nullptr;
+    for (std::size_t c = 0; c < widths.size(); ++c)
+      if (!numeric[c] && widths[c] > kNarrowest && (widest == nullptr || widths[c] >= *widest)) widest = &widths[c];
+    if (widest == nullptr) return;
+    --*widest;
+  }
 }
 
 std::string object_lines(const json::object& object) {
@@ -184,24 +207,54 @@ std::string object_lines(const json::object& object) {
   return out;
 }
 
+/// Columns of a terminal that a character takes: 2 for wide ones, 0 for those that combine with the one before.
+std::size_t width_of_character(char32_t character) {
+  static const locale_t utf8 = ::newlocale(LC_CTYPE_MASK, "C.UTF-8", nullptr);
+  if (character < 0x300 || utf8 == nullptr) return 1;
+  const locale_t before = ::uselocale(utf8);
+  const int width = ::wcwidth(static_cast<wchar_t>(character));
+  ::uselocale(before);
+  return width < 0 ? 1 : static_cast<std::size_t>(width);
+}
+
+/// Calls `visit(bytes, columns)` for each character until it gives false. A byte that begins none counts as one.
+template <class Visit>
+void for_each_character(std::string_view text, Visit visit) {
+  while (!text.empty()) {
+    const auto first = static_cast<unsigned char>(text[0]);
+    std::size_t size = 1;
+    while (size < text.size() && (static_cast<unsigned char>(text[size]) & 0xc0) == 0x80) ++size;
+    char32_t character = first;
+    if (first >= 0xc0) {
+      character = first & (size == 2 ? 0x1f : size == 3 ? 0x0f : 0x07);
+      for (std::size_t i = 1; i < size; ++i) character = character << 6 | (static_cast<unsigned char>(text[i]) & 0x3f);
+    }
+    if (!visit(text.substr(0, size), width_of_character(character))) return;
+    text.remove_prefix(size);
+  }
+}
+
 }  // namespace
 
 std::size_t columns_of(std::string_view text) {
-  return static_cast<std::size_t>(
-      std::count_if(text.begin(), text.end(), [](char c) { return (static_cast<unsigned char>(c) & 0xc0) != 0x80; }));
+  std::size_t columns = 0;
+  for_each_character(text, [&](std::string_view, std::size_t width) {
+    columns += width;
+    return true;
+  });
+  return columns;
 }
 
 std::string shortened(std::string_view text, std::size_t columns) {
   if (columns_of(text) <= columns) return std::string(text);
   std::string out;
   std::size_t used = 0;
-  for (std::size_t i = 0; i < text.size();) {
-    std::size_t next = i + 1;
-    while (next < text.size() && (static_cast<unsigned char>(text[next]) & 0xc0) == 0x80) ++next;
-    if (++used == columns) break;
-    out += text.substr(i, next - i);
-    i = next;
-  }
+  for_each_character(text, [&](std::string_view character, std::size_t width) {
+    if (used + width + 1 > columns) return false;
+    out += character;
+    used += width;
+    return true;
+  });
   return out + "…";
 }
 
@@ -250,16 +303,7 @@ std::string table(const std::vector<std::vector<std::string>>& rows, int width) 
       if (r > 0 && !rows[r][c].empty()) numeric[c] = numeric[c] && is_number(rows[r][c]);
     }
   }
-  if (width > 0 && !widths.empty()) {
-    std::size_t others = 0;
-    for (std::size_t c = 0; c + 1 < widths.size(); ++c) {
-      widths[c] = std::min(widths[c], kWidestCell);
-      others += widths[c] + kGap;
-    }
-    const auto room =
-        static_cast<std::size_t>(width) > others ? static_cast<std::size_t>(width) - others : std::size_t{1};
-    widths.back() = std::min(widths.back(), room);
-  }
+  if (width > 0) cut_to(widths, numeric, static_cast<std::size_t>(width));
   std::string out;
   for (const auto& row : rows) {
     std::string line;
@@ -275,7 +319,7 @@ std::string table(const std::vector<std::vector<std::string>>& rows, int width) 
   return out;
 }
 
-std::string render(const json::value& answer, Format format, int width) {
+std::string render(const json::value& answer, Format format, int width, const std::vector<std::string>& columns) {
   if (format == Format::json) return base::to_text(answer, 2) + "\n";
   if (format == Format::yaml) {
     std::string out;
@@ -284,10 +328,10 @@ std::string render(const json::value& answer, Format format, int width) {
   }
   if (answer.is_object()) {
     if (const json::value* items = answer.get_object().if_contains("items"); items != nullptr && items->is_array())
-      return items->get_array().empty() ? "" : list_table(items->get_array(), width);
+      return items->get_array().empty() ? "" : list_table(items->get_array(), columns, width);
     return object_lines(answer.get_object());
   }
-  if (answer.is_array()) return answer.get_array().empty() ? "" : list_table(answer.get_array(), width);
+  if (answer.is_array()) return answer.get_array().empty() ? "" : list_table(answer.get_array(), columns, width);
   return cell("", answer) + "\n";
 }
 

@@ -11,16 +11,16 @@ constexpr auto enumerators(Format) {
                     std::pair{Format::yaml, "yaml"}};
 }
 
-/// An answer for people or programs. Tables: a page or a list as rows, as many columns as fit into `width` (0: all) and
-/// a line that names the others; an object as lines of name and value. Checkpoints' SHA-256 are left out of lists.
-/// Control characters of the server's text are made visible.
-std::string render(const base::json::value& answer, Format format, int width);
+/// An answer for people or programs. Tables: a page or a list as rows, as many of the `columns` (of none: what the rows
+/// have) as fit into `width` (0: all) and a line that names the others; an object as lines of name and value. Which
+/// columns fit does not depend on the rows. Control characters of the server's text are made visible.
+std::string render(const base::json::value& answer, Format format, int width,
+                   const std::vector<std::string>& columns = {});
 
-/// Aligned columns; numbers to the right. The first row is the head. With a width, wide cells are cut, first the last
-/// one.
+/// Aligned columns; numbers to the right. The first row is the head. With a width, the widest cells are cut.
 std::string table(const std::vector<std::vector<std::string>>& rows, int width);
 
-/// Columns that text takes: code points, which is right for all but wide and combining characters.
+/// Columns of a terminal that text takes: two for each wide character, none for a combining one.
 std::size_t columns_of(std::string_view text);
 
 /// `text`, or what fits of it and "…".

@@ -19,11 +19,36 @@ const json::object kPage{
       json::object{{"id", 12}, {"name", "x\x1b[31m"}, {"size_bytes", 0}, {"created_at", "2026-01-31T12:00:05.123Z"}}}},
     {"next_page_token", ""}};
 
-TEST(Output, tables_align_and_leave_out_empty_columns) {
+TEST(Output, tables_align) {
   EXPECT_EQ(render(kPage, Format::table, 0),
-            "id  name       size    created_at\n"
+            "id  name       size    created_at               empty\n"
             " 1  conv       1.5 MB  2026-01-31 12:00:05 UTC\n"
             "12  x\\x1b[31m  0 B     2026-01-31 12:00:05 UTC\n");
+}
+
+TEST(Output, lists_keep_their_columns) {
+  const std::vector<std::string> columns{"id", "name", "state", "reason", "epochs", "checkpoint_sha256"};
+  const auto head = [&](json::object row) {
+    const std::string text = render(json::array{std::move(row)}, Format::table, 50, columns);
+    for (std::size_t at = 0; at < text.size(); at = text.find('\n', at) + 1)
+      EXPECT_LE(columns_of(text.substr(at, text.find('\n', at) - at)), 50u) << text;
+    std::string names;
+    for (const char c : text.substr(0, text.find('\n')))
+      if (c != ' ' || !names.ends_with(' ')) names += c;
+    return names;
+  };
+  const std::string expected = "id name state epochs reason";
+  EXPECT_EQ(head({{"id", 1}, {"name", "a"}, {"state", "queued"}}), expected);
+  EXPECT_EQ(head({{"id", 1}, {"name", std::string(200, 'n')}, {"reason", std::string(200, 'r')}}), expected);
+  EXPECT_EQ(head({{"id", 1}, {"name", "名前名前名前名前名前名前名前名前名前名前名前"}, {"epochs", 100000}}), expected);
+}
+
+TEST(Output, wide_and_combining_characters_take_their_columns) {
+  EXPECT_EQ(columns_of("日本"), 4u);
+  EXPECT_EQ(columns_of("e\u0301"), 1u);
+  EXPECT_EQ(columns_of("\xff\xfe"), 2u);
+  EXPECT_EQ(shortened("日本語", 4), "日…");
+  EXPECT_EQ(table({{"name", "n"}, {"日本", "1"}, {"ab", "2"}}, 0), "name  n\n日本  1\nab    2\n");
 }
 
 TEST(Output, tables_fit_the_terminal) {
@@ -31,7 +56,7 @@ TEST(Output, tables_fit_the_terminal) {
             "id  name       size\n"
             " 1  conv       1.5 MB\n"
             "12  x\\x1b[31m  0 B\n"
-            "(left out: created_at; -o json shows all)\n");
+            "(left out: created_at, empty; -o json shows all)\n");
   EXPECT_EQ(table({{"text"}, {"ab cd ef"}}, 5), "text\nab c…\n");
   const json::array models{json::object{{"id", 1},
                                         {"reason", "waits for 1 CPU: model 7 holds 2 of 2"},

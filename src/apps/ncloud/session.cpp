@@ -14,12 +14,32 @@ const Target& Session::target() const {
 
 api::Client Session::new_client() const { return api::Client(target().host, target().token); }
 
+api::Client Session::quick_client() const {
+  return api::Client(target().host, target().token, {.connect_timeout_ms = 500, .answer_timeout_ms = 1000, .tries = 1});
+}
+
 api::Client& Session::client() {
   if (!client_) client_ = std::make_unique<api::Client>(new_client());
   return *client_;
 }
 
-void Session::show(const base::json::value& answer) const { print(render(answer, format_, output_width())); }
+void Session::show(const base::json::value& answer, const std::vector<std::string>& columns) const {
+  print(render(answer, format_, output_width(), columns));
+}
+
+void Session::did(std::string_view line, const base::json::value& answer) const {
+  if (format_ == Format::table)
+    print(base::printable(line) + "\n");
+  else
+    show(answer);
+}
+
+std::string Session::command(std::string_view words) const {
+  std::string line = "ncloud";
+  if (overrides_.profile) line += " --profile " + shell_word(*overrides_.profile);
+  if (overrides_.host) line += " --host " + shell_word(*overrides_.host);
+  return fmt::format("{} {}", line, words);
+}
 
 void Session::print(std::string_view text) const {
   if (std::fwrite(text.data(), 1, text.size(), stdout) != text.size() || std::fflush(stdout) != 0) {

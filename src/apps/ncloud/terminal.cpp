@@ -50,6 +50,7 @@ void need_terminal(std::string_view question) {
 
 bool output_is_terminal() { return ::isatty(STDOUT_FILENO) != 0; }
 bool notes_are_terminal() { return ::isatty(STDERR_FILENO) != 0; }
+bool shows_live_lines() { return output_is_terminal() && notes_are_terminal(); }
 int output_width() { return output_is_terminal() ? width_of(STDOUT_FILENO) : 0; }
 
 std::string red(std::string_view text) {
@@ -57,6 +58,19 @@ std::string red(std::string_view text) {
 }
 std::string dim(std::string_view text) {
   return shows_colours() ? fmt::format("\x1b[2m{}\x1b[0m", text) : std::string(text);
+}
+
+std::string shell_word(std::string_view text) {
+  constexpr std::string_view kPlain = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_./:@%+=,";
+  if (!text.empty() && text.find_first_not_of(kPlain) == std::string_view::npos) return std::string(text);
+  std::string out = "'";
+  for (const char c : text) out += c == '\'' ? std::string("'\\''") : std::string(1, c);
+  return out + "'";
+}
+
+bool concerns_all(base::Code code) {
+  using enum base::Code;
+  return code == unauthenticated || code == unavailable || code == interrupted || code == disk_full || code == internal;
 }
 
 void tell(std::string_view line) { std::fputs(fmt::format("{}\n", line).c_str(), stderr); }
@@ -114,19 +128,25 @@ std::string fitted(std::vector<LivePart> parts, std::size_t columns) {
 }
 
 void LiveLine::draw(const std::vector<LivePart>& parts) {
-  if (!notes_are_terminal()) return;
+  if (!shows_live_lines()) return;
   const std::int64_t now = base::steady_now_us();
-  if (drawn_ && now - last_us_ < 100'000) return;
+  if (drawn_columns_ > 0 && now - last_us_ < 100'000) return;
   last_us_ = now;
-  drawn_ = true;
   const auto columns = static_cast<std::size_t>(std::max(width_of(STDERR_FILENO) - 1, 1));
-  fmt::print(stderr, "\r{}\x1b[K", fitted(parts, columns));
+  const std::string line = fitted(parts, columns);
+  clear();
+  fmt::print(stderr, "{}", line);
+  drawn_columns_ = std::max<std::size_t>(columns_of(line), 1);
 }
 
 void LiveLine::clear() {
-  if (!drawn_) return;
-  fmt::print(stderr, "\r\x1b[K");
-  drawn_ = false;
+  if (drawn_columns_ == 0) return;
+  // A terminal that has become narrower has broken the line into several rows.
+  const auto width = static_cast<std::size_t>(width_of(STDERR_FILENO));
+  const std::size_t rows_above = (drawn_columns_ - 1) / width;
+  const std::string up = rows_above > 0 ? fmt::format("\x1b[{}A", rows_above) : "";
+  fmt::print(stderr, "\r{}\x1b[J", up);
+  drawn_columns_ = 0;
 }
 
 }  // namespace ncloud

@@ -99,10 +99,25 @@ api::Model train(const Parts& parts, const api::Call& call, const api::TrainMode
   return parts.supervisor.submit(std::move(row), uses);
 }
 
+/// Numbers are taken as they are, without the database: predictions go this way.
+std::int64_t id_of(const Parts& parts, const api::Call& call, const api::ModelKey& key) {
+  if (const auto number = key.number()) return *number;
+  return parts.store.read([&](Database& db) { return model_id_of(db, call.identity.tenant_id, key); });
+}
+
+api::Bytes model_file(const Parts& parts, const api::Call& call, const api::ModelRef& request) {
+  return parts.store.read([&](Database& db) {
+    const std::int64_t tenant = call.identity.tenant_id;
+    ModelRow row = model_of(db, tenant, model_id_of(db, tenant, request.model));
+    load_definition(db, row);
+    return api::Bytes{.content = std::move(row.yaml), .content_type = "application/yaml"};
+  });
+}
+
 api::Bytes checkpoint(const Parts& parts, const api::Call& call, const api::ModelRef& request) {
   // Pinned, so that a newer checkpoint does not remove the file before it is open.
   const Objects::Pin pin = parts.objects.pin_found([&](Database& db) {
-    const ModelRow row = model_of(db, call.identity.tenant_id, request.model);
+    const ModelRow row = model_of(db, call.identity.tenant_id, model_id_of(db, call.identity.tenant_id, request.model));
     if (row.checkpoint_sha256.empty())
       throw Error(Code::conflict,
                   fmt::format("model {} has no checkpoint yet; the first one is written at the end of its first epoch",
@@ -123,23 +138,27 @@ void handle_models(api::Router& router, Parts parts) {
     return page_of(std::move(models), request.page_size, [](const api::Model& model) { return model.id; });
   });
   router.handle(api::get_model, [parts](const api::Call& call, const api::ModelRef& request) {
-    return parts.supervisor.show(call.identity.tenant_id, request.model);
+    return parts.supervisor.show(call.identity.tenant_id, id_of(parts, call, request.model));
   });
   router.handle(api::rename_model, [parts](const api::Call& call, const api::RenameModel& request) {
     check_title("model", request.name);
-    return parts.supervisor.rename(call, request.model, request.name);
+    return parts.supervisor.rename(call, id_of(parts, call, request.model), request.name);
   });
   router.handle(api::delete_model, [parts](const api::Call& call, const api::ModelRef& request) {
-    return parts.supervisor.remove(call.identity.tenant_id, request.model);
+    return parts.supervisor.remove(call.identity.tenant_id, id_of(parts, call, request.model));
   });
   router.handle(api::stop_model, [parts](const api::Call& call, const api::ModelRef& request) {
-    return parts.supervisor.stop(call.identity.tenant_id, request.model);
+    return parts.supervisor.stop(call.identity.tenant_id, id_of(parts, call, request.model));
   });
   router.handle(api::resume_model, [parts](const api::Call& call, const api::ResumeModel& request) {
-    return parts.supervisor.resume(call.identity.tenant_id, request.model, request.epochs, request.cpus);
+    return parts.supervisor.resume(call.identity.tenant_id, id_of(parts, call, request.model), request.epochs,
+                                   request.cpus);
   });
   router.handle(api::follow_model, [parts](const api::Call& call, const api::FollowModel& request) {
-    return parts.supervisor.follow(call.identity.tenant_id, request.model, request.follow);
+    return parts.supervisor.follow(call.identity.tenant_id, id_of(parts, call, request.model), request.follow);
+  });
+  router.handle(api::get_model_file, [parts](const api::Call& call, const api::ModelRef& request) {
+    return model_file(parts, call, request);
   });
   router.handle(api::get_checkpoint, [parts](const api::Call& call, const api::ModelRef& request) {
     return checkpoint(parts, call, request);
@@ -149,15 +168,16 @@ void handle_models(api::Router& router, Parts parts) {
     if (memory < (std::int64_t{16} << 20))
       throw Error(Code::invalid_argument, fmt::format("memory must be at least 16 MiB, got '{}'", request.memory),
                   "/memory");
-    return parts.supervisor.deploy(call.identity.tenant_id, request.model, request.cpus, memory);
+    return parts.supervisor.deploy(call.identity.tenant_id, id_of(parts, call, request.model), request.cpus, memory);
   });
   router.handle(api::undeploy_model, [parts](const api::Call& call, const api::ModelRef& request) {
-    return parts.supervisor.undeploy(call.identity.tenant_id, request.model);
+    return parts.supervisor.undeploy(call.identity.tenant_id, id_of(parts, call, request.model));
   });
   router.handle(api::predict, [parts](const api::Call& call, const api::Predict& request) {
     if (call.body.empty())
       throw Error(Code::invalid_argument, "the body is empty; send the bytes of the input, such as a PNG file");
-    return parts.supervisor.predict(call.identity.tenant_id, request.model, request.k.value_or(0), call.body);
+    return parts.supervisor.predict(call.identity.tenant_id, id_of(parts, call, request.model), request.k.value_or(0),
+                                    call.body);
   });
 }
 

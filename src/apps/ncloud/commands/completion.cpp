@@ -1,6 +1,6 @@
-#include <set>
-
 #include "apps/ncloud/command.h"
+#include "apps/ncloud/complete.h"
+#include "base/log.h"
 
 namespace ncloud {
 namespace {
@@ -17,91 +17,84 @@ struct Completion {
   }
 };
 
-std::string flags_of(const Command& command) {
-  std::string out = "--help --output --profile --host";
-  for (const api::Argument& argument : command.arguments) {
-    if (argument.positional) continue;
-    std::string name(argument.name);
-    std::replace(name.begin(), name.end(), '_', '-');
-    out += " --" + name;
-  }
-  return out;
-}
-
-/// Words that may follow each beginning: "" → nouns, "model" → verbs, "model train" → flags.
-std::map<std::string, std::string> followers() {
-  std::map<std::string, std::set<std::string>> words;
-  std::map<std::string, std::string> result;
-  for (const Command& command : commands()) {
-    const auto space = command.words.find(' ');
-    words[""].insert(command.words.substr(0, space));
-    if (!command.shortcut.empty()) {
-      words[""].insert(command.shortcut);
-      result[command.shortcut] = flags_of(command);
-    }
-    if (space != std::string::npos) words[command.words.substr(0, space)].insert(command.words.substr(space + 1));
-    result[command.words] = flags_of(command);
-  }
-  for (const auto& [beginning, set] : words) result[beginning] = fmt::format("{}", fmt::join(set, " "));
-  return result;
-}
-
-std::string bash_script() {
-  std::string cases;
-  for (const auto& [beginning, words] : followers())
-    cases += fmt::format("    '{}') words='{}' ;;\n", beginning, words);
-  return fmt::format(R"(_ncloud() {{
-  local current="${{COMP_WORDS[COMP_CWORD]}}" said='' words='' i
-  for ((i = 1; i < COMP_CWORD && i < 3; i++)); do
-    [[ ${{COMP_WORDS[i]}} == -* ]] && break
-    said="${{said:+$said }}${{COMP_WORDS[i]}}"
+// Each asks `ncloud complete`, so that a shell knows what this program knows.
+constexpr std::string_view kBash = R"sh(_ncloud() {
+  local IFS=$'\n' line current="${COMP_WORDS[COMP_CWORD]}"
+  [[ $current == : ]] && current=''
+  COMPREPLY=()
+  for line in $(ncloud complete -- "${COMP_WORDS[@]:1:COMP_CWORD}" 2> /dev/null); do
+    if [[ $line == :files ]]; then
+      compopt -o filenames 2> /dev/null
+      COMPREPLY+=($(compgen -f -- "$current"))
+    else
+      COMPREPLY+=("$(printf '%q' "${line%%$'\t'*}")")
+    fi
   done
-  case "$said" in
-{}  esac
-  if [[ -z $words || ( $current != -* && $words == --* ) ]]; then
-    COMPREPLY=($(compgen -f -- "$current"))
-  else
-    COMPREPLY=($(compgen -W "$words" -- "$current"))
-  fi
-}}
-complete -o filenames -F _ncloud ncloud
-)",
-                     cases);
 }
+complete -F _ncloud ncloud
+)sh";
 
-std::string fish_script() {
-  std::string out = "complete -c ncloud -f -n '__fish_use_subcommand' -a '" + followers().at("") + "'\n";
-  for (const auto& [beginning, words] : followers()) {
-    if (beginning.empty()) continue;
-    const auto space = beginning.find(' ');
-    const std::string first = beginning.substr(0, space);
-    if (words.starts_with("--")) {
-      const std::string condition =
-          space == std::string::npos ? fmt::format("__fish_seen_subcommand_from {}", first)
-                                     : fmt::format("__fish_seen_subcommand_from {}; and __fish_seen_subcommand_from {}",
-                                                   first, beginning.substr(space + 1));
-      for (std::size_t at = 0; at < words.size();) {
-        const auto end = std::min(words.find(' ', at), words.size());
-        out += fmt::format("complete -c ncloud -n '{}' -l {}\n", condition, words.substr(at + 2, end - at - 2));
-        at = end + 1;
-      }
-    } else {
-      out += fmt::format("complete -c ncloud -f -n '__fish_seen_subcommand_from {}' -a '{}'\n", first, words);
-    }
-  }
-  return out;
+constexpr std::string_view kZsh = R"sh(_ncloud() {
+  local line
+  local -a values
+  for line in "${(@f)$(ncloud complete -- "${words[@]:1:$((CURRENT - 1))}" 2> /dev/null)}"; do
+    if [[ $line == :files ]]; then
+      _files
+    elif [[ -n $line ]]; then
+      values+=("${${line%%$'\t'*}//:/\\:}:${line#*$'\t'}")
+    fi
+  done
+  (( $#values )) && _describe -V ncloud values
 }
+(( $+functions[compdef] )) || { autoload -U compinit && compinit }
+compdef _ncloud ncloud
+)sh";
+
+constexpr std::string_view kFish = R"sh(function __ncloud_complete
+  set -l words (commandline -opc) (commandline -ct)
+  for line in (ncloud complete -- $words[2..-1] 2> /dev/null)
+    if test "$line" = :files
+      __fish_complete_path (commandline -ct)
+    else
+      echo $line
+    end
+  end
+end
+complete -c ncloud -f -a '(__ncloud_complete)'
+)sh";
 
 int completion(Session& session, const Completion& options) {
-  if (options.shell == Shell::bash) session.print(bash_script());
-  if (options.shell == Shell::zsh) session.print("autoload -U +X bashcompinit && bashcompinit\n" + bash_script());
-  if (options.shell == Shell::fish) session.print(fish_script());
+  session.print(options.shell == Shell::bash ? kBash : options.shell == Shell::zsh ? kZsh : kFish);
   return 0;
+}
+
+struct Complete {
+  std::vector<std::string> words;
+  static constexpr auto fields() {
+    return std::tuple(
+        base::field("words", &Complete::words, "of the line so far; the last one is being typed").positional());
+  }
+};
+
+/// A line for each: the word, a tab, what it is. ":files" stands for names of files.
+int complete_words(Session& session, const Complete& options) {
+  const Candidates found = complete(session, options.words);
+  std::string out;
+  for (const Candidate& candidate : found.words)
+    out += fmt::format("{}\t{}\n", base::printable(candidate.word), base::printable(candidate.doc));
+  session.print(found.files ? out + ":files\n" : out);
+  return 0;
+}
+
+Command hidden(Command command) {
+  command.hidden = true;
+  return command;
 }
 
 const Shelved shelved(command("completion",
                               "Print a script that completes commands, such as: source <(ncloud completion bash)",
                               completion));
+const Shelved shelved_words(hidden(command("complete", "What may follow on a line", complete_words)));
 
 }  // namespace
 }  // namespace ncloud

@@ -1,94 +1,66 @@
 #include "apps/ncloud/command.h"
-#include "apps/ncloud/follow.h"
 #include "apps/ncloud/terminal.h"
-#include "base/clock.h"
-#include "base/files.h"
+#include "apps/ncloud/wait.h"
 
 namespace ncloud {
 namespace {
 
+using api::ModelState;
+
 struct Deploy {
-  std::int64_t model = 0;
+  api::ModelKey model;
   int cpus = 1;
   std::string memory = "512MiB";
   bool wait = true;
   static constexpr auto fields() {
-    return std::tuple(base::field("model", &Deploy::model, "its number").required().positional(),
+    return std::tuple(base::field("model", &Deploy::model, "its number or name").required().positional(),
                       base::field("cpus", &Deploy::cpus, "CPUs to hold").range(1, 4096).flag('c'),
-                      base::field("memory", &Deploy::memory, "memory to hold").flag('m'),
+                      base::field("memory", &Deploy::memory, "memory to hold, such as 512MiB").flag('m'),
                       base::field("wait", &Deploy::wait, "wait until it answers predictions"));
   }
 };
 
 /// The model after the request. One that is deployed or deploying already is what was asked for.
-api::Model request_deployment(Session& session, const Deploy& options) {
+api::Model request_deployment(Session& session, const api::ModelKey& key, const Deploy& options) {
   try {
-    return session.client().call(api::deploy_model,
-                                 {.model = options.model, .cpus = options.cpus, .memory = options.memory});
+    return session.client().call(api::deploy_model, {.model = key, .cpus = options.cpus, .memory = options.memory});
   } catch (const base::Error& error) {
     if (error.code != base::Code::conflict) throw;
-    api::Model model = session.client().call(api::get_model, {.model = options.model});
-    if (model.state != api::ModelState::deploying && model.state != api::ModelState::deployed) throw;
-    session.note(fmt::format("model {} is {} already", model.id, base::word(model.state)));
+    api::Model model = session.client().call(api::get_model, {.model = key});
+    if (model.state != ModelState::deploying && model.state != ModelState::deployed) throw;
+    session.note(fmt::format("{} is {} already", name_of(model), base::word(model.state)));
     return model;
   }
 }
 
 int deploy(Session& session, const Deploy& options) {
-  api::Model model = request_deployment(session, options);
-  const std::int64_t start = base::steady_now_us();
-  LiveLine line;
-  std::string told;
-  while (options.wait && model.state == api::ModelState::deploying) {
-    line.draw(
-        {{fmt::format("deploying  {}", base::duration_text(static_cast<double>(base::steady_now_us() - start) / 1e6))},
-         {model.reason}});
-    if (!notes_are_terminal() && !model.reason.empty() && model.reason != std::exchange(told, model.reason))
-      session.note(model.reason);
-    std::this_thread::sleep_for(std::chrono::milliseconds(25));
-    const std::optional<api::Model> now = look_at(session, options.model);
-    if (!now) {
-      line.clear();
-      session.note(fmt::format("it goes on deploying; look with: ncloud model show {}", options.model));
-      return base::kind_of(base::Code::interrupted).exit_code;
-    }
+  api::ModelKey key = options.model;
+  if (options.wait) {
+    const auto settled = wait_for_what_ends(session, key);
+    if (!settled) return leave(session, "it is not deployed", "model deploy " + shell_word(key.text()));
+    key = settled->id;
+  }
+  api::Model model = request_deployment(session, key, options);
+  if (options.wait) {
+    const std::int64_t id = model.id;
+    const auto now = wait_until(session, std::move(model), "deploying",
+                                [](const api::Model& m) { return m.state != ModelState::deploying; });
+    if (!now) return leave(session, "it goes on deploying", fmt::format("model deploy {}", id));
     model = *now;
   }
-  line.clear();
-  session.show(model);
-  if (options.wait && model.state != api::ModelState::deployed)
+  if (model.state != ModelState::deployed && (options.wait || model.state != ModelState::deploying))
     throw base::Error(base::Code::conflict,
-                      fmt::format("model {} is {}, not deployed{}{}", options.model, base::word(model.state),
+                      fmt::format("{} is {}, not deployed{}{}", name_of(model), base::word(model.state),
                                   model.reason.empty() ? "" : ": ", model.reason));
+  session.did(fmt::format("{} is {}{}{}", name_of(model), base::word(model.state), model.reason.empty() ? "" : ": ",
+                          model.reason),
+              model);
+  if (model.state == ModelState::deployed)
+    session.note(fmt::format("ask it with: {}", session.command(fmt::format("model predict {} FILE", model.id))));
   return 0;
 }
 
-struct Export {
-  std::int64_t model = 0;
-  std::string file;
-  static constexpr auto fields() {
-    return std::tuple(base::field("model", &Export::model, "its number").required().positional(),
-                      base::field("file", &Export::file,
-                                  "where to write it; model-ID.safetensors when left out; - is standard output")
-                          .flag('f'));
-  }
-};
-
-int export_model(Session& session, const Export& options) {
-  const api::Bytes checkpoint = session.client().call(api::get_checkpoint, {.model = options.model});
-  if (options.file == "-") {
-    session.print(checkpoint.content);
-    return 0;
-  }
-  const std::string file = options.file.empty() ? fmt::format("model-{}.safetensors", options.model) : options.file;
-  base::write_file_atomically(file, checkpoint.content);
-  session.note(fmt::format("{} written ({})", file, base::size_text(static_cast<double>(checkpoint.content.size()))));
-  return 0;
-}
-
-const Shelved shelved_deploy(command("model deploy", "Deploy a trained model, so that it answers predictions", deploy));
-const Shelved shelved_export(command("model export", "Write the last checkpoint (safetensors) to a file",
-                                     export_model));
+const Shelved shelved(command("model deploy", "Deploy a trained model, so that it answers predictions", deploy));
 
 }  // namespace
 }  // namespace ncloud

@@ -10,7 +10,7 @@ using api::TrainingEventKind;
 
 /// Calls `visit` with what has happened so far.
 template <class Visit>
-void for_each_event(Session& session, std::int64_t model, Visit visit) {
+void for_each_event(Session& session, const api::ModelKey& model, Visit visit) {
   session.client().follow(api::follow_model, {.model = model, .follow = false},
                           [&](const TrainingEvent& event, std::int64_t) {
                             visit(event);
@@ -27,10 +27,10 @@ std::string checkpoint_text(const TrainingEvent& event) {
 }
 
 struct Logs {
-  std::int64_t model = 0;
+  api::ModelKey model;
   bool follow = false;
   static constexpr auto fields() {
-    return std::tuple(base::field("model", &Logs::model, "its number").required().positional(),
+    return std::tuple(base::field("model", &Logs::model, "its number or name").required().positional(),
                       base::field("follow", &Logs::follow, "go on until the training ends").flag('f'));
   }
 };
@@ -56,9 +56,9 @@ int logs(Session& session, const Logs& options) {
 }
 
 struct Metrics {
-  std::int64_t model = 0;
+  api::ModelKey model;
   static constexpr auto fields() {
-    return std::tuple(base::field("model", &Metrics::model, "its number").required().positional());
+    return std::tuple(base::field("model", &Metrics::model, "its number or name").required().positional());
   }
 };
 

@@ -10,16 +10,17 @@ namespace ncloud {
 namespace {
 
 struct PredictFiles {
-  std::int64_t model = 0;
+  api::ModelKey model;
   std::vector<std::string> files;
   std::optional<int> k;
   static constexpr auto fields() {
     return std::tuple(
-        base::field("model", &PredictFiles::model, "number of a deployed model").required().positional(),
+        base::field("model", &PredictFiles::model, "number or name of a deployed model").required().positional(),
         base::field("files", &PredictFiles::files, "inputs, such as PNG files; - is standard input")
             .required()
             .positional(),
         base::field("k", &PredictFiles::k, "how many of the most probable classes; 5, or all when there are fewer")
+            .range(1, 1000000)
             .flag('k'));
   }
 };
@@ -101,8 +102,7 @@ int predict(Session& session, const PredictFiles& options) {
   return exit_code;
 }
 
-const Shelved shelved(command("model predict", "Predict the classes of files with a deployed model", predict,
-                              "predict"));
+const Shelved shelved(command("model predict", "Predict the classes of files with a deployed model", predict));
 
 }  // namespace
 }  // namespace ncloud

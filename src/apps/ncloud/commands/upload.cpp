@@ -181,7 +181,7 @@ void show_progress(const Counts& counts, std::int64_t total, std::int64_t start_
     if (sent > 0 && records < total)
       parts.push_back({fmt::format("ETA {}", base::duration_text(static_cast<double>(total - records) / rate)), 1});
     line.draw(parts);
-    if (notes_are_terminal() || records * 10 < total * next_tenth) continue;
+    if (shows_live_lines() || records * 10 < total * next_tenth) continue;
     tell(fitted(parts, std::string::npos));
     next_tenth = records * 10 / total + 1;
   }
