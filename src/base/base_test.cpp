@@ -74,6 +74,11 @@ TEST(Texts, SizesDurationsAndTimes) {
   for (const char* wrong : {"", "GB", "-1GB", "4 GB", "4XB", "1e30"}) EXPECT_THROW(parse_size(wrong), Error) << wrong;
   EXPECT_EQ(size_text(999), "999 B");
   EXPECT_EQ(size_text(1.5e6), "1.5 MB");
+  EXPECT_EQ(memory_text(parse_size("512MiB")), "512 MiB");
+  EXPECT_EQ(memory_text(parse_size("1.5GiB")), "1.5 GiB");
+  EXPECT_EQ(memory_text(parse_size("2GB")), "2 GB (1.863 GiB)");
+  EXPECT_EQ(memory_text(parse_size("600MB")), "600 MB (572.2 MiB)");
+  EXPECT_EQ(memory_text(123456789), "117.7 MiB");
   EXPECT_EQ(duration_text(0.85), "850 ms");
   EXPECT_EQ(duration_text(245), "4 min 05 s");
   EXPECT_EQ(rfc3339(0), "1970-01-01T00:00:00.000Z");

@@ -44,6 +44,21 @@ std::string size_text(double bytes) {
   return unit == 0 ? fmt::format("{:.0f} B", bytes) : fmt::format("{:.1f} {}", bytes, kUnits[unit]);
 }
 
+std::string memory_text(std::int64_t bytes) {
+  constexpr const char* kUnits[] = {"B", "KiB", "MiB", "GiB", "TiB"};
+  auto amount = static_cast<double>(bytes);
+  int unit = 0;
+  while (amount >= 1024 && unit < 4) {
+    amount /= 1024;
+    ++unit;
+  }
+  std::string text = fmt::format("{:.4g} {}", amount, kUnits[unit]);
+  const bool is_round = bytes % (std::int64_t{1} << 20) == 0;
+  if (is_round || bytes % 1000000 != 0) return text;
+  const auto mega = static_cast<double>(bytes) / 1e6;
+  return fmt::format("{:g} {} ({})", mega >= 1000 ? mega / 1000 : mega, mega >= 1000 ? "GB" : "MB", text);
+}
+
 std::int64_t parse_size(std::string_view text) {
   double number = 0;
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);

@@ -20,7 +20,11 @@ std::string duration_text(double seconds);
 /// A size for people: "512 B", "1.5 MB" (powers of 1000).
 std::string size_text(double bytes);
 
-/// "8", "512MB", "4GiB" as bytes. Errors: invalid_argument.
+/// Memory for people, in the unit it was given in and in powers of 1024: "2 GiB", "2 GB (1.863 GiB)".
+std::string memory_text(std::int64_t bytes);
+
+/// "8", "512MB", "4GiB" as bytes: kB, MB, GB and TB are powers of 1000, KiB, MiB, GiB and TiB of 1024. Errors:
+/// invalid_argument.
 std::int64_t parse_size(std::string_view text);
 
 }  // namespace base

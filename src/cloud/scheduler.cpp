@@ -11,7 +11,7 @@ namespace cloud {
 namespace {
 
 std::string cpus_text(int cpus) { return fmt::format("{} CPU{}", cpus, cpus == 1 ? "" : "s"); }
-std::string memory_text(std::int64_t bytes) { return base::size_text(static_cast<double>(bytes)) + " of memory"; }
+std::string memory_text(std::int64_t bytes) { return base::memory_text(bytes) + " of memory"; }
 
 std::string models_text(const std::vector<const Claim*>& holders) {
   std::vector<std::int64_t> ids;
@@ -77,14 +77,13 @@ class Queue {
                          cpus_text(claim.cpus), share_.cpus);
     if (claim.memory_bytes > share_.memory_bytes)
       return fmt::format("needs {}, but the tenant is allotted {}: an administrator can allot more",
-                         memory_text(claim.memory_bytes), base::size_text(static_cast<double>(share_.memory_bytes)));
+                         memory_text(claim.memory_bytes), base::memory_text(share_.memory_bytes));
     if (claim.cpus > free_.cpus)
       return fmt::format("waits for {}: {} {} of {}{}", cpus_text(claim.cpus - free_.cpus), models_text(holders_),
                          share_.cpus - free_.cpus, share_.cpus, what_to_do("CPUs"));
     return fmt::format("waits for {}: {} {} of {}{}", memory_text(claim.memory_bytes - free_.memory_bytes),
-                       models_text(holders_),
-                       base::size_text(static_cast<double>(share_.memory_bytes - free_.memory_bytes)),
-                       base::size_text(static_cast<double>(share_.memory_bytes)), what_to_do("memory"));
+                       models_text(holders_), base::memory_text(share_.memory_bytes - free_.memory_bytes),
+                       base::memory_text(share_.memory_bytes), what_to_do("memory"));
   }
 
   // Holders give back in the order of their ends, until the claim fits.

@@ -51,7 +51,8 @@ TEST(Scheduler, memory_is_a_limit_too) {
   const Claim holder{.model = 7, .tenant = 1, .cpus = 1, .memory_bytes = 3 * kGB, .holds = true};
   const auto decisions =
       schedule({{{1, {4, 4 * kGB}}}, {holder, {.model = 8, .tenant = 1, .cpus = 1, .memory_bytes = 2 * kGB}}});
-  EXPECT_EQ(of(decisions, 8).reason, "waits for 1.0 GB of memory: model 7 holds 3.0 GB of 4.0 GB");
+  EXPECT_EQ(of(decisions, 8).reason,
+            "waits for 1 GB (953.7 MiB) of memory: model 7 holds 3 GB (2.794 GiB) of 4 GB (3.725 GiB)");
   EXPECT_FALSE(of(decisions, 8).starts_in_s);
 }
 

@@ -320,7 +320,7 @@ TEST_F(CommandLine, uploads_and_goes_on) {
   file("labels.txt", "x\ny\n");
   ASSERT_EQ(run({"dataset", "upload", manifest.c_str(), "--name", "tiny"}), 0) << err_;
   EXPECT_NE(err_.find("2 labels from"), std::string::npos) << err_;
-  EXPECT_NE(out_.find("state             ready"), std::string::npos) << out_;
+  EXPECT_TRUE(out_.starts_with("dataset 5 (tiny) is ready: 2 records")) << out_;
   EXPECT_EQ(datasets_.announced.types, (std::vector<std::string>{"FILE", "STRING"}));
   EXPECT_EQ(datasets_.announced.labels, (std::vector<std::string>{"x", "y"}));
   ASSERT_EQ(datasets_.shards.size(), 1u);

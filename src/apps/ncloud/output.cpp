@@ -89,17 +89,6 @@ std::string title(std::string_view name) {
   return std::string(name);
 }
 
-/// Memory is asked for in powers of 1024, so it is shown in them.
-std::string memory_text(double bytes) {
-  constexpr const char* kUnits[] = {"B", "KiB", "MiB", "GiB", "TiB"};
-  int unit = 0;
-  while (bytes >= 1024 && unit < 4) {
-    bytes /= 1024;
-    ++unit;
-  }
-  return fmt::format("{:.4g} {}", bytes, kUnits[unit]);
-}
-
 /// "train=fashion" for a dataset and its role.
 std::string use_text(const json::value& use) {
   const auto word = [&](const char* key) {
@@ -178,8 +167,10 @@ std::string list_table(const json::array& items, const std::vector<std::string>&
     for (std::size_t i = 0; i < column.cells.size(); ++i) rows[i + 1].push_back(column.cells[i]);
   }
   std::string out = table(rows, width);
-  if (!left_out.empty()) out += fmt::format("(left out: {}; -o json shows all)\n", fmt::join(left_out, ", "));
-  return out;
+  if (left_out.empty()) return out;
+  const std::string names = fmt::format("(left out: {}; -o json shows all)\n", fmt::join(left_out, ", "));
+  const bool fits = columns_of(names) <= static_cast<std::size_t>(width) + 1;
+  return out + (fits ? names : fmt::format("({} more columns: -o json)\n", left_out.size()));
 }
 
 /// Takes columns of the widest ones until all fit. Numbers are not cut.
@@ -263,7 +254,8 @@ std::string cell(std::string_view name, const json::value& value) {
   if (value.is_bool()) return value.get_bool() ? "yes" : "no";
   if (value.is_number()) {
     const double number = value.to_number<double>();
-    if (name.ends_with("_bytes")) return is_memory(name) ? memory_text(number) : base::size_text(number);
+    if (name.ends_with("_bytes"))
+      return is_memory(name) ? base::memory_text(value.to_number<std::int64_t>()) : base::size_text(number);
     return number_text(number);
   }
   if (value.is_string()) {

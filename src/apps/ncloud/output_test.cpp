@@ -56,7 +56,7 @@ TEST(Output, tables_fit_the_terminal) {
             "id  name       size\n"
             " 1  conv       1.5 MB\n"
             "12  x\\x1b[31m  0 B\n"
-            "(left out: created_at, empty; -o json shows all)\n");
+            "(2 more columns: -o json)\n");
   EXPECT_EQ(table({{"text"}, {"ab cd ef"}}, 5), "text\nab c…\n");
   const json::array models{json::object{{"id", 1},
                                         {"reason", "waits for 1 CPU: model 7 holds 2 of 2"},

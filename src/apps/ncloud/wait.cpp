@@ -49,6 +49,7 @@ std::optional<api::Model> wait_for_what_ends(Session& session, const api::ModelK
 }
 
 int leave(const Session& session, std::string_view what_goes_on, std::string_view words) {
+  if (notes_are_terminal()) tell("");  // after the ^C
   session.note(fmt::format("{}; come back with: {}", what_goes_on, session.command(words)));
   return base::kind_of(base::Code::interrupted).exit_code;
 }

@@ -13,10 +13,11 @@ struct Deploy {
   std::string memory = "512MiB";
   bool wait = true;
   static constexpr auto fields() {
-    return std::tuple(base::field("model", &Deploy::model, "its number or name").required().positional(),
-                      base::field("cpus", &Deploy::cpus, "CPUs to hold").range(1, 4096).flag('c'),
-                      base::field("memory", &Deploy::memory, "memory to hold, such as 512MiB").flag('m'),
-                      base::field("wait", &Deploy::wait, "wait until it answers predictions"));
+    return std::tuple(
+        base::field("model", &Deploy::model, "its number or name").required().positional(),
+        base::field("cpus", &Deploy::cpus, "CPUs to hold").range(1, 4096).flag('c'),
+        base::field("memory", &Deploy::memory, "memory to hold, such as 512MiB (or 512MB, which is less)").flag('m'),
+        base::field("wait", &Deploy::wait, "wait until it answers predictions"));
   }
 };
 

@@ -229,8 +229,11 @@ int upload(Session& session, const Upload& options) {
   const double seconds = static_cast<double>(base::steady_now_us() - start_us) / 1e6;
   if (counts.skipped_records > 0)
     session.note(fmt::format("{} files were already there", counts.skipped_records.load()));
-  session.show(finished);
   const std::int64_t sent = counts.records - counts.skipped_records;
+  session.did(
+      fmt::format("dataset {} ({}) is {}: {} records, {}", finished.id, finished.name, base::word(finished.state),
+                  finished.record_count, base::size_text(static_cast<double>(finished.size_bytes))),
+      finished);
   if (sent > 0)
     session.note(fmt::format("{} files in {}, {:.0f} files/s", sent, base::duration_text(seconds),
                              static_cast<double>(sent) / seconds));
