@@ -7,6 +7,7 @@
 #include "api/openapi.h"
 #include "api/resources/models.h"
 #include "api/resources/tenants.h"
+#include "api/resources/users.h"
 
 namespace api {
 namespace {
@@ -34,7 +35,7 @@ TEST(Router, joins_what_travels_apart) {
   EXPECT_EQ(join_request(list_models, {}, {{"state", "running"}, {"state", "error"}, {"page_size", "7"}}, std::nullopt),
             (json::object{{"state", {"running", "error"}}, {"page_size", 7}}));
   EXPECT_EQ(join_request(follow_model, {{"model", "3"}}, {{"follow", "false"}}, std::nullopt),
-            (json::object{{"model", 3}, {"follow", false}}));
+            (json::object{{"model", "3"}, {"follow", false}}));
   EXPECT_EQ(join_request(get_tenant, {{"tenant", "007"}}, {}, std::nullopt), (json::object{{"tenant", "007"}}));
 }
 
@@ -47,8 +48,8 @@ TEST(Router, refuses_what_does_not_fit) {
     }
     return std::string();
   };
-  EXPECT_EQ(refused([] { join_request(get_model, {{"model", "abc"}}, {}, std::nullopt); }),
-            "model: expected a whole number, got 'abc'");
+  EXPECT_EQ(refused([] { join_request(revoke_token, {{"token", "abc"}}, {}, std::nullopt); }),
+            "token: expected a whole number, got 'abc'");
   EXPECT_EQ(refused([] { join_request(list_models, {}, {{"page_siz", "1"}}, std::nullopt); }),
             "unknown parameter 'page_siz'; did you mean 'page_size'?");
   EXPECT_NE(refused([] { join_request(list_models, {}, {{"page_size", "1"}, {"page_size", "2"}}, std::nullopt); }), "");
@@ -57,7 +58,7 @@ TEST(Router, refuses_what_does_not_fit) {
   EXPECT_NE(refused([] { join_request(rename_model, {{"model", "1"}}, {{"name", "x"}}, std::nullopt); }), "");
   EXPECT_NE(refused([] { join_request(rename_model, {{"model", "1"}}, {}, json::value("text")); }), "");
   EXPECT_NE(refused([] { join_request(rename_model, {{"model", "1"}}, {}, json::value(nullptr)); }), "");
-  EXPECT_NE(refused([] { join_request(get_model, {{"model", "99999999999999999999999"}}, {}, std::nullopt); }), "");
+  EXPECT_NE(refused([] { join_request(revoke_token, {{"token", "99999999999999999999999"}}, {}, std::nullopt); }), "");
 }
 
 TEST(Router, names_operations_without_handlers) {

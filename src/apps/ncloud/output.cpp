@@ -168,9 +168,9 @@ std::string list_table(const json::array& items, const std::vector<std::string>&
   }
   std::string out = table(rows, width);
   if (left_out.empty()) return out;
-  const std::string names = fmt::format("(left out: {}; -o json shows all)\n", fmt::join(left_out, ", "));
-  const bool fits = columns_of(names) <= static_cast<std::size_t>(width) + 1;
-  return out + (fits ? names : fmt::format("({} more columns: -o json)\n", left_out.size()));
+  const std::string note = fmt::format("(left out: {}; -o json shows all)\n", fmt::join(left_out, ", "));
+  const bool fits = columns_of(note) <= static_cast<std::size_t>(width) + 1;
+  return out + (fits ? note : fmt::format("({} more columns: -o json)\n", left_out.size()));
 }
 
 /// Takes columns of the widest ones until all fit. Numbers are not cut.

@@ -33,8 +33,8 @@ Page commands_page() {
                                      "src/apps/ncloud/commands",
                                      "How to use them is told in [cli.md](cli.md); every command also has `--help`.")};
   for (const ncloud::Command& command : ncloud::commands()) {
+    if (command.hidden) continue;
     page.text += fmt::format("\n## ncloud {}\n\n{}.", command.words, command.summary);
-    if (!command.shortcut.empty()) page.text += fmt::format(" Short: `ncloud {}`.", command.shortcut);
     page.text += '\n' + table_of(command);
   }
   return page;

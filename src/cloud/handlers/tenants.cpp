@@ -46,8 +46,8 @@ void check_holdings(Database& db, std::int64_t tenant) {
   throw Error(Code::over_allotment,
               fmt::format("jobs of tenant '{}' hold {} CPUs and {} of memory now, and {} CPUs and {} would be left for "
                           "them; stop some first",
-                          now.tenant, now.cpus_used, base::memory_text(now.memory_used_bytes),
-                          now.cpus, base::memory_text(now.memory_bytes)));
+                          now.tenant, now.cpus_used, base::memory_text(now.memory_used_bytes), now.cpus,
+                          base::memory_text(now.memory_bytes)));
 }
 
 api::Tenant allot(const Parts& parts, const api::Allotment& request) {
