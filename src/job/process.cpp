@@ -8,6 +8,7 @@
 #include <cstdlib>
 #include <iostream>
 
+#include "base/caught.h"
 #include "base/files.h"
 #include "base/sha256.h"
 #include "job/events.h"
@@ -88,12 +89,10 @@ void emit_error(const base::Error& error) {
 int report_errors(const std::function<void()>& work) {
   try {
     work();
-  } catch (const base::Error& error) {
-    emit_error(error);
   } catch (const std::bad_alloc&) {
     emit_error(base::Error(base::Code::unavailable, "out of memory; ask for more memory or use a smaller batch_size"));
-  } catch (const std::exception& error) {
-    emit_error(base::Error(base::Code::internal, error.what()));
+  } catch (...) {
+    emit_error(base::caught());
   }
   std::cout.flush();
   std::_Exit(0);  // without waiting for the thread that reads the control pipe

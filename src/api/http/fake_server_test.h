@@ -84,6 +84,9 @@ class FakeServer {
     router.handle(get_model, [](const Call&, const ModelRef& ref) {
       if (ref.model.text() == "404") throw base::Error(base::Code::not_found, "there is no model 404", "/model");
       if (ref.model.text() == "500") throw std::runtime_error("broken");
+      if (ref.model.text() == "507")
+        throw std::filesystem::filesystem_error("cannot copy", "/private",
+                                                std::make_error_code(std::errc::no_space_on_device));
       return Model{.id = ref.model.number().value_or(1), .name = "m"};
     });
     router.handle(rename_model, [](const Call& call, const RenameModel& request) {

@@ -22,6 +22,7 @@
 #include "api/http/connection.h"
 #include "api/http/url.h"
 #include "api/openapi.h"
+#include "base/caught.h"
 #include "base/clock.h"
 #include "base/files.h"
 #include "base/log.h"
@@ -166,11 +167,7 @@ struct Server::State {
     auto connection =
         std::make_shared<Connection>(thread, service, *workers, options, socket.release(), std::move(address));
     asio::co_spawn(thread.context, serve_one(std::move(connection)), [](std::exception_ptr failure) {
-      try {
-        if (failure) std::rethrow_exception(failure);
-      } catch (const std::exception& error) {
-        base::log_error("a connection ended by a fault: {}", error.what());
-      }
+      if (failure) base::log_error("a connection ended by a fault: {}", base::caught(failure).message);
     });
   }
 

@@ -59,6 +59,16 @@ TEST(Server, knows_its_paths_and_methods) {
   EXPECT_EQ(status_of(once(server, "POST /healthz")), 405);
 }
 
+TEST(Server, turns_what_handlers_let_pass_into_problems_without_its_words) {
+  FakeServer server;
+  const std::string broken = once(server, "GET /api/v2/models/500", kAdmin);
+  EXPECT_EQ(status_of(broken), 500);
+  EXPECT_EQ(broken.find("broken"), std::string::npos) << broken;
+  const std::string full = once(server, "GET /api/v2/models/507", kAdmin);
+  EXPECT_EQ(status_of(full), 507);
+  EXPECT_EQ(full.find("/private"), std::string::npos) << full;
+}
+
 TEST(Server, head_has_the_headers_alone) {
   FakeServer server;
   RawClient client(server);

@@ -5,6 +5,7 @@
 #include "api/http/url.h"
 #include "api/http/words.h"
 #include "api/problem.h"
+#include "base/caught.h"
 #include "base/log.h"
 #include "base/sha256.h"
 
@@ -297,7 +298,12 @@ HttpAnswer Service::problem(const Error& error, std::string_view request_id) con
 
 HttpAnswer Service::problem(const std::exception& error, std::string_view request_id) const {
   if (const auto* own = dynamic_cast<const Error*>(&error)) return problem(*own, request_id);
-  return problem(Error(Code::internal, fmt::format("a fault of the server: {}", error.what())), request_id);
+  const Error fault = base::caught();  // all callers are handling it
+  base::log_error("request {}: {}", request_id, fault.message);
+  // Which file of the daemon was meant is not the caller's to know, and none of the caller's things is missing.
+  if (fault.code == Code::disk_full || fault.code == Code::unavailable)
+    return problem(Error(fault.code, "the server has no room for this at the moment"), request_id);
+  return problem(Error(Code::internal, "a fault of the server; its log says more under this request's id"), request_id);
 }
 
 HttpAnswer Service::answer(const RequestHead& head, Destination& to, const Identity* admitted, std::string_view body) {

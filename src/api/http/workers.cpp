@@ -1,5 +1,8 @@
 #include "api/http/workers.h"
 
+#include "base/caught.h"
+#include "base/log.h"
+
 namespace api {
 
 Workers::Workers(int threads) {
@@ -24,7 +27,11 @@ void Workers::run() {
       const std::function<void()> work = std::move(waiting_.front());
       waiting_.pop_front();
       lock.unlock();
-      work();
+      try {
+        work();
+      } catch (...) {  // a fault of one request must not end the daemon
+        base::log_error("a worker's task ended by a fault: {}", base::caught().message);
+      }
     }  // the work's captures end here, outside the lock
     lock.lock();
   }

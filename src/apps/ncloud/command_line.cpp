@@ -5,6 +5,7 @@
 #include "apps/ncloud/command.h"
 #include "apps/ncloud/terminal.h"
 #include "apps/ncloud/words.h"
+#include "base/caught.h"
 #include "base/log.h"
 #include "base/version.h"
 
@@ -228,10 +229,8 @@ int run_command_line(int argc, const char* const* argv) {
     return run(argc, argv);
   } catch (const OutputClosed&) {
     return 141;  // as a program that SIGPIPE ends
-  } catch (const Error& error) {
-    return report(error);
-  } catch (const std::exception& error) {
-    return report(Error(Code::internal, error.what()));
+  } catch (...) {
+    return report(base::caught());
   }
 }
 

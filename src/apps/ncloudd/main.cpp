@@ -10,7 +10,7 @@
 #include "api/access.h"
 #include "api/http/server.h"
 #include "apps/ncloudd/options.h"
-#include "base/error.h"
+#include "base/caught.h"
 #include "base/log.h"
 #include "cloud/daemon.h"
 #include "cloud/local_worker.h"
@@ -121,11 +121,9 @@ int main(int argc, char** argv) {
     if (!parse_options(argc, argv, options, exit_code)) return exit_code;
     serve(options);
     return 0;
-  } catch (const base::Error& error) {
+  } catch (...) {
+    const base::Error error = base::caught();
     std::fprintf(stderr, "ncloudd: %s\n", error.what());
     return base::kind_of(error.code).exit_code;
-  } catch (const std::exception& error) {
-    std::fprintf(stderr, "ncloudd: %s\n", error.what());
-    return base::kind_of(base::Code::internal).exit_code;
   }
 }

@@ -3,11 +3,10 @@
 
 #include <cstdio>
 #include <cstdlib>
-#include <exception>
 
 #include "apps/neon/options.h"
 #include "apps/neon/stand_alone.h"
-#include "base/error.h"
+#include "base/caught.h"
 #include "base/log.h"
 #include "job/process.h"
 
@@ -28,16 +27,14 @@ void start_again_with_short_spinning(char** argv) {
 int main(int argc, char** argv) {
   start_again_with_short_spinning(argv);
   Options options;
-  if (const auto exit_code = read_options(argc, argv, options)) return *exit_code;
-  if (options.job) return job::run_train_process();
-  if (options.serve) return job::run_serve_process();
   try {
+    if (const auto exit_code = read_options(argc, argv, options)) return *exit_code;
+    if (options.job) return job::run_train_process();
+    if (options.serve) return job::run_serve_process();
     return run_stand_alone(options);
-  } catch (const base::Error& error) {
+  } catch (...) {
+    const base::Error error = base::caught();
     fmt::print(stderr, "neon: {}\n", base::printable(error.message));
     return base::kind_of(error.code).exit_code;
-  } catch (const std::exception& error) {
-    fmt::print(stderr, "neon: {}\n", error.what());
-    return 1;
   }
 }

@@ -214,7 +214,7 @@ int upload(Session& session, const Upload& options) {
   };
   for (int i = 0; i < options.threads; ++i)
     threads.emplace_back([&] { guarded([&] { send(session, id, stored, belt, counts); }); });
-  std::thread progress([&] { show_progress(counts, manifest.record_count(), start_us, done); });
+  std::thread progress([&] { guarded([&] { show_progress(counts, manifest.record_count(), start_us, done); }); });
   guarded([&] { pack(manifest, options.root, belt); });
   for (std::thread& thread : threads) thread.join();
   done = true;
