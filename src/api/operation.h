@@ -88,7 +88,6 @@ template <class RequestType, class ResponseType, bool kTakesBytes = false>
 struct Operation : OperationInfo {
   using Request = RequestType;
   using Response = ResponseType;
-  static constexpr bool takes_bytes = kTakesBytes;
 
   explicit Operation(OperationInfo info) : OperationInfo(std::move(info)) {
     request_arguments = [] { return arguments_of<Request>(); };

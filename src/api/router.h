@@ -27,9 +27,8 @@ struct Identity {
 struct Call {
   Identity identity;
   std::string request_id;
-  std::string if_match;        ///< of a PATCH; empty when not sent
-  std::string_view body;       ///< of operations that take bytes; holds during the call
-  std::string_view body_type;  ///< its Content-Type
+  std::string if_match;   ///< of a PATCH; empty when not sent
+  std::string_view body;  ///< of operations that take bytes; holds during the call
 };
 
 /// A stream of events that a handler gives back. Threads: read() from one at a time; the wake function may be called

@@ -107,7 +107,6 @@ class Booking {
   /// Gives every buffer its place and binds all steps. Returns the arena.
   tensor::Arena settle();
   std::byte* address(int buffer) const { return buffers_[static_cast<std::size_t>(buffer)].address; }
-  std::size_t lasting_bytes() const { return lasting_bytes_; }
   /// What all buffers would need if none shared a place.
   std::size_t unshared_bytes() const;
 

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include <condition_variable>
+#include <filesystem>
 #include <set>
 
 #include "api/client.h"

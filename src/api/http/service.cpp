@@ -348,7 +348,6 @@ HttpAnswer Service::run(const RequestHead& head, Destination& to, const Identity
   if (operation.request_kind == BodyKind::bytes) {
     check_bytes(head, body);
     call.body = body;
-    call.body_type = head.header("content-type");
   } else {
     json_body = json_of(head, operation, body);
   }
