@@ -151,17 +151,20 @@ void build(CLI::App& app, std::vector<std::unique_ptr<Given>>& all) {
                              const std::vector<std::unique_ptr<Given>>& all) {
   for (const auto& given : all) {
     if (!given->app->parsed()) continue;
-    const std::string words = "ncloud " + given->command->words;
+    const std::string& words = given->command->words;
+    const std::string see = fmt::format("see: ncloud {} --help", words);
     std::vector<std::string> missing;
     for (const api::Argument& argument : given->command->arguments)
       if (argument.required && given->app->get_option(option_name(argument))->count() == 0)
         missing.push_back(fmt::format("{} ({})", option_name(argument), argument.doc));
     if (!missing.empty())
-      throw Error(Code::invalid_argument,
-                  fmt::format("{} needs {}; see: {} --help", words, fmt::join(missing, " and "), words));
+      throw Error(Code::invalid_argument, fmt::format("{} needs {}; {}", words, fmt::join(missing, " and "), see));
     if (const std::vector<std::string> left = app.remaining(true); !left.empty())
-      throw Error(Code::invalid_argument, fmt::format("{} takes no '{}'; see: {} --help", words, left.front(), words));
-    throw Error(Code::invalid_argument, fmt::format("{}; see: {} --help", error.what(), words));
+      throw Error(Code::invalid_argument, fmt::format("{} takes no '{}'; {}", words, left.front(), see));
+    for (const CLI::Option* option : given->app->get_options())
+      if (option->get_expected_min() > 0 && std::string_view(error.what()).starts_with(option->get_name() + ":"))
+        throw Error(Code::invalid_argument, fmt::format("{} needs a value; {}", option->get_name(), see));
+    throw Error(Code::invalid_argument, fmt::format("{}; {}", error.what(), see));
   }
   throw Error(Code::invalid_argument, fmt::format("{}; see: ncloud --help", error.what()));
 }

@@ -243,7 +243,7 @@ TEST_F(CommandLine, habits_of_other_programs_lead_somewhere) {
 TEST_F(CommandLine, unknown_options_say_where_they_belong) {
   const std::vector<std::pair<std::vector<const char*>, std::string>> wrong{
       {{"train", "m.yaml", "--learning-rate", "0.01", "-d", "a"},
-       "ncloud model train has no option --learning-rate; it belongs into the model file"},
+       "model train has no option --learning-rate; it belongs into the model file"},
       {{"train", "m.yaml", "--datasets", "a"}, "no option --datasets; did you mean --dataset?"},
       {{"train", "m.yaml", "--batch", "a"}, "no option --batch; did you mean --batch-size?"},
       {{"train", "m.yaml", "--gpus=1"}, "this server hands out CPUs (--cpus)"},
@@ -251,19 +251,21 @@ TEST_F(CommandLine, unknown_options_say_where_they_belong) {
       {{"model", "show", "1", "--follow"}, "it is one of: ncloud model "},
       {{"model", "stop", "1", "--memroy", "1GiB"}, "no option --memroy"},
       {{"model", "ls", "-x"}, "no option -x; see: ncloud model ls --help"},
-      {{"--tokn", "info"}, "ncloud info has no option --tokn; see: ncloud info --help"},
+      {{"--tokn", "info"}, "info has no option --tokn; see: ncloud info --help"},
       {{"--tokn"}, "ncloud has no option --tokn"},
   };
   for (const auto& [words, text] : wrong) {
     EXPECT_EQ(run(words), 2) << text;
     EXPECT_NE(err_.find(text), std::string::npos) << text << ": " << err_;
   }
+  EXPECT_EQ(run({"train", "m.yaml", "-d", "a", "--epochs"}), 2);
+  EXPECT_NE(err_.find("--epochs needs a value; see: ncloud model train --help"), std::string::npos) << err_;
   EXPECT_EQ(run({"train", "m.yaml"}), 2);
-  EXPECT_NE(err_.find("ncloud model train needs --dataset ("), std::string::npos) << err_;
+  EXPECT_NE(err_.find("model train needs --dataset ("), std::string::npos) << err_;
   EXPECT_EQ(run({"model", "show"}), 2);
-  EXPECT_NE(err_.find("ncloud model show needs model (its number or name)"), std::string::npos) << err_;
+  EXPECT_NE(err_.find("model show needs model (its number or name)"), std::string::npos) << err_;
   EXPECT_EQ(run({"model", "show", "1", "2"}), 2);
-  EXPECT_NE(err_.find("ncloud model show takes no '2'"), std::string::npos) << err_;
+  EXPECT_NE(err_.find("model show takes no '2'"), std::string::npos) << err_;
 }
 
 TEST_F(CommandLine, every_field_of_a_request_can_be_given) {

@@ -60,9 +60,9 @@ std::string owners_of(std::string_view flag) {
 }
 
 [[noreturn]] void refuse_flag(const Command* command, std::string_view flag) {
-  const std::string words = command == nullptr ? "ncloud" : "ncloud " + command->words;
+  const std::string words = command == nullptr ? "ncloud" : command->words;
   const std::string_view name = flag.substr(std::min(flag.find_first_not_of('-'), flag.size()));
-  std::string advice = fmt::format("see: {} --help", words);
+  std::string advice = fmt::format("see: ncloud {}--help", command == nullptr ? "" : words + " ");
   if (const std::string owners = owners_of(flag); !owners.empty() && flag.size() > 2)
     advice = fmt::format("it is one of: {}", owners);
   else if (const std::string_view place = place_of_option(name); !place.empty())
