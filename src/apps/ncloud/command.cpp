@@ -103,8 +103,19 @@ Command derived(const api::OperationInfo& operation) {
   return command;
 }
 
+void add_declared_arguments(Command& command) {
+  for (const api::Argument& field : command.calls->request_arguments()) {
+    const bool own = std::any_of(command.arguments.begin(), command.arguments.end(),
+                                 [&](const api::Argument& a) { return a.name == field.name; });
+    const bool made = std::find(command.makes.begin(), command.makes.end(), field.name) != command.makes.end();
+    if (!own && !made) command.arguments.push_back(field);
+  }
+}
+
 std::vector<Command> gather() {
   std::vector<Command> all = shelf();
+  for (Command& command : all)
+    if (command.calls != nullptr) add_declared_arguments(command);
   for (const api::OperationInfo* operation : api::operations()) {
     if (operation->command.empty()) continue;
     const bool shelved =

@@ -1,4 +1,5 @@
 #pragma once
+#include <algorithm>
 #include <functional>
 #include <string>
 #include <string_view>
@@ -11,11 +12,13 @@ namespace ncloud {
 
 /// Something that a person can tell this program to do. Its arguments are the fields of a described struct.
 struct Command {
-  std::string words;  ///< "model train"
-  std::string summary;
-  std::vector<api::Argument> arguments;
-  std::function<int(Session&, const base::json::object& given)> run;  ///< gives the exit code
-  bool hidden = false;                                                ///< for programs: not in helps
+  std::string words = {};  ///< "model train"
+  std::string summary = {};
+  std::vector<api::Argument> arguments = {};
+  std::function<int(Session&, const base::json::object& given)> run = {};  ///< gives the exit code
+  bool hidden = false;                                                     ///< for programs: not in helps
+  const api::OperationInfo* calls = nullptr;  ///< whose fields it takes too, but for those that are its own
+  std::vector<std::string_view> makes = {};   ///< fields of the request that it makes by itself
 };
 
 /// All commands by their words: those of the shelf commands/, and one for each operation of the contract that names a
@@ -33,6 +36,30 @@ Command command(std::string words, std::string summary, int (*run)(Session&, con
   return {
       std::move(words), std::move(summary), api::arguments_of<Options>(),
       [run](Session& session, const base::json::object& given) { return run(session, base::decode<Options>(given)); }};
+}
+
+/// The same for a command that hands the other fields of an operation's request on as they are declared there, so that
+/// the command keeps up with the contract. `run` gets them as they were given.
+template <class Options>
+Command command(std::string words, std::string summary,
+                int (*run)(Session&, const Options&, const base::json::object& declared),
+                const api::OperationInfo& calls, std::vector<std::string_view> makes) {
+  return {.words = std::move(words),
+          .summary = std::move(summary),
+          .arguments = api::arguments_of<Options>(),
+          .run =
+              [run](Session& session, base::json::object own) {
+                base::json::object declared;
+                const std::vector<std::string_view> names = base::field_names<Options>();
+                for (const auto& member : base::json::object(own)) {
+                  if (std::find(names.begin(), names.end(), std::string_view(member.key())) != names.end()) continue;
+                  declared[member.key()] = member.value();
+                  own.erase(member.key());
+                }
+                return run(session, base::decode<Options>(own), declared);
+              },
+          .calls = &calls,
+          .makes = std::move(makes)};
 }
 
 /// Short words: {"model", "m"}, {"ls", "list"}, ...

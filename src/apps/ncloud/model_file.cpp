@@ -5,6 +5,7 @@
 
 #include "base/error.h"
 #include "base/files.h"
+#include "base/utf8.h"
 
 namespace ncloud {
 namespace {
@@ -46,19 +47,6 @@ std::string_view kind_of_file(std::string_view head) {
   return "";
 }
 
-/// Where the first byte is that is no UTF-8 text; npos when all is.
-std::size_t first_bad_byte(std::string_view text) {
-  for (std::size_t i = 0; i < text.size();) {
-    const auto first = static_cast<unsigned char>(text[i]);
-    const std::size_t size = first < 0x80 ? 1 : first >= 0xf0 ? 4 : first >= 0xe0 ? 3 : 2;
-    if (first == 0 || (first >= 0x80 && first < 0xc2) || first > 0xf4 || i + size > text.size()) return i;
-    for (std::size_t k = 1; k < size; ++k)
-      if ((static_cast<unsigned char>(text[i + k]) & 0xc0) != 0x80) return i;
-    i += size;
-  }
-  return std::string_view::npos;
-}
-
 std::string beginning_of(const std::string& file) {
   std::string head(16, '\0');
   std::ifstream stream(file, std::ios::binary);
@@ -87,7 +75,7 @@ std::string read_model_file(const std::string& file) {
     throw;
   }
   if (const std::string_view kind = kind_of_file(text); !kind.empty()) refuse(file, kind);
-  if (const std::size_t bad = first_bad_byte(text); bad != std::string_view::npos)
+  if (const std::size_t bad = std::min(base::utf8_prefix(text), text.find('\0')); bad < text.size())
     refuse(file, fmt::format("no text in UTF-8 (byte {} is 0x{:02x})", bad, static_cast<unsigned char>(text[bad])));
   return text;
 }

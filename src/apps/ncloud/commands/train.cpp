@@ -13,7 +13,6 @@ struct Train {
   std::string name;
   std::optional<std::int64_t> epochs;
   std::optional<std::int64_t> batch_size;
-  std::optional<std::uint64_t> seed;
   int cpus = 0;
   std::string memory = "1GiB";
   bool follow = false;
@@ -28,7 +27,6 @@ struct Train {
             .range(1, 1000000)
             .flag('e'),
         base::field("batch_size", &Train::batch_size, "instead of the file's").range(1, 1000000).flag('z'),
-        base::field("seed", &Train::seed, "of all random numbers"),
         base::field("cpus", &Train::cpus, "CPUs to hold; 0: all that the tenant has").range(0, 4096).flag('c'),
         base::field("memory", &Train::memory, "memory to hold, such as 2GiB (or 2GB, which is 1.863 GiB)").flag('m'),
         base::field("follow", &Train::follow, "show the training until it ends").flag('f'));
@@ -41,24 +39,37 @@ api::DatasetUse dataset_use(const std::string& text) {
   return {.role = text.substr(0, colon), .dataset = text.substr(colon + 1)};
 }
 
-int train(Session& session, const Train& options) {
+void tell_warnings(const Session& session, const base::json::object& answer) {
+  const base::json::value* warnings = answer.if_contains("warnings");
+  if (warnings == nullptr || !warnings->is_array()) return;
+  for (const base::json::value& warning : warnings->get_array()) session.note("warning: " + cell("", warning));
+}
+
+int train(Session& session, const Train& options, const base::json::object& declared) {
   api::TrainModel request{.filename = std::filesystem::path(options.file).filename().string(),
                           .yaml = read_model_file(options.file),
                           .name = options.name,
                           .epochs = options.epochs,
                           .batch_size = options.batch_size,
-                          .seed = options.seed,
                           .cpus = options.cpus,
                           .memory = options.memory};
   for (const std::string& text : options.dataset) request.datasets.push_back(dataset_use(text));
-  const api::Model model = session.client().call(api::train_model, request);
+  base::json::object fields = base::encode(request).as_object();
+  for (const auto& field : declared) fields[field.key()] = field.value();
+  const base::json::value answer = session.client().call_json(api::train_model, fields);
+  tell_warnings(session, answer.as_object());
+  const auto model = base::decode<api::Model>(answer);
+  if (model.id == 0) {  // a dry run
+    session.show(answer);
+    return 0;
+  }
   if (options.follow) {
     session.note(fmt::format("{} is {}", name_of(model), base::word(model.state)));
     return follow_training(session, model.id);
   }
   session.did(fmt::format("{} is {}{}{}", name_of(model), base::word(model.state), model.reason.empty() ? "" : ": ",
                           model.reason),
-              model);
+              answer);
   session.note(fmt::format("watch it with: {}", session.command(fmt::format("model follow {}", model.id))));
   return 0;
 }
@@ -74,7 +85,8 @@ struct Follow {
 
 int follow(Session& session, const Follow& options) { return follow_training(session, options.model, options.after); }
 
-const Shelved shelved_train(command("model train", "Train a model file on datasets", train));
+const Shelved shelved_train(command("model train", "Train a model file on datasets", train, api::train_model,
+                                    {"filename", "yaml", "datasets"}));
 const Shelved shelved_follow(command("model follow", "Show a training as it goes, until it ends", follow));
 
 }  // namespace
