@@ -23,6 +23,9 @@ using base::Error;
 
 constexpr std::int64_t kMaxPrefetchBytes = std::int64_t{512} << 20;
 
+// Labels that are checked before the first step: about a millisecond's work.
+constexpr std::int64_t kEarlyLabels = 100'000;
+
 using Order = std::shared_ptr<const std::vector<std::uint32_t>>;
 
 // One batch of the ring, from empty to delivered.
@@ -43,6 +46,11 @@ struct Workspace {
   std::vector<Decoded> decoded;
   std::vector<DecodedView> views;
   Scratch scratch;
+
+  void settle() {
+    for (Decoded& element : decoded) element.settle();
+    scratch.settle();
+  }
 };
 
 }  // namespace
@@ -57,13 +65,14 @@ class Loader::Pipeline {
         source_(std::move(source)),
         options_(std::move(options)),
         shuffles_(config.shuffle_enable.value_or(options_.mode == Mode::train)),
-        cache_(source_->record_count(), extraction_.columns.size(), config.decoded_cache_bytes) {
+        decoding_(options_.decoding ? options_.decoding
+                                    : std::make_shared<SharedMemory>(LoaderOptions::kUsualMemoryBytes)) {
     describe();
-    const std::int64_t slot_bytes =
-        options_.batch_size * (input_bytes_ + static_cast<std::int64_t>(sizeof(std::int32_t)));
-    const std::int64_t ring = std::clamp<std::int64_t>(kMaxPrefetchBytes / slot_bytes, 2, config.prefetch_batches);
-    slots_.resize(static_cast<std::size_t>(ring));
-    for (Slot& slot : slots_) make_buffers(slot);
+    divide_memory(config);
+    if (options_.mode == Mode::evaluate) check_early_labels();
+    // Memory and threads of an evaluation are not wanted before it begins.
+    parked_ = options_.mode == Mode::evaluate;
+    if (!parked_) make_buffers();
     chunk_rows_ = std::max<std::int64_t>(1, (options_.batch_size + 2 * options_.threads - 1) / (2 * options_.threads));
     start_at(0, 0);
     try {
@@ -83,6 +92,7 @@ class Loader::Pipeline {
     if (epoch < 0 || batch < 0 || batch >= info_.batches_per_epoch())
       throw Error(Code::invalid_argument, fmt::format("no batch {} of epoch {}: an epoch has {} batches, from 0", batch,
                                                       epoch, info_.batches_per_epoch()));
+    unpark_first();
     std::unique_lock lock(mutex_);
     release();
     epoch_ended_ = false;
@@ -98,6 +108,7 @@ class Loader::Pipeline {
   }
 
   const tensor::Batch* next() {
+    unpark_first();
     std::unique_lock lock(mutex_);
     release();
     if (epoch_ended_) return nullptr;
@@ -152,14 +163,70 @@ class Loader::Pipeline {
     input_bytes_ = tensor::element_count(info_.sample_shape) * tensor::size_of(info_.sample_dtype);
   }
 
-  void make_buffers(Slot& slot) {
+  // Batches made ahead get at most half, the decoded cache what is left. Two batches, one that is used and one that is
+  // filled, go before the cache.
+  void divide_memory(const LoaderConfig& config) {
+    const std::int64_t slot_bytes =
+        options_.batch_size * (input_bytes_ + static_cast<std::int64_t>(sizeof(std::int32_t)));
+    const std::int64_t memory = options_.memory_bytes;
+    const std::int64_t least = memory >= 2 * slot_bytes ? 2 : 1;
+    const std::int64_t ring =
+        std::clamp(std::min(kMaxPrefetchBytes, memory / 2) / slot_bytes, least, config.prefetch_batches);
+    slots_.resize(static_cast<std::size_t>(ring));
+    const std::int64_t left = std::max<std::int64_t>(memory - ring * slot_bytes, 0);
+    cache_.emplace(source_->record_count(), extraction_.columns.size(), std::min(config.decoded_cache_bytes, left));
+  }
+
+  void make_buffers() {
     const auto rows = static_cast<std::size_t>(options_.batch_size);
-    slot.input = tensor::Arena(rows * static_cast<std::size_t>(input_bytes_));
-    slot.batch.input = {info_.sample_dtype, batch_shape_, slot.input.data()};
-    slot.batch.target = {tensor::Dtype::i32, {options_.batch_size}, nullptr};
-    if (extraction_.target < 0) return;
-    slot.target = tensor::Arena(rows * sizeof(std::int32_t));
-    slot.batch.target.data = slot.target.data();
+    for (Slot& slot : slots_) {
+      slot.input = tensor::Arena(rows * static_cast<std::size_t>(input_bytes_));
+      slot.batch.input = {info_.sample_dtype, batch_shape_, slot.input.data()};
+      slot.batch.target = {tensor::Dtype::i32, {options_.batch_size}, nullptr};
+      if (extraction_.target < 0) continue;
+      slot.target = tensor::Arena(rows * sizeof(std::int32_t));
+      slot.batch.target.data = slot.target.data();
+    }
+  }
+
+  // The caller is here for the first time: workers may begin.
+  void unpark_first() {
+    if (slots_.front().batch.input.data != nullptr) return;
+    make_buffers();
+    {
+      const std::lock_guard lock(mutex_);
+      parked_ = false;
+    }
+    work_wanted_.notify_all();
+  }
+
+  // A label that fits no class would else end a training at its first evaluation, perhaps after hours.
+  void check_early_labels() {
+    const auto column = static_cast<std::size_t>(extraction_.target);
+    if (extraction_.target < 0 || source_->types()[column] == records::ElementType::FILE) return;
+    Workspace workspace;
+    Decoded& decoded = workspace.decoded.emplace_back();
+    for (std::int64_t index = 0; index < std::min(info_.record_count, kEarlyLabels); ++index) {
+      source_->read_element(index, column, workspace.record);
+      try {
+        extraction_.columns[column]->decode(workspace.record.elements[column], decoded);
+        std::int32_t label = 0;
+        extraction_.columns[column]->write(decoded.view(), nullptr, workspace.scratch,
+                                           reinterpret_cast<std::byte*>(&label));
+        check_label(label);
+      } catch (const Error& error) {
+        throw Error(error.code, fmt::format("{}: {}", workspace.record.name, error.message));
+      }
+    }
+  }
+
+  void check_label(std::int32_t label) const {
+    const std::int64_t count =
+        options_.labels.empty() ? options_.class_count : static_cast<std::int64_t>(options_.labels.size());
+    if (count == 0 || label < count) return;
+    throw Error(Code::invalid_argument,
+                fmt::format("label {} is out of range: there are {} classes, counted from 0, so the highest is {}",
+                            label, count, count - 1));
   }
 
   // ---- the ring; mutex_ is held, or no thread runs yet ----
@@ -220,6 +287,7 @@ class Loader::Pipeline {
   void work() {
     Workspace workspace;
     workspace.decoded.resize(extraction_.columns.size());
+    for (Decoded& decoded : workspace.decoded) decoded.memory = decoding_.get();
     workspace.views.resize(extraction_.columns.size());
     std::unique_lock lock(mutex_);
     for (;;) {
@@ -233,9 +301,13 @@ class Loader::Pipeline {
       std::int64_t row = begin;
       std::exception_ptr error;
       try {
-        for (; row < end; ++row) fill_row(*slot, row, workspace);
+        for (; row < end; ++row) {
+          fill_row(*slot, row, workspace);
+          workspace.settle();
+        }
       } catch (...) {
         error = std::current_exception();
+        workspace.settle();
       }
       lock.lock();
       if (error && (!slot->error || row < slot->error_row)) {
@@ -251,7 +323,7 @@ class Loader::Pipeline {
   void fill_row(const Slot& slot, std::int64_t row, Workspace& workspace) {
     const std::int64_t place = (slot.number * options_.batch_size + row) % info_.record_count;
     const std::int64_t index = slot.order ? (*slot.order)[static_cast<std::size_t>(place)] : place;
-    const bool cached = cache_.find(index, workspace.views);
+    const bool cached = cache_->find(index, workspace.views);
     if (!cached) source_->read(index, workspace.record);
     try {
       if (!cached) decode(index, workspace);
@@ -270,7 +342,7 @@ class Loader::Pipeline {
       extraction_.columns[column]->decode(workspace.record.elements[column], decoded);
       workspace.views[column] = decoded.view();
     }
-    cache_.keep(index, workspace.views);
+    cache_->keep(index, workspace.views);
   }
 
   void write(const Slot& slot, std::int64_t row, std::int64_t index, Workspace& workspace) const {
@@ -283,9 +355,7 @@ class Loader::Pipeline {
     std::int32_t& label = slot.batch.target.as<std::int32_t>()[static_cast<std::size_t>(row)];
     extraction_.columns[column]->write(workspace.views[column], draws, workspace.scratch,
                                        reinterpret_cast<std::byte*>(&label));
-    if (!options_.labels.empty() && label >= static_cast<std::int64_t>(options_.labels.size()))
-      throw Error(Code::invalid_argument,
-                  fmt::format("label {}, but there are {} classes, from 0", label, options_.labels.size()));
+    check_label(label);
   }
 
   Extraction extraction_;
@@ -296,7 +366,8 @@ class Loader::Pipeline {
   tensor::Shape batch_shape_;     // (n, sample shape...)
   std::int64_t input_bytes_ = 0;  // of one sample
   std::int64_t chunk_rows_ = 1;   // that a worker takes at a time
-  DecodedCache cache_;
+  std::optional<DecodedCache> cache_;
+  std::shared_ptr<SharedMemory> decoding_;
 
   std::mutex mutex_;
   std::condition_variable work_wanted_, rows_done_;

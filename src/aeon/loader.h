@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "aeon/config.h"
+#include "aeon/memory.h"
 #include "records/source.h"
 #include "tensor/batch.h"
 
@@ -25,6 +26,14 @@ struct LoaderOptions {
   std::uint64_t seed = 0;
   int threads = 1;                  ///< that read, decode and augment, beside the caller's
   std::vector<std::string> labels;  ///< names of the classes in index order, or empty; a larger index is an error
+  std::int64_t class_count = 0;     ///< where there are no names: a label of this or more is an error; 0: none is
+
+  /// For batches and the decoded cache. One batch is the least that works, whatever stands here.
+  std::int64_t memory_bytes = kUsualMemoryBytes;
+  /// Where decoding takes the memory of large images from. None: kUsualMemoryBytes of this loader's own.
+  std::shared_ptr<SharedMemory> decoding;
+
+  static constexpr std::int64_t kUsualMemoryBytes = std::int64_t{1} << 30;
 };
 
 /// Records as batches, made ahead by threads of its own.
@@ -39,7 +48,9 @@ struct LoaderOptions {
 /// again.
 class Loader final : public tensor::BatchSource {
  public:
-  /// Errors: invalid_argument when the configuration does not fit itself (see check()) or the records' columns.
+  /// In evaluation nothing is made before the first seek() or next().
+  /// Errors: invalid_argument when the configuration does not fit itself (see check()) or the records' columns, or, in
+  /// evaluation, when a label that is quickly found is out of range.
   Loader(const LoaderConfig& config, std::shared_ptr<const records::RecordSource> source, LoaderOptions options);
   ~Loader() override;
 

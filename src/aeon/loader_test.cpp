@@ -15,6 +15,7 @@ namespace aeon {
 namespace {
 
 using base::Error;
+using ::testing::AllOf;
 using ::testing::HasSubstr;
 
 /// Records in memory: column 0 an image, column 1 a label.
@@ -28,6 +29,9 @@ class Images final : public records::RecordSource {
     const auto i = static_cast<std::size_t>(index);
     record.name = "r" + std::to_string(i);
     record.elements = {images[i], labels[i]};
+  }
+  void read_element(std::int64_t index, std::size_t /*column*/, records::Record& record) const override {
+    read(index, record);
   }
 
  private:
@@ -210,28 +214,81 @@ TEST(Loader, ABadRecordIsNamedByTheBatchThatHoldsIt) {
   EXPECT_NE(loader.next(), nullptr);
 }
 
+// What is wrong with the labels of a loader's records: in evaluation it is found before anything is decoded.
+std::string error_of_labels(const LoaderConfig& config, const std::shared_ptr<Images>& source, LoaderOptions options) {
+  try {
+    Loader loader(config, source, std::move(options));
+    loader.seek(0, 0);
+    return error_of_next(loader);
+  } catch (const Error& error) {
+    return error.message;
+  }
+}
+
 TEST(Loader, BadLabelsAreNamed) {
   for (const auto& [text, reason] :
        {std::pair{"x", "a whole number from 0"}, std::pair{"1 ", "got '1 '"}, std::pair{"", "got ''"},
         std::pair{"-1", "at least 0"}, std::pair{"3000000000", "a whole number from 0"},
-        std::pair{"3", "there are 2 classes"}}) {
-    const auto source = images(2);
-    source->labels[1] = text;
-    Loader loader(config_of(), source, {.mode = Mode::evaluate, .batch_size = 2, .labels = {"a", "b"}});
-    const std::string message = error_of_next(loader);
-    EXPECT_THAT(message, HasSubstr("r1: label"));
-    EXPECT_THAT(message, HasSubstr(reason));
-  }
+        std::pair{"3", "label 3 is out of range: there are 2 classes, counted from 0, so the highest is 1"}})
+    for (const Mode mode : {Mode::train, Mode::evaluate})
+      for (const bool named : {true, false}) {
+        const auto source = images(2);
+        source->labels[1] = text;
+        LoaderOptions options{.mode = mode, .batch_size = 2, .class_count = named ? 10 : 2};
+        if (named) options.labels = {"a", "b"};
+        EXPECT_THAT(error_of_labels(config_of(), source, options), AllOf(HasSubstr("r1: label"), HasSubstr(reason)));
+      }
 }
 
 TEST(Loader, BinaryLabels) {
   const auto source = images(2);
-  source->labels = {std::string("\x02\x01\0\0", 4), std::string("\x01", 1)};
+  source->labels = {std::string("\x02\x01\0\0", 4), std::string("\x01\0\0\0", 4)};
   LoaderConfig config = config_of();
   config.etl[1].config["binary"] = true;
   Loader loader(config, source, {.mode = Mode::evaluate, .batch_size = 1});
   EXPECT_EQ(copy_of(*loader.next()).target[0], 258);
-  EXPECT_THAT(error_of_next(loader), HasSubstr("a binary label has 4 bytes, got 1"));
+  source->labels[1] = "\x01";
+  EXPECT_THAT(error_of_labels(config, source, {.mode = Mode::evaluate, .batch_size = 1}),
+              HasSubstr("r1: a binary label has 4 bytes, got 1"));
+}
+
+// Memory decides how much is made ahead and kept, never what comes out.
+TEST(Loader, LittleMemoryGivesTheSameBatches) {
+  const std::int64_t batch_bytes = 4 * (30 * 4 + 4);
+  Loader plenty(config_of(kRandom), images(10), {.batch_size = 4, .seed = 3});
+  for (const std::int64_t memory : {std::int64_t{0}, batch_bytes, 2 * batch_bytes, 3 * batch_bytes}) {
+    Loader little(config_of(kRandom), images(10), {.batch_size = 4, .seed = 3, .threads = 2, .memory_bytes = memory});
+    for (std::int64_t epoch = 0; epoch < 3; ++epoch) {
+      plenty.seek(epoch, 0);
+      little.seek(epoch, 0);
+      while (const tensor::Batch* batch = plenty.next()) {
+        const tensor::Batch* other = little.next();
+        ASSERT_NE(other, nullptr);
+        EXPECT_EQ(copy_of(*batch).input, copy_of(*other).input) << memory;
+        EXPECT_EQ(copy_of(*batch).target, copy_of(*other).target) << memory;
+      }
+      EXPECT_EQ(little.next(), nullptr);
+    }
+  }
+}
+
+TEST(Loader, DecodingWaitsForItsMemoryAndRefusesWhatNeverFits) {
+  const auto source = images(1);
+  const std::vector<std::uint8_t> large(std::size_t{3000} * 2000);
+  for (int i = 0; i < 6; ++i) {
+    source->images.push_back(png_of(large, 3000, 2000, 1));
+    source->labels.push_back("0");
+  }
+  const auto decoding = std::make_shared<SharedMemory>(7'000'000);  // one of them at a time
+  LoaderOptions options{.mode = Mode::evaluate, .batch_size = 7, .threads = 3};
+  options.decoding = decoding;
+  const auto config = config_of(R"([{"type": "image", "crop_enable": true}])");
+  Loader loader(config, source, options);
+  EXPECT_NE(loader.next(), nullptr);
+  options.decoding = std::make_shared<SharedMemory>(5'000'000);
+  Loader refused(config, source, options);
+  EXPECT_THAT(error_of_next(refused),
+              HasSubstr("r1: decoding it takes 6.0 MB of memory, and there are 5.0 MB for that"));
 }
 
 TEST(Loader, ErrorsOfCachedRecordsKeepTheirName) {

@@ -17,12 +17,12 @@ struct Preprocessor::State {
   Scratch scratch;
 };
 
-Preprocessor::Preprocessor(const LoaderConfig& config, SharedMemory* memory) : state_(std::make_unique<State>(config)) {
-  state_->decoded.memory = memory;
-}
+Preprocessor::Preprocessor(const LoaderConfig& config) : state_(std::make_unique<State>(config)) {}
 Preprocessor::~Preprocessor() = default;
 Preprocessor::Preprocessor(Preprocessor&&) noexcept = default;
 Preprocessor& Preprocessor::operator=(Preprocessor&&) noexcept = default;
+
+void Preprocessor::take_memory_from(SharedMemory& memory) { state_->decoded.memory = &memory; }
 
 const tensor::Shape& Preprocessor::sample_shape() const { return state_->shape; }
 tensor::Dtype Preprocessor::sample_dtype() const { return state_->input().dtype(); }

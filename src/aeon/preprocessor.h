@@ -13,12 +13,14 @@ namespace aeon {
 /// one for each thread.
 class Preprocessor {
  public:
-  /// Large inputs take the memory that decoding them needs from `memory`, when there is one; it outlives this.
   /// Errors: as check().
-  explicit Preprocessor(const LoaderConfig& config, SharedMemory* memory = nullptr);
+  explicit Preprocessor(const LoaderConfig& config);
   ~Preprocessor();
   Preprocessor(Preprocessor&&) noexcept;
   Preprocessor& operator=(Preprocessor&&) noexcept;
+
+  /// From now on large inputs take the memory that decoding them needs from there; it outlives this.
+  void take_memory_from(SharedMemory& memory);
 
   const tensor::Shape& sample_shape() const;
   tensor::Dtype sample_dtype() const;

@@ -8,6 +8,7 @@
 
 #include <atomic>
 #include <cerrno>
+#include <climits>
 #include <cstring>
 #include <mutex>
 
@@ -40,6 +41,19 @@ void sync_folder(const std::filesystem::path& folder) {
   sync_to_disk(fd.get(), folder);
 }
 
+struct stat status_of(const Fd& file, const std::filesystem::path& path) {
+  struct stat status{};
+  if (::fstat(file.get(), &status) != 0) throw system_error(fmt::format("cannot read '{}'", path.string()), errno);
+  return status;
+}
+
+std::string_view kind_of_file(mode_t mode) {
+  if (S_ISDIR(mode)) return "a folder";
+  if (S_ISFIFO(mode)) return "a named pipe";
+  if (S_ISCHR(mode) || S_ISBLK(mode)) return "a device";
+  return "something else";
+}
+
 }  // namespace
 
 void set_disk_fault(DiskFault fault) {
@@ -54,8 +68,11 @@ void Fd::reset() {
 }
 
 Fd open_for_reading(const std::filesystem::path& path) {
-  Fd file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  Fd file(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK));  // without waiting for a pipe's writer
   if (!file) throw system_error(fmt::format("cannot open '{}'", path.string()), errno);
+  const mode_t mode = status_of(file, path).st_mode;
+  if (!S_ISREG(mode))
+    throw Error(Code::invalid_argument, fmt::format("'{}' is {}, not a file", path.string(), kind_of_file(mode)));
   return file;
 }
 
@@ -87,15 +104,14 @@ std::size_t read_some(const Fd& file, std::span<char> buffer) {
 }
 
 std::string read_file(const std::filesystem::path& path, std::size_t limit_bytes) {
-  const Fd file = open_for_reading(path);
-  struct stat status{};
-  if (::fstat(file.get(), &status) != 0) throw system_error(fmt::format("cannot read '{}'", path.string()), errno);
-  if (S_ISDIR(status.st_mode))
-    throw Error(Code::invalid_argument, fmt::format("'{}' is a folder, not a file", path.string()));
-  if (static_cast<std::size_t>(status.st_size) > limit_bytes)
-    throw Error(Code::too_large,
-                fmt::format("'{}' has {} bytes; the limit is {}", path.string(), status.st_size, limit_bytes));
-  std::string bytes(static_cast<std::size_t>(status.st_size) + 1, '\0');  // one more, to see the end without growing
+  return read_file(open_for_reading(path), path, limit_bytes);
+}
+
+std::string read_file(const Fd& file, const std::filesystem::path& path, std::size_t limit_bytes) {
+  const auto size = static_cast<std::size_t>(status_of(file, path).st_size);
+  if (size > limit_bytes)
+    throw Error(Code::too_large, fmt::format("'{}' has {} bytes; the limit is {}", path.string(), size, limit_bytes));
+  std::string bytes(size + 1, '\0');  // one more, to see the end without growing
   std::size_t filled = 0;
   for (;;) {
     if (filled == bytes.size()) bytes.resize(filled + 4096);  // also files that grow, or that have no size, as in /proc
@@ -107,6 +123,14 @@ std::string read_file(const std::filesystem::path& path, std::size_t limit_bytes
   }
   bytes.resize(filled);
   return bytes;
+}
+
+std::filesystem::path real_path(const Fd& file) {
+  std::string name(PATH_MAX, '\0');
+  const ssize_t length = ::readlink(fmt::format("/proc/self/fd/{}", file.get()).c_str(), name.data(), name.size());
+  if (length < 0) throw system_error("cannot find out where a file is", errno);
+  name.resize(static_cast<std::size_t>(length));
+  return name;
 }
 
 void write_all(const Fd& file, std::string_view bytes, std::string_view name_in_errors) {
@@ -149,9 +173,7 @@ void write_file_atomically(const std::filesystem::path& path, std::string_view b
 
 MappedFile::MappedFile(const std::filesystem::path& path) {
   const Fd file = open_for_reading(path);
-  struct stat status{};
-  if (::fstat(file.get(), &status) != 0) throw system_error(fmt::format("cannot read '{}'", path.string()), errno);
-  size_ = static_cast<std::size_t>(status.st_size);
+  size_ = static_cast<std::size_t>(status_of(file, path).st_size);
   if (size_ == 0) return;
   void* mapped = ::mmap(nullptr, size_, PROT_READ, MAP_PRIVATE, file.get(), 0);
   if (mapped == MAP_FAILED) throw system_error(fmt::format("cannot map '{}'", path.string()), errno);

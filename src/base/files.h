@@ -37,15 +37,23 @@ class Fd {
 };
 
 /// Errors of all below: system_error() naming the path; disk_full when there is no space.
+
+/// Only files are opened: a named pipe would wait for a writer, and a device may have no end. Errors: also
+/// invalid_argument for anything else, naming what it is.
 Fd open_for_reading(const std::filesystem::path& path);
 
 /// Opens a file that somebody who is not trusted put into `folder`: a regular file directly in it, under its only name.
 /// Follows no link and waits for nothing. Errors: invalid_argument for anything else there.
 Fd open_foreign_file(const std::filesystem::path& folder, const std::string& name);
 
+/// Errors: also too_large.
+std::string read_file(const Fd& file, const std::filesystem::path& name_in_errors, std::size_t limit_bytes);
 std::string read_file(const std::filesystem::path& path, std::size_t limit_bytes = std::size_t{1} << 31);
 std::size_t read_some(const Fd& file, std::span<char> buffer);  ///< 0 at the end
 void write_all(const Fd& file, std::string_view bytes, std::string_view name_in_errors);
+
+/// Where an open file really is, without links. Errors: system_error() when the system does not tell.
+std::filesystem::path real_path(const Fd& file);
 
 /// Makes `path` hold exactly `bytes`, or leaves it as it was: temporary name in the same folder, fsync, rename, fsync
 /// of the folder. When this returns, a crash of the process or the machine does not lose it.

@@ -3,8 +3,8 @@
 #include <fmt/format.h>
 
 #include "base/error.h"
-#include "base/files.h"
 #include "base/random.h"
+#include "records/labels.h"
 #include "tensor/arena.h"
 
 namespace job {
@@ -109,7 +109,7 @@ Data open_files(const DatasetSection& section, const std::filesystem::path& fold
   Data data;
   data.train = records::open_manifest(records::read_manifest(folder / *section.train), root);
   if (section.eval) data.eval = records::open_manifest(records::read_manifest(folder / *section.eval), root);
-  if (section.labels) data.labels = read_labels(folder / *section.labels);
+  if (section.labels) data.labels = records::read_labels(folder / *section.labels);
   return data;
 }
 
@@ -120,27 +120,6 @@ Data open_shards(const std::vector<std::filesystem::path>& train, const std::vec
   if (!eval.empty()) data.eval = records::open_shards(eval);
   data.labels = std::move(labels);
   return data;
-}
-
-std::vector<std::string> read_labels(const std::filesystem::path& file) {
-  const std::string text = base::read_file(file, std::size_t{16} << 20);
-  std::vector<std::string> labels;
-  std::size_t begin = 0;
-  while (begin < text.size()) {
-    std::size_t end = text.find('\n', begin);
-    if (end == std::string::npos) end = text.size();
-    std::string_view line(text.data() + begin, end - begin);
-    if (line.ends_with('\r')) line.remove_suffix(1);
-    labels.emplace_back(line);
-    begin = end + 1;
-  }
-  while (!labels.empty() && labels.back().empty()) labels.pop_back();
-  for (std::size_t i = 0; i < labels.size(); ++i)
-    if (labels[i].empty())
-      throw base::Error(
-          base::Code::invalid_argument,
-          fmt::format("{}:{}: an empty line where the name of class {} should be", file.string(), i + 1, i));
-  return labels;
 }
 
 base::json::object preprocessing_of(const DatasetSection& section) { return base::encode(section.loader).get_object(); }

@@ -36,9 +36,6 @@ Data open_files(const DatasetSection& section, const std::filesystem::path& fold
 Data open_shards(const std::vector<std::filesystem::path>& train, const std::vector<std::filesystem::path>& eval,
                  std::vector<std::string> labels);
 
-/// One name per line; blank lines at the end do not count. Errors: invalid_argument naming file and line.
-std::vector<std::string> read_labels(const std::filesystem::path& file);
-
 /// The loader section as a checkpoint keeps it, and back.
 base::json::object preprocessing_of(const DatasetSection& section);
 aeon::LoaderConfig loader_config_of(const base::json::object& preprocessing);

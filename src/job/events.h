@@ -21,6 +21,7 @@ struct TrainJob {
   std::vector<std::string> labels;
   std::string checkpoint_folder;
   std::string resume_from;
+  std::int64_t memory_bytes = 0;
   static constexpr auto fields() {
     return std::tuple(
         base::field("model_file", &TrainJob::model_file, "name of the model file, for messages").required(),
@@ -33,7 +34,8 @@ struct TrainJob {
         base::field("eval_shards", &TrainJob::eval_shards, "shard files; none: no evaluation"),
         base::field("labels", &TrainJob::labels, "names of the classes"),
         base::field("checkpoint_folder", &TrainJob::checkpoint_folder, "where checkpoints go").required(),
-        base::field("resume_from", &TrainJob::resume_from, "a checkpoint to go on from; empty to begin"));
+        base::field("resume_from", &TrainJob::resume_from, "a checkpoint to go on from; empty to begin"),
+        base::field("memory_bytes", &TrainJob::memory_bytes, "that the process may take; 0: no limit is known"));
   }
 };
 
@@ -42,11 +44,13 @@ struct ServeJob {
   std::string checkpoint;
   int threads = 1;
   int max_batch = 32;
+  std::int64_t memory_bytes = 0;
   static constexpr auto fields() {
     return std::tuple(
         base::field("checkpoint", &ServeJob::checkpoint, "the model").required(),
         base::field("threads", &ServeJob::threads, "of the engine").range(1, 4096),
-        base::field("max_batch", &ServeJob::max_batch, "requests that are computed together at most").range(1, 4096));
+        base::field("max_batch", &ServeJob::max_batch, "requests that are computed together at most").range(1, 4096),
+        base::field("memory_bytes", &ServeJob::memory_bytes, "that the process may take; 0: no limit is known"));
   }
 };
 

@@ -6,6 +6,7 @@
 #include "aeon/preprocessor.h"
 #include "base/error.h"
 #include "job/frames.h"
+#include "job/memory.h"
 #include "neon/predictor.h"
 #include "tensor/arena.h"
 
@@ -41,9 +42,12 @@ class Server {
                    {.max_batch = job.max_batch, .threads = job.threads, .input_dtype = preprocessor_.sample_dtype()}),
         max_batch_(static_cast<std::size_t>(job.max_batch)),
         socket_(socket),
-        inputs_(max_batch_ * preprocessor_.sample_bytes()) {}
-
-  void warm_up() { predictor_.warm_up(); }
+        inputs_(max_batch_ * preprocessor_.sample_bytes()) {
+    predictor_.warm_up();
+    // Last, when all that the network takes is taken.
+    decoding_ = std::make_unique<aeon::SharedMemory>(decoding_bytes(job.memory_bytes));
+    preprocessor_.take_memory_from(*decoding_);
+  }
 
   void run() {
     while (reader_.fill(socket_)) {
@@ -76,9 +80,13 @@ class Server {
       preprocessor_.write(request.input, inputs_.data() + waiting_.size() * preprocessor_.sample_bytes());
       waiting_.push_back({request.id, request.k != 0 ? request.k : std::min(kUsualK, predictor_.out_count())});
     } catch (const base::Error& error) {
-      send_all(socket_, answer_frame(request.id, error_json(error)));
+      refuse(request.id, error);
+    } catch (const std::bad_alloc&) {  // this input's fault and nobody else's
+      refuse(request.id, base::Error(base::Code::unavailable, "no memory to decode it"));
     }
   }
+
+  void refuse(std::uint64_t id, const base::Error& error) { send_all(socket_, answer_frame(id, error_json(error))); }
 
   void answer_all() {
     if (waiting_.empty()) return;
@@ -93,6 +101,7 @@ class Server {
   }
 
   neon::Checkpoint checkpoint_;
+  std::unique_ptr<aeon::SharedMemory> decoding_;  // outlives the preprocessor
   aeon::Preprocessor preprocessor_;
   neon::Predictor predictor_;
   std::size_t max_batch_;
@@ -106,7 +115,6 @@ class Server {
 
 void serve(const ServeJob& job, int socket, const Emit& emit) {
   Server server(job, socket);
-  server.warm_up();
   emit({.kind = EventKind::ready});
   server.run();
 }

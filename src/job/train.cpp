@@ -90,6 +90,7 @@ std::unique_ptr<aeon::Loader> loader(const Training& training, const CheckedMode
   options.seed = training.seed;
   options.threads = training.threads;
   options.labels = training.data.labels;
+  options.class_count = checked.graph.out_count();
   return std::make_unique<aeon::Loader>(checked.section.loader, records, options);
 }
 

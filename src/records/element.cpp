@@ -74,35 +74,59 @@ std::string four_bytes(std::string_view text, std::string_view expected) {
   return bytes;
 }
 
-std::string file_bytes(const Manifest& manifest, std::int64_t record, std::size_t column,
-                       const std::filesystem::path& root) {
-  const std::filesystem::path path = file_of_element(manifest, record, column, root);
+// Names that other systems understand are ordinary characters here.
+std::string_view hint_for(std::string_view element) {
+  if (element.find('\\') != element.npos) return "; folders are separated by '/'";
+  if (element.starts_with("~/")) return "; '~' stands for no folder here";
+  return "";
+}
+
+std::string file_bytes(const Manifest& manifest, std::int64_t record, std::size_t column, const Root& root) {
+  const std::string_view element = manifest.element(record, column);
+  if (element.empty())
+    throw Error(Code::invalid_argument,
+                fmt::format("{}: column {} names no file", line_of(manifest, record), column + 1));
   try {
-    return base::read_file(path);
+    return base::read_file(root.open(element), root.path_of(element), kMaxElementBytes);
   } catch (Error& error) {
-    const std::string_view element = manifest.element(record, column);
-    error.message =
-        error.code == Code::not_found
-            ? fmt::format("{}: no such file ({}); looked for '{}'", element, line_of(manifest, record), path.string())
-            : fmt::format("{}: {} ({})", element, error.message, line_of(manifest, record));
+    const std::string line = line_of(manifest, record);
+    if (error.code == Code::not_found)
+      error.message = fmt::format("{}: no such file ({}); looked for '{}'{}", element, line,
+                                  root.path_of(element).string(), hint_for(element));
+    else
+      error.message = fmt::format("{}: {} ({})", element, error.message, line);
     throw;
   }
 }
 
 }  // namespace
 
-std::filesystem::path file_of_element(const Manifest& manifest, std::int64_t record, std::size_t column,
-                                      const std::filesystem::path& root) {
-  const std::filesystem::path name(manifest.element(record, column));
-  if (name.empty())
-    throw Error(Code::invalid_argument,
-                fmt::format("{}: column {} names no file", line_of(manifest, record), column + 1));
-  if (name.is_absolute()) return name;
-  return (root.empty() ? manifest.file.parent_path() : root) / name;
+Root::Root(const Manifest& manifest, const std::filesystem::path& folder, Reach reach)
+    : folder_(folder.empty() ? manifest.file.parent_path() : folder) {
+  if (reach == Reach::everywhere) return;
+  std::error_code failure;
+  prefix_ = std::filesystem::canonical(folder_.empty() ? "." : folder_, failure).string();
+  if (failure) throw base::system_error(fmt::format("cannot open folder '{}'", folder_.string()), failure.value());
+  if (!prefix_.ends_with('/')) prefix_ += '/';
 }
 
-std::string element_bytes(const Manifest& manifest, std::int64_t record, std::size_t column,
-                          const std::filesystem::path& root) {
+std::filesystem::path Root::path_of(const std::filesystem::path& name) const {
+  return name.is_absolute() ? name : folder_ / name;
+}
+
+base::Fd Root::open(const std::filesystem::path& name) const {
+  base::Fd file = base::open_for_reading(path_of(name));
+  if (prefix_.empty()) return file;
+  // The open file is asked and not its name, so that no link can be put in its place meanwhile.
+  const std::string real = base::real_path(file).string();
+  if (!real.starts_with(prefix_))
+    throw Error(
+        Code::invalid_argument,
+        fmt::format("it is '{}', outside of '{}'; with --allow-outside-root it is taken all the same", real, prefix_));
+  return file;
+}
+
+std::string element_bytes(const Manifest& manifest, std::int64_t record, std::size_t column, const Root& root) {
   const ElementType type = manifest.types[column];
   if (type == ElementType::FILE) return file_bytes(manifest, record, column, root);
   const std::string_view text = manifest.element(record, column);

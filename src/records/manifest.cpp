@@ -8,6 +8,7 @@
 #include "base/fields.h"
 #include "base/files.h"
 #include "base/log.h"
+#include "base/text.h"
 
 namespace records {
 namespace {
@@ -61,31 +62,23 @@ std::vector<ElementType> parse_header(std::string_view line, const std::filesyst
 
 }  // namespace
 
-Manifest parse_manifest(std::string_view text, const std::filesystem::path& file) {
+Manifest parse_manifest(std::string_view bytes, const std::filesystem::path& file) {
   Manifest manifest;
   manifest.file = file;
-  if (text.starts_with("\xEF\xBB\xBF")) text.remove_prefix(3);  // editors of some systems begin files with a mark
+  const std::string_view text = base::text_of(bytes, file.string());
   if (text.empty())
     throw Error(Code::invalid_argument, fmt::format("{}: the manifest is empty; its first line names the column types, "
                                                     "such as '@FILE<TAB>STRING'",
                                                     file.string()));
-  std::int64_t number = 0, header_line = 0;
-  while (!text.empty()) {
-    ++number;
-    const auto* newline = static_cast<const char*>(std::memchr(text.data(), '\n', text.size()));
-    const std::size_t length = newline == nullptr ? text.size() : static_cast<std::size_t>(newline - text.data());
-    std::string_view line = text.substr(0, length);
-    text.remove_prefix(newline == nullptr ? length : length + 1);
-    if (line.ends_with('\r')) line.remove_suffix(1);
-    if (line.empty() || line[0] == '#') continue;
-    if (std::memchr(line.data(), '\0', line.size()) != nullptr)
-      fail(file, number, "a NUL byte; a manifest is text (is this another kind of file?)");
+  std::int64_t header_line = 0;
+  base::for_each_line(text, [&](std::string_view line, std::int64_t number) {
+    if (line.empty() || line[0] == '#') return;
     if (line[0] == '@') {
       if (header_line != 0)
         fail(file, number, fmt::format("a second header line; the first is on line {}", header_line));
       manifest.types = parse_header(line, file, number);
       header_line = number;
-      continue;
+      return;
     }
     if (header_line == 0)
       fail(file, number,
@@ -102,7 +95,7 @@ Manifest parse_manifest(std::string_view text, const std::filesystem::path& file
     manifest.line_numbers.push_back(number);
     if (manifest.record_count() > kMaxRecords)
       fail(file, number, fmt::format("more than {} records; split the manifest", kMaxRecords));
-  }
+  });
   if (header_line == 0)
     throw Error(Code::invalid_argument, fmt::format("{}: no header line with the column types, such as "
                                                     "'@FILE<TAB>STRING', and no records",

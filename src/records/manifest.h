@@ -7,6 +7,8 @@
 #include <utility>
 #include <vector>
 
+#include "base/files.h"
+
 namespace records {
 
 enum class ElementType { FILE, BINARY, STRING, ASCII_INT, ASCII_FLOAT };
@@ -38,21 +40,39 @@ struct Manifest {
 /// came.
 Manifest read_manifest(const std::filesystem::path& file);
 
-/// A manifest from text already in memory; `file` names it in errors and is where relative names start.
-Manifest parse_manifest(std::string_view text, const std::filesystem::path& file);
+/// A manifest from bytes already in memory; `file` names it in errors and is where relative names start.
+Manifest parse_manifest(std::string_view bytes, const std::filesystem::path& file);
 
 /// What errors call a record: its first FILE element, or "record 17" (from 1), and its line: "train/00017.png
 /// (train.tsv:18)".
 std::string record_name(const Manifest& manifest, std::int64_t record);
 
-/// Where a FILE element's bytes are: relative names start at `root`, or at the manifest's folder when root is empty.
-/// Errors: invalid_argument for an empty name.
-std::filesystem::path file_of_element(const Manifest& manifest, std::int64_t record, std::size_t column,
-                                      const std::filesystem::path& root);
+/// An element has at most this many bytes, and with it what a manifest makes a program read at once.
+inline constexpr std::size_t kMaxElementBytes = std::size_t{64} << 20;
+
+/// What a manifest's FILE elements may lead to.
+enum class Reach {
+  root,       ///< only what lies below the root, links followed
+  everywhere  ///< any file
+};
+
+/// Where a manifest's FILE elements are: relative names start here.
+class Root {
+ public:
+  /// `folder` empty: the manifest's. Errors: not_found.
+  explicit Root(const Manifest& manifest, const std::filesystem::path& folder = {}, Reach reach = Reach::everywhere);
+
+  /// Errors: those of base::open_for_reading; invalid_argument for a file beyond the reach.
+  base::Fd open(const std::filesystem::path& name) const;
+  std::filesystem::path path_of(const std::filesystem::path& name) const;
+
+ private:
+  std::filesystem::path folder_;
+  std::string prefix_;  // what the real path of everything below begins with; empty: anything
+};
 
 /// The bytes an element stands for: the contents of a FILE, decoded BINARY, the text itself, or 4 little-endian bytes
 /// of an ASCII_INT or ASCII_FLOAT. Errors: name the manifest's line; not_found for a FILE that is not there.
-std::string element_bytes(const Manifest& manifest, std::int64_t record, std::size_t column,
-                          const std::filesystem::path& root);
+std::string element_bytes(const Manifest& manifest, std::int64_t record, std::size_t column, const Root& root);
 
 }  // namespace records

@@ -17,30 +17,40 @@ using base::Error;
 
 class ManifestSource final : public RecordSource {
  public:
-  ManifestSource(Manifest manifest, std::filesystem::path root)
-      : manifest_(std::move(manifest)), root_(std::move(root)) {}
+  ManifestSource(Manifest manifest, const std::filesystem::path& root)
+      : manifest_(std::move(manifest)), root_(manifest_, root) {}
 
   std::int64_t record_count() const override { return manifest_.record_count(); }
   const std::vector<ElementType>& types() const override { return manifest_.types; }
 
   void read(std::int64_t index, Record& record) const override {
-    const std::size_t columns = manifest_.types.size();
-    record.name = record_name(manifest_, index);
-    record.elements.resize(columns);
-    record.storage.resize(columns);
-    for (std::size_t column = 0; column < columns; ++column) {
-      if (manifest_.types[column] == ElementType::STRING) {
-        record.elements[column] = manifest_.element(index, column);
-      } else {
-        record.storage[column] = element_bytes(manifest_, index, column, root_);
-        record.elements[column] = record.storage[column];
-      }
-    }
+    name(index, record);
+    for (std::size_t column = 0; column < manifest_.types.size(); ++column) fill(index, column, record);
+  }
+
+  void read_element(std::int64_t index, std::size_t column, Record& record) const override {
+    name(index, record);
+    fill(index, column, record);
   }
 
  private:
+  void name(std::int64_t index, Record& record) const {
+    record.name = record_name(manifest_, index);
+    record.elements.resize(manifest_.types.size());
+    record.storage.resize(manifest_.types.size());
+  }
+
+  void fill(std::int64_t index, std::size_t column, Record& record) const {
+    if (manifest_.types[column] == ElementType::STRING) {
+      record.elements[column] = manifest_.element(index, column);
+    } else {
+      record.storage[column] = element_bytes(manifest_, index, column, root_);
+      record.elements[column] = record.storage[column];
+    }
+  }
+
   Manifest manifest_;
-  std::filesystem::path root_;
+  Root root_;
 };
 
 std::string type_words(const std::vector<ElementType>& types) {
@@ -79,6 +89,10 @@ class ShardSource final : public RecordSource {
       record.elements[column] = reader.element(local, column);
   }
 
+  void read_element(std::int64_t index, std::size_t /*column*/, Record& record) const override {
+    read(index, record);  // nothing is copied, and only what is looked at comes from the disk
+  }
+
  private:
   std::vector<base::MappedFile> files_;
   std::vector<ShardReader> readers_;
@@ -87,8 +101,8 @@ class ShardSource final : public RecordSource {
 
 }  // namespace
 
-std::unique_ptr<RecordSource> open_manifest(Manifest manifest, std::filesystem::path root) {
-  return std::make_unique<ManifestSource>(std::move(manifest), std::move(root));
+std::unique_ptr<RecordSource> open_manifest(Manifest manifest, const std::filesystem::path& root) {
+  return std::make_unique<ManifestSource>(std::move(manifest), root);
 }
 
 std::unique_ptr<RecordSource> open_shards(const std::vector<std::filesystem::path>& shards) {

@@ -27,10 +27,13 @@ class RecordSource {
 
   /// Errors: as element_bytes().
   virtual void read(std::int64_t index, Record& record) const = 0;
+
+  /// As read(), but only one of the record's elements.
+  virtual void read_element(std::int64_t index, std::size_t column, Record& record) const = 0;
 };
 
-/// Reads the manifest's files one by one, each when its record is read.
-std::unique_ptr<RecordSource> open_manifest(Manifest manifest, std::filesystem::path root);
+/// Reads the manifest's files one by one, each when its record is read; `root` as Root's folder. Errors: not_found.
+std::unique_ptr<RecordSource> open_manifest(Manifest manifest, const std::filesystem::path& root);
 
 /// Records of shards, in order, mapped into memory. Errors: data_loss for a damaged shard, invalid_argument when their
 /// column types differ or there is no shard.

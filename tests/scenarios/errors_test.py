@@ -3,6 +3,7 @@
 
 Usage: errors_test.py PROGRAMS_FOLDER
 """
+import os
 import subprocess
 import sys
 import unittest
@@ -77,6 +78,43 @@ class Errors(unittest.TestCase):
         for text in expected:
             self.assertIn(text, str(caught.exception))
 
+    def fails_at_upload(self, name, record, *expected):
+        folder = self.folder / name
+        harness.make_bars(folder, count=32)
+        record(folder)
+        message = self.cloud.cli("dataset", "upload", folder / "train.tsv", "--name", name, expect=2)
+        for text in expected:
+            self.assertIn(text, message)
+
+    def test_check_tells_all_faults_at_once(self):
+        folder = self.folder / "faults"
+        harness.make_bars(folder, count=8)
+        (folder / "images/00002.png").write_bytes((folder / "images/00002.png").read_bytes()[:60])
+        (folder / "images/00005.png").unlink()
+        manifest = folder / "train.tsv"
+        manifest.write_text(manifest.read_text().replace("00006.png\t2", "00006.png\t99"))
+        (folder / "labels.txt").write_text("a\nb\nc\nd\n")
+        message = self.cloud.cli("dataset", "upload", manifest, "--name", "faults", "--check", expect=2)
+        for text in ["00002.png (train.tsv:4): not a valid PNG", "00005.png: no such file (train.tsv:7)",
+                     "00006.png (train.tsv:8): label 99 is out of range: there are 4 classes", "3 of 8 records have faults"]:
+            self.assertIn(text, message)
+        self.assertNotIn("faults", [dataset["name"] for dataset in self.cloud.get("/datasets")["items"]])
+
+    def test_only_files_below_the_root_are_uploaded(self):
+        folder = self.folder / "reach"
+        harness.make_bars(folder, count=8)
+        inside = folder / "images/00003.png"
+        inside.rename(self.folder / "outside.png")
+        inside.symlink_to(self.folder / "outside.png")
+        message = self.cloud.cli("dataset", "upload", folder / "train.tsv", "--name", "reach", expect=2)
+        self.assertIn("outside.png', outside of", message)
+        self.assertIn("--allow-outside-root", message)
+        self.cloud.cli("dataset", "upload", folder / "train.tsv", "--name", "reach", "--allow-outside-root")
+        inside.unlink()
+        os.mkfifo(inside)
+        self.assertIn("is a named pipe, not a file (train.tsv:5)",
+                      self.cloud.cli("dataset", "upload", folder / "train.tsv", "--name", "pipe", expect=2))
+
     def test_broken_records(self):
         def truncate(folder):
             image = folder / "images/00001.png"
@@ -90,8 +128,9 @@ class Errors(unittest.TestCase):
             manifest.write_text(manifest.read_text().replace("00001.png\t1", "00001.png\t11"))
 
         self.fails_in_training("truncated", truncate, "images/00001.png", "PNG")
-        self.fails_in_training("no_image", no_image, "images/00001.png", "neither PNG nor JPEG")
-        self.fails_in_training("large_label", large_label, "11", "4")
+        self.fails_at_upload("no_image", no_image, "images/00001.png (train.tsv:3)", "neither PNG nor JPEG")
+        self.fails_at_upload("large_label", large_label, "images/00001.png (train.tsv:3)",
+                             "label 11 is out of range: there are 4 classes, counted from 0, so the highest is 3")
 
     def test_credentials_and_foreign_things(self):
         self.cloud.rest("GET", "/models", token="nc_wrong", expect=401)

@@ -4,6 +4,7 @@
 #include <cstdio>
 #include <cstdlib>
 
+#include "apps/neon/check.h"
 #include "apps/neon/options.h"
 #include "apps/neon/stand_alone.h"
 #include "base/caught.h"
@@ -31,7 +32,7 @@ int main(int argc, char** argv) {
     if (const auto exit_code = read_options(argc, argv, options)) return *exit_code;
     if (options.job) return job::run_train_process();
     if (options.serve) return job::run_serve_process();
-    return run_stand_alone(options);
+    return options.check.empty() ? run_stand_alone(options) : check_data(options);
   } catch (...) {
     const base::Error error = base::caught();
     fmt::print(stderr, "neon: {}\n", base::printable(error.message));

@@ -29,12 +29,16 @@ std::optional<int> read_options(int argc, char** argv, Options& options) {
   app.add_flag("--profile_inference", options.profile_inference, "with --profile: forward only");
   app.add_flag("--profile_loader", options.profile_loader, "measure one epoch of the loader instead of training");
   app.add_option("--profile_seconds", options.profile_seconds, "how long to measure")->check(CLI::PositiveNumber);
+  auto* check = app.add_option("--check", options.check, "decode every record of this manifest and tell all faults");
+  app.add_option("--labels", options.labels, "with --check: file with the names of the classes")->needs(check);
+  app.add_option("--root", options.root, "with --check: folder that relative names start from")->needs(check);
   app.add_flag("-v,--verbose", options.verbose, "show the network; twice: also what the engine does");
   app.add_flag("--job", options.job, "be a training process: told by standard input (used by ncloudd)");
   app.add_flag("--serve", options.serve, "be a serving process: told by standard input (used by ncloudd)");
   try {
     app.parse(argc, argv);
-    if (!options.job && !options.serve && options.model_file.empty()) throw CLI::RequiredError("a model file");
+    if (!options.job && !options.serve && options.check.empty() && options.model_file.empty())
+      throw CLI::RequiredError("a model file");
   } catch (const CLI::ParseError& error) {
     return app.exit(error) == 0 ? 0 : 2;
   }

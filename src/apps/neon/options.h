@@ -23,6 +23,9 @@ struct Options {
   bool profile_loader = false;
   double profile_seconds = 2;
   int verbose = 0;
+  std::string check;   ///< a manifest whose records are checked; nothing is trained
+  std::string labels;  ///< with check
+  std::string root;    ///< with check
   bool job = false;
   bool serve = false;
 };

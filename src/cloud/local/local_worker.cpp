@@ -181,6 +181,7 @@ void LocalWorker::prepare(Running& running, const TrainOrder& order) const {
     job.eval_shards.push_back(inside(order.eval_shards[i], fmt::format("in/eval-{:06}", i)));
   if (!order.resume_from.empty()) job.resume_from = inside(order.resume_from, "in/checkpoint");
   job.checkpoint_folder = sandbox_.path_inside(running.folder, "out");
+  job.memory_bytes = order.limits.memory_bytes;
   limit(running, order.limits);
   running.say(base::to_text(base::encode(job)) + '\n');
 }
@@ -197,7 +198,8 @@ std::unique_ptr<Job> LocalWorker::serve(const ServeOrder& order, base::Fd& socke
   running->start.socket = ends[1];
   const job::ServeJob job{.checkpoint = sandbox_.path_inside(running->folder, "in/checkpoint"),
                           .threads = order.limits.cpus,
-                          .max_batch = order.max_batch};
+                          .max_batch = order.max_batch,
+                          .memory_bytes = order.limits.memory_bytes};
   limit(*running, order.limits);
   running->say(base::to_text(base::encode(job)) + '\n');
   start(running, "--serve");

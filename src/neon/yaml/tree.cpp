@@ -7,6 +7,7 @@
 #include <sstream>
 
 #include "base/error.h"
+#include "base/text.h"
 
 namespace neon {
 namespace {
@@ -138,43 +139,6 @@ class TreeBuilder final : public YAML::EventHandler {
   std::shared_ptr<const YamlNode> root_;
 };
 
-/// The offset of the first byte that is not UTF-8; npos when all are. Source: the Unicode standard, table 3-7.
-std::size_t first_invalid_utf8(std::string_view text) {
-  for (std::size_t i = 0; i < text.size();) {
-    const auto at = [&](std::size_t k) { return k < text.size() ? static_cast<unsigned char>(text[k]) : 0u; };
-    const unsigned lead = at(i);
-    const std::size_t length = lead < 0x80   ? 1
-                               : lead < 0xc2 ? 0
-                               : lead < 0xe0 ? 2
-                               : lead < 0xf0 ? 3
-                               : lead < 0xf5 ? 4
-                                             : 0;
-    if (length == 0) return i;
-    for (std::size_t k = 1; k < length; ++k)
-      if ((at(i + k) & 0xc0) != 0x80) return i;
-    const unsigned second = at(i + 1);
-    if ((lead == 0xe0 && second < 0xa0) || (lead == 0xed && second > 0x9f) || (lead == 0xf0 && second < 0x90) ||
-        (lead == 0xf4 && second > 0x8f))
-      return i;
-    i += length;
-  }
-  return std::string_view::npos;
-}
-
-void check_bytes(std::string_view text, std::string_view file_name) {
-  std::size_t bad = first_invalid_utf8(text);
-  const std::size_t zero = text.find('\0');
-  const bool is_zero = zero < bad;
-  bad = std::min(bad, zero);
-  if (bad == std::string_view::npos) return;
-  const std::string_view before = text.substr(0, bad);
-  const auto line_start = before.rfind('\n') == std::string_view::npos ? 0 : before.rfind('\n') + 1;
-  fail_at(
-      file_name,
-      {static_cast<int>(std::count(before.begin(), before.end(), '\n')) + 1, static_cast<int>(bad - line_start) + 1},
-      is_zero ? "a zero byte; expected text" : "not UTF-8 text");
-}
-
 }  // namespace
 
 void fail_at(std::string_view file_name, Mark mark, std::string_view message) {
@@ -183,7 +147,7 @@ void fail_at(std::string_view file_name, Mark mark, std::string_view message) {
 }
 
 std::shared_ptr<const YamlNode> read_yaml_tree(std::string_view text, std::string_view file_name) {
-  check_bytes(text, file_name);
+  text = base::text_of(text, file_name);
   TreeBuilder builder(file_name);
   try {
     std::istringstream stream{std::string(text)};

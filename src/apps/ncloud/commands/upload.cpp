@@ -2,10 +2,12 @@
 #include <deque>
 
 #include "apps/ncloud/command.h"
+#include "apps/ncloud/data_check.h"
 #include "apps/ncloud/terminal.h"
 #include "base/clock.h"
-#include "base/files.h"
 #include "base/sha256.h"
+#include "records/first_look.h"
+#include "records/labels.h"
 #include "records/manifest.h"
 #include "records/shard.h"
 
@@ -25,6 +27,8 @@ struct Upload {
   std::string name;
   std::string labels;
   std::string root;
+  bool allow_outside_root = false;
+  bool check = false;
   int threads = 4;
   static constexpr auto fields() {
     return std::tuple(
@@ -35,6 +39,10 @@ struct Upload {
         base::field("labels", &Upload::labels,
                     "file with the names of the classes, one a line; labels.txt beside the manifest when left out"),
         base::field("root", &Upload::root, "folder that relative file names start at; the manifest's when left out"),
+        base::field("allow_outside_root", &Upload::allow_outside_root,
+                    "also upload files that names or links in the manifest lead to outside of the root"),
+        base::field("check", &Upload::check,
+                    "first decode every file and tell all faults at once (by the program neon, beside this one)"),
         base::field("threads", &Upload::threads, "connections").range(1, 64).flag('j'));
   }
 };
@@ -94,21 +102,18 @@ struct Counts {
   std::atomic<std::int64_t> records = 0, bytes = 0, skipped_records = 0;
 };
 
-std::vector<std::string> read_labels(const Upload& options, const Session& session) {
-  std::filesystem::path file = options.labels;
-  if (options.labels.empty()) {
-    file = std::filesystem::path(options.manifest).parent_path() / "labels.txt";
-    if (!std::filesystem::exists(file)) return {};
-  }
-  std::vector<std::string> labels;
-  const std::string text = base::read_file(file, std::size_t{8} << 20);
-  for (std::size_t at = 0; at < text.size();) {
-    const auto end = std::min(text.find('\n', at), text.size());
-    std::string line = text.substr(at, end - at);
-    if (line.ends_with('\r')) line.pop_back();
-    if (!line.empty()) labels.push_back(std::move(line));
-    at = end + 1;
-  }
+/// Empty when there is none.
+std::filesystem::path labels_file(const Upload& options) {
+  if (!options.labels.empty()) return options.labels;
+  std::filesystem::path file = std::filesystem::path(options.manifest).parent_path() / "labels.txt";
+  std::error_code unknown;
+  if (!std::filesystem::exists(file, unknown)) file.clear();
+  return file;
+}
+
+std::vector<std::string> labels_of(const std::filesystem::path& file, const Session& session) {
+  if (file.empty()) return {};
+  std::vector<std::string> labels = records::read_labels(file);
   session.note(fmt::format("{} labels from {}", labels.size(), file.string()));
   return labels;
 }
@@ -124,7 +129,8 @@ std::map<std::int64_t, std::string> stored_shards(api::Client& client, const std
   return hashes;
 }
 
-void pack(const records::Manifest& manifest, const std::filesystem::path& root, Belt& belt) {
+void pack(const records::Manifest& manifest, const records::Root& root, std::size_t label_count, Belt& belt) {
+  const records::FirstLook first_look(manifest, label_count);
   records::ShardWriter writer(manifest.types);
   std::vector<std::string> elements(manifest.types.size());
   std::int64_t first = 0;
@@ -132,6 +138,7 @@ void pack(const records::Manifest& manifest, const std::filesystem::path& root, 
     if (interrupted()) throw Error(Code::interrupted, "interrupted");
     for (std::size_t column = 0; column < elements.size(); ++column)
       elements[column] = records::element_bytes(manifest, record, column, root);
+    first_look.check(manifest, record, elements);
     const std::string name = records::record_name(manifest, record);
     writer.add(name, elements);
     if (writer.size_bytes() > api::kShardLimitBytes && writer.record_count() == 1)
@@ -189,7 +196,10 @@ void show_progress(const Counts& counts, std::int64_t total, std::int64_t start_
 
 int upload(Session& session, const Upload& options) {
   const records::Manifest manifest = records::read_manifest(options.manifest);
-  const std::vector<std::string> labels = read_labels(options, session);
+  const records::Root root(manifest, options.root,
+                           options.allow_outside_root ? records::Reach::everywhere : records::Reach::root);
+  const std::vector<std::string> labels = labels_of(labels_file(options), session);
+  if (options.check) check_data(options.manifest, labels_file(options), options.root);
   api::CreateDataset request{.name = options.name,
                              .record_count = manifest.record_count(),
                              .manifest_sha256 = base::sha256_of_file(options.manifest),
@@ -215,7 +225,7 @@ int upload(Session& session, const Upload& options) {
   for (int i = 0; i < options.threads; ++i)
     threads.emplace_back([&] { guarded([&] { send(session, id, stored, belt, counts); }); });
   std::thread progress([&] { guarded([&] { show_progress(counts, manifest.record_count(), start_us, done); }); });
-  guarded([&] { pack(manifest, options.root, belt); });
+  guarded([&] { pack(manifest, root, labels.size(), belt); });
   for (std::thread& thread : threads) thread.join();
   done = true;
   progress.join();

@@ -1,0 +1,17 @@
+#pragma once
+#include <functional>
+
+#include "records/source.h"
+
+namespace aeon {
+
+/// What is wrong with one record.
+using ReportFault = std::function<void(const std::string& fault)>;
+
+/// Reads and decodes every record of a source and reports each fault, in the records' order: files that are missing,
+/// damaged or no images, and labels that are no index of the `label_count` classes (0: any index will do). FILE and
+/// BINARY columns hold images, the others labels. Returns the number of records with faults.
+std::int64_t check_records(const records::RecordSource& source, std::int64_t label_count, int threads,
+                           const ReportFault& report);
+
+}  // namespace aeon
