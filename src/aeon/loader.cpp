@@ -87,6 +87,7 @@ class Loader::Pipeline {
   ~Pipeline() { stop(); }
 
   const tensor::SourceInfo& info() const { return info_; }
+  void add_memory(std::int64_t bytes) { cache_->add_memory(bytes); }
 
   void seek(std::int64_t epoch, std::int64_t batch) {
     if (epoch < 0 || batch < 0 || batch >= info_.batches_per_epoch())
@@ -174,7 +175,7 @@ class Loader::Pipeline {
         std::clamp(std::min(kMaxPrefetchBytes, memory / 2) / slot_bytes, least, config.prefetch_batches);
     slots_.resize(static_cast<std::size_t>(ring));
     const std::int64_t left = std::max<std::int64_t>(memory - ring * slot_bytes, 0);
-    cache_.emplace(source_->record_count(), extraction_.columns.size(), std::min(config.decoded_cache_bytes, left));
+    cache_.emplace(source_->record_count(), extraction_.columns.size(), config.decoded_cache_bytes, left);
   }
 
   void make_buffers() {
@@ -363,10 +364,10 @@ class Loader::Pipeline {
   LoaderOptions options_;
   bool shuffles_;
   tensor::SourceInfo info_;
-  tensor::Shape batch_shape_;     // (n, sample shape...)
-  std::int64_t input_bytes_ = 0;  // of one sample
-  std::int64_t chunk_rows_ = 1;   // that a worker takes at a time
-  std::optional<DecodedCache> cache_;
+  tensor::Shape batch_shape_;          // (n, sample shape...)
+  std::int64_t input_bytes_ = 0;       // of one sample
+  std::int64_t chunk_rows_ = 1;        // that a worker takes at a time
+  std::optional<DecodedCache> cache_;  // made when the batches have got their memory
   std::shared_ptr<SharedMemory> decoding_;
 
   std::mutex mutex_;
@@ -390,5 +391,6 @@ Loader::~Loader() = default;
 const tensor::SourceInfo& Loader::info() const { return pipeline_->info(); }
 void Loader::seek(std::int64_t epoch, std::int64_t batch) { pipeline_->seek(epoch, batch); }
 const tensor::Batch* Loader::next() { return pipeline_->next(); }
+void Loader::add_memory(std::int64_t bytes) { pipeline_->add_memory(bytes); }
 
 }  // namespace aeon

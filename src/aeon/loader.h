@@ -58,6 +58,9 @@ class Loader final : public tensor::BatchSource {
   void seek(std::int64_t epoch, std::int64_t batch) override;
   const tensor::Batch* next() override;
 
+  /// So much more may be taken for decoded records.
+  void add_memory(std::int64_t bytes);
+
  private:
   class Pipeline;
   std::unique_ptr<Pipeline> pipeline_;

@@ -37,7 +37,8 @@ class SharedMemory {
   /// Waits until so much is left. Errors: too_large when it never will be.
   Lease take(std::int64_t bytes);
 
-  std::int64_t bytes() const { return bytes_; }
+  /// There is more or less than was thought. What is held stays.
+  void resize(std::int64_t bytes);
 
  private:
   std::int64_t bytes_, left_;

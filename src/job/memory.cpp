@@ -17,6 +17,8 @@ constexpr std::int64_t kSpareBytes = 48 * kMiB;
 constexpr std::int64_t kLeastDecodingBytes = 40 * kMiB;
 constexpr std::int64_t kMostDecodingBytes = 1024 * kMiB;
 
+constexpr std::int64_t kPlentyBytes = 16 * 1024 * kMiB;
+
 }  // namespace
 
 std::int64_t resident_bytes() {
@@ -26,9 +28,13 @@ std::int64_t resident_bytes() {
   return (resident - shared) * ::sysconf(_SC_PAGESIZE);
 }
 
-std::int64_t decoding_bytes(std::int64_t limit_bytes) {
-  if (limit_bytes <= 0) return kMostDecodingBytes;
-  return std::clamp(limit_bytes - resident_bytes() - kSpareBytes, kLeastDecodingBytes, kMostDecodingBytes);
+std::int64_t memory_left(std::int64_t limit_bytes) {
+  if (limit_bytes <= 0) return kPlentyBytes;
+  return std::max<std::int64_t>(limit_bytes - resident_bytes() - kSpareBytes, 0);
+}
+
+std::int64_t decoding_bytes(std::int64_t left_bytes) {
+  return std::clamp(left_bytes, kLeastDecodingBytes, kMostDecodingBytes);
 }
 
 }  // namespace job

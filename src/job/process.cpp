@@ -109,6 +109,7 @@ Training training_of(const TrainJob& job) {
   training.data = open_shards(paths(job.train_shards), paths(job.eval_shards), job.labels);
   training.seed = job.seed;
   training.threads = job.threads;
+  training.memory_bytes = job.memory_bytes;
   if (!job.resume_from.empty()) training.resume_from = neon::read_checkpoint(job.resume_from);
   training.save = [folder = std::filesystem::path(job.checkpoint_folder)](const neon::Checkpoint& checkpoint) {
     const std::string name = fmt::format("checkpoint-{:09}.safetensors", checkpoint.position.step);

@@ -45,7 +45,7 @@ class Server {
         inputs_(max_batch_ * preprocessor_.sample_bytes()) {
     predictor_.warm_up();
     // Last, when all that the network takes is taken.
-    decoding_ = std::make_unique<aeon::SharedMemory>(decoding_bytes(job.memory_bytes));
+    decoding_ = std::make_unique<aeon::SharedMemory>(decoding_bytes(memory_left(job.memory_bytes)));
     preprocessor_.take_memory_from(*decoding_);
   }
 

@@ -5,6 +5,7 @@
 #include "base/error.h"
 #include "base/version.h"
 #include "job/check.h"
+#include "job/memory.h"
 #include "neon/metric.h"
 #include "neon/pairing.h"
 #include "neon/plan.h"
@@ -81,7 +82,35 @@ class Reporter : public neon::TrainingEvents {
   std::int64_t last_step_us_ = 0;
 };
 
-std::unique_ptr<aeon::Loader> loader(const Training& training, const CheckedModel& checked, aeon::Mode mode) {
+/// The memory of a training goes to the network first. Until that has what it needs, the loaders make few batches ahead
+/// and keep nothing decoded; then what is left is shared out.
+class Memory {
+ public:
+  explicit Memory(std::int64_t limit_bytes)
+      : limit_(limit_bytes), decoding_(std::make_shared<aeon::SharedMemory>(decoding_bytes(limit_bytes > 0 ? limit_bytes / 4 : memory_left(0)))) {}
+
+  void begin(aeon::LoaderOptions& options) const {
+    options.decoding = decoding_;
+    if (limit_ > 0) options.memory_bytes = limit_ / (options.mode == aeon::Mode::train ? 6 : 12);
+  }
+
+  /// Weights and states of the optimizer are copied for a checkpoint.
+  void share_out(const neon::Graph& graph, aeon::Loader& train, aeon::Loader* eval) const {
+    const std::int64_t checkpoint = graph.parameter_count() * 3 * static_cast<std::int64_t>(sizeof(float));
+    const std::int64_t eval_batches = eval != nullptr ? limit_ / 12 : 0;  // whose memory is not taken yet
+    const std::int64_t left = std::max<std::int64_t>(memory_left(limit_) - checkpoint - eval_batches, 0);
+    decoding_->resize(decoding_bytes(left / 3));
+    train.add_memory(eval != nullptr ? left / 3 : left * 2 / 3);
+    if (eval != nullptr) eval->add_memory(left / 3);
+  }
+
+ private:
+  std::int64_t limit_;
+  std::shared_ptr<aeon::SharedMemory> decoding_;
+};
+
+std::unique_ptr<aeon::Loader> loader(const Training& training, const CheckedModel& checked, const Memory& memory,
+                                     aeon::Mode mode) {
   const auto& records = mode == aeon::Mode::train ? training.data.train : training.data.eval;
   if (!records) return nullptr;
   aeon::LoaderOptions options;
@@ -91,13 +120,15 @@ std::unique_ptr<aeon::Loader> loader(const Training& training, const CheckedMode
   options.threads = training.threads;
   options.labels = training.data.labels;
   options.class_count = checked.graph.out_count();
+  memory.begin(options);
   return std::make_unique<aeon::Loader>(checked.section.loader, records, options);
 }
 
 Outcome train_checked(const Training& training, const CheckedModel& checked, const Emit& emit,
                       const std::atomic<bool>& stop) {
-  const auto train_source = loader(training, checked, aeon::Mode::train);
-  const auto eval_source = loader(training, checked, aeon::Mode::evaluate);
+  const Memory memory(training.memory_bytes);
+  const auto train_source = loader(training, checked, memory, aeon::Mode::train);
+  const auto eval_source = loader(training, checked, memory, aeon::Mode::evaluate);
 
   neon::PlanOptions plan_options;
   plan_options.batch_size = checked.spec.batch_size;
@@ -108,6 +139,7 @@ Outcome train_checked(const Training& training, const CheckedModel& checked, con
   plan_options.cost = neon::Shelf<neon::Cost>::instance().make(checked.spec.cost);
   plan_options.optimizer = neon::Shelf<neon::Optimizer>::instance().make(checked.spec.optimizer);
   const std::unique_ptr<neon::Plan> plan = neon::compile(checked.graph, plan_options);
+  memory.share_out(checked.graph, *train_source, eval_source.get());
   const std::unique_ptr<neon::Metric> metric = neon::Shelf<neon::Metric>::instance().make(checked.spec.metric);
 
   neon::TrainerOptions options;

@@ -18,6 +18,7 @@ struct Training {
   Data data;
   std::uint64_t seed = 0;
   int threads = 1;
+  std::int64_t memory_bytes = 0;  ///< that the process may take; 0: no limit is known
   std::optional<neon::Checkpoint> resume_from;
   std::int64_t checkpoint_every = 1;  ///< epochs between checkpoints; 0: only at the end and when stopped
   std::int64_t evaluate_every = 1;    ///< epochs between evaluations; 0: none

@@ -1,11 +1,8 @@
-#include "job/data.h"
+#include "records/labels.h"
 #include "tests/fuzz/fuzz.h"
 
 namespace {
 
-const fuzz::Target registered("labels", [](std::string_view bytes) {
-  const fuzz::FileOf file(bytes);
-  job::read_labels(file.path());
-});
+const fuzz::Target registered("labels", [](std::string_view bytes) { records::parse_labels(bytes, "labels.txt"); });
 
 }  // namespace

@@ -1,5 +1,6 @@
 #include "aeon/extract/decoded_cache.h"
 
+#include <algorithm>
 #include <cstring>
 
 namespace aeon {
@@ -13,10 +14,19 @@ struct Extents {
 
 }  // namespace
 
-DecodedCache::DecodedCache(std::int64_t record_count, std::size_t columns, std::int64_t limit_bytes)
+DecodedCache::DecodedCache(std::int64_t record_count, std::size_t columns, std::int64_t limit_bytes, std::int64_t bytes)
     : columns_(columns),
       entries_(limit_bytes > 0 ? static_cast<std::size_t>(record_count) : 0),
-      budget_(static_cast<std::size_t>(limit_bytes)) {}
+      limit_left_(limit_bytes) {
+  add_memory(bytes);
+}
+
+void DecodedCache::add_memory(std::int64_t bytes) {
+  const std::lock_guard lock(mutex_);
+  const std::int64_t granted = std::clamp<std::int64_t>(bytes, 0, limit_left_);
+  limit_left_ -= granted;
+  budget_ += static_cast<std::size_t>(granted);
+}
 
 DecodedCache::~DecodedCache() = default;
 

@@ -317,7 +317,7 @@ TEST_F(CommandLine, every_operation_has_its_command) {
 }
 
 TEST_F(CommandLine, uploads_and_goes_on) {
-  const std::string manifest = file("train.tsv", "@FILE\tSTRING\na.bin\tx\nb.bin\ty\n");
+  const std::string manifest = file("train.tsv", "@FILE\tSTRING\na.bin\t0\nb.bin\t1\n");
   file("a.bin", "AAAA");
   file("b.bin", "BB");
   file("labels.txt", "x\ny\n");
@@ -385,8 +385,8 @@ TEST_F(CommandLine, says_what_a_file_is_that_is_no_model_file) {
       {"\x02\0\0\0\0\0\0\0{}"s, "a checkpoint (safetensors), not a model file"},
       {"\x89PNG\r\n", "a PNG picture"},
       {"\xff\xfel\0a\0"s, "text in UTF-16"},
-      {"layers: caf\xe9\n", "no text in UTF-8 (byte 11 is 0xe9)"},
-      {"layers: \0"s, "no text in UTF-8 (byte 8 is 0x00)"},
+      {"layers: caf\xe9\n", ":1: byte 0xE9 is not UTF-8; save the file as UTF-8"},
+      {"layers: \0"s, ":1: a NUL byte; expected text in UTF-8"},
   };
   for (const auto& [content, text] : files) {
     EXPECT_EQ(run({"train", file("m", content).c_str(), "-d", "a"}), 2) << text;

@@ -5,7 +5,7 @@
 
 #include "base/error.h"
 #include "base/files.h"
-#include "base/utf8.h"
+#include "base/text.h"
 
 namespace ncloud {
 namespace {
@@ -75,9 +75,7 @@ std::string read_model_file(const std::string& file) {
     throw;
   }
   if (const std::string_view kind = kind_of_file(text); !kind.empty()) refuse(file, kind);
-  if (const std::size_t bad = std::min(base::utf8_prefix(text), text.find('\0')); bad < text.size())
-    refuse(file, fmt::format("no text in UTF-8 (byte {} is 0x{:02x})", bad, static_cast<unsigned char>(text[bad])));
-  return text;
+  return std::string(base::text_of(text, file));
 }
 
 }  // namespace ncloud
