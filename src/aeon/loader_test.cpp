@@ -274,21 +274,21 @@ TEST(Loader, LittleMemoryGivesTheSameBatches) {
 
 TEST(Loader, DecodingWaitsForItsMemoryAndRefusesWhatNeverFits) {
   const auto source = images(1);
-  const std::vector<std::uint8_t> large(std::size_t{3000} * 2000);
-  for (int i = 0; i < 6; ++i) {
-    source->images.push_back(png_of(large, 3000, 2000, 1));
+  const std::vector<std::uint8_t> large(std::size_t{2200} * 2000);
+  for (int i = 0; i < 3; ++i) {
+    source->images.push_back(png_of(large, 2000, 2200, 1));
     source->labels.push_back("0");
   }
-  const auto decoding = std::make_shared<SharedMemory>(7'000'000);  // one of them at a time
-  LoaderOptions options{.mode = Mode::evaluate, .batch_size = 7, .threads = 3};
+  const auto decoding = std::make_shared<SharedMemory>(5 << 20);  // one of them at a time
+  LoaderOptions options{.mode = Mode::evaluate, .batch_size = 4, .threads = 3};
   options.decoding = decoding;
   const auto config = config_of(R"([{"type": "image", "crop_enable": true}])");
   Loader loader(config, source, options);
   EXPECT_NE(loader.next(), nullptr);
-  options.decoding = std::make_shared<SharedMemory>(5'000'000);
+  options.decoding = std::make_shared<SharedMemory>(4 << 20);
   Loader refused(config, source, options);
   EXPECT_THAT(error_of_next(refused),
-              HasSubstr("r1: decoding it takes 6.0 MB of memory, and there are 5.0 MB for that"));
+              HasSubstr("r1: decoding it takes 4.196 MiB of memory, and there are 4 MiB for that"));
 }
 
 TEST(Loader, ErrorsOfCachedRecordsKeepTheirName) {

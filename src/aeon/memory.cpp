@@ -11,11 +11,10 @@ SharedMemory::Lease SharedMemory::take(std::int64_t bytes) {
   std::unique_lock lock(mutex_);
   given_back_.wait(lock, [&] { return left_ >= bytes || bytes > bytes_; });
   if (bytes > bytes_)
-    throw base::Error(
-        base::Code::too_large,
-        fmt::format("decoding it takes {} of memory, and there are {} for that; make it smaller, or give "
-                    "the job more memory",
-                    base::size_text(static_cast<double>(bytes)), base::size_text(static_cast<double>(bytes_))));
+    throw base::Error(base::Code::too_large,
+                      fmt::format("decoding it takes {} of memory, and there are {} for that; make it smaller, or give "
+                                  "the job more memory",
+                                  base::memory_text(bytes), base::memory_text(bytes_)));
   left_ -= bytes;
   return {*this, bytes};
 }

@@ -13,6 +13,11 @@ struct CheckedModel {
   neon::ModelSpec spec;
   DatasetSection section;
   neon::Graph graph;
+
+  /// What a training needs at the least, found from shapes alone: the process, weights with gradients and optimizer
+  /// states, the outputs that the way back needs, two batches and the decoding of a photo. Kernels may want more, and
+  /// caches take what is left.
+  std::int64_t memory_bytes = 0;
 };
 
 /// Finds everything that can be wrong with a model file without its records: grammar, names, keys, ranges, shapes, and

@@ -87,7 +87,9 @@ class Reporter : public neon::TrainingEvents {
 class Memory {
  public:
   explicit Memory(std::int64_t limit_bytes)
-      : limit_(limit_bytes), decoding_(std::make_shared<aeon::SharedMemory>(decoding_bytes(limit_bytes > 0 ? limit_bytes / 4 : memory_left(0)))) {}
+      : limit_(limit_bytes),
+        decoding_(
+            std::make_shared<aeon::SharedMemory>(decoding_bytes(limit_bytes > 0 ? limit_bytes / 4 : memory_left(0)))) {}
 
   void begin(aeon::LoaderOptions& options) const {
     options.decoding = decoding_;

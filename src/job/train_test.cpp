@@ -44,6 +44,23 @@ TEST(Train, SavesEachStepOnceAlsoWhenStoppedRightAfterAnEpoch) {
   EXPECT_EQ(saved, (std::vector<std::int64_t>{3, 6}));
 }
 
+TEST(Train, LittleMemoryTrainsTheSame) {
+  const base::TemporaryFolder folder("job-test");
+  std::vector<std::vector<float>> weights;
+  for (const std::int64_t memory : {std::int64_t{0}, std::int64_t{1}, std::int64_t{1} << 30}) {
+    Training training = training_in(folder.path());
+    training.memory_bytes = memory;
+    training.save = [&](const neon::Checkpoint& checkpoint) {
+      if (checkpoint.position.epoch == 3) weights.push_back(checkpoint.parameters.front().values);
+    };
+    const std::atomic<bool> stop{false};
+    EXPECT_EQ(train(training, [](const Event&) {}, stop), Outcome::completed);
+  }
+  ASSERT_EQ(weights.size(), 3u);
+  EXPECT_EQ(weights[1], weights[0]);
+  EXPECT_EQ(weights[2], weights[0]);
+}
+
 TEST(Train, ReportsItsStepsAndEpochs) {
   const base::TemporaryFolder folder("job-test");
   const Training training = training_in(folder.path());

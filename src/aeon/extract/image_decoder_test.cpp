@@ -169,7 +169,7 @@ TEST(ImageDecoder, OfSixteenBitsTheUpperEightStay) {
 
 TEST(ImageDecoder, WhatTakesMoreMemoryThanThereIsIsRefusedWithTheNumbers) {
   const std::vector<std::uint8_t> pixels(std::size_t{1200} * 1200 * 3);
-  SharedMemory memory(6'000'000);
+  SharedMemory memory(6 << 20);
   Decoded decoded;
   decoded.memory = &memory;
   decode_image(jpeg_of(pixels, 1200, 1200), 3, decoded);  // 4.3 MB of pixels
@@ -178,12 +178,12 @@ TEST(ImageDecoder, WhatTakesMoreMemoryThanThereIsIsRefusedWithTheNumbers) {
     FAIL();
   } catch (const base::Error& error) {
     EXPECT_EQ(error.code, base::Code::too_large);
-    EXPECT_THAT(error.message, HasSubstr("decoding it takes 8.8 MB of memory, and there are 6.0 MB for that"));
+    EXPECT_THAT(error.message, HasSubstr("decoding it takes 8.35 MiB of memory, and there are 6 MiB for that"));
   }
   decode_image(png_of(pixels, 1200, 1200, 3), 3, decoded);  // nothing is held by what failed
   decoded.settle();
   EXPECT_EQ(decoded.bytes.capacity(), 0u);
-  memory.take(6'000'000).give_back();
+  memory.take(6 << 20).give_back();
 }
 
 TEST(ImageDecoder, AJpegThatIsMostlyScansIsRefused) {
