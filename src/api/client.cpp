@@ -5,7 +5,9 @@
 #include "api/http/event_lines.h"
 #include "api/http/transport.h"
 #include "api/http/url.h"
+#include "api/http/words.h"
 #include "api/problem.h"
+#include "base/log.h"
 #include "base/sha256.h"
 
 namespace api {
@@ -36,14 +38,29 @@ bool may_be_repeated(const OperationInfo& operation) {
          operation.method == Method::del;
 }
 
-Error unreachable(const std::string& base_url, std::string_view reason) {
-  const bool local = base_url.find("//127.0.0.1") != std::string::npos ||
-                     base_url.find("//localhost") != std::string::npos || base_url.find("//[::1]") != std::string::npos;
-  if (local && reason.find("onnect") != std::string_view::npos)
+Error unreachable(const std::string& base_url, const Transport::Response& response) {
+  const bool local = is_loopback_name(host_name(base_url.substr(base_url.find("://") + 3)));
+  if (local && response.outcome != Outcome::misfit && response.reason.find("onnect") != std::string::npos)
     return Error(Code::unavailable,
                  fmt::format("nothing listens at {}: is ncloudd running? start it with `ncloudd`", base_url));
-  return Error(Code::unavailable,
-               fmt::format("cannot reach {}: {}; check the address with `ncloud configure --list`", base_url, reason));
+  return Error(
+      Code::unavailable,
+      fmt::format("cannot reach {}: {}; {}", base_url, response.reason,
+                  response.advice.empty() ? "check the address with `ncloud configure --list`" : response.advice));
+}
+
+/// An answer that no ncloudd gives: of a proxy, of a TLS server that was spoken to in plain HTTP, of another service.
+std::optional<Error> foreign(const std::string& base_url, const Transport::Response& response) {
+  const auto answers = [&](std::string_view what) {
+    return Error(Code::unavailable, fmt::format("{} {}", base_url, what));
+  };
+  if (response.status >= 300 && response.status < 400 && response.status != 304)
+    return answers(response.redirect.empty()
+                       ? fmt::format("answers with a redirection ({}), which is no answer of ncloudd", response.status)
+                       : fmt::format("sends on to {}: use that address if you trust it", response.redirect));
+  if (response.status == 400 && base_url.starts_with("http://") && response.content.find("HTTPS") != std::string::npos)
+    return answers(fmt::format("speaks TLS: use https{}", base_url.substr(4)));
+  return std::nullopt;
 }
 
 /// Waits, unless stopped.
@@ -124,9 +141,9 @@ struct Client::State {
     std::chrono::milliseconds wait(options.pause_ms);
     for (int attempt = 1;; ++attempt) {
       Transport::Response response = transport.exchange(http);
-      if (response.outcome == Outcome::answered && response.status < 400) return response;
+      if (response.outcome == Outcome::answered && response.status < 300) return response;
       const bool never_arrived = response.outcome == Outcome::unreachable;
-      const bool busy = response.outcome == Outcome::answered && response.status == 503;
+      const bool busy = response.outcome == Outcome::answered && (response.status == 503 || response.status == 429);
       const bool may_work_later = never_arrived || busy || response.outcome == Outcome::broken;
       // A refused connection on this machine is not a passing fault, so one more try is enough for it.
       const int tries = never_arrived ? std::min(2, options.tries) : options.tries;
@@ -138,12 +155,14 @@ struct Client::State {
   }
 
   [[noreturn]] void fail(const Transport::Response& response) const {
+    if (const std::optional<Error> error = foreign(base_url, response)) throw *error;
     switch (response.outcome) {
       case Outcome::answered: throw error_of(response.status, response.content);
-      case Outcome::unreachable: throw unreachable(base_url, response.reason);
+      case Outcome::misfit:
+      case Outcome::unreachable: throw unreachable(base_url, response);
       case Outcome::timed_out:
         if (response.status == 0 && response.reason.find("onnect") != std::string::npos)
-          throw unreachable(base_url, response.reason);
+          throw unreachable(base_url, response);
         throw Error(Code::unavailable, fmt::format("{} did not answer in time: {}", base_url, response.reason));
       case Outcome::ended: throw Error(Code::interrupted, "interrupted");
       case Outcome::broken: break;
@@ -174,6 +193,12 @@ void Client::interrupt() { interrupted = true; }
 json::value Client::call_json(const OperationInfo& operation, const json::value& request, std::string_view body) {
   const Transport::Response response = state_->exchange(operation, request, body);
   if (response.content.empty()) return json::object();
+  const std::optional<MediaType> type = media_type(response.content_type);
+  if (!type || type->type != "application/json")
+    throw Error(Code::unavailable,
+                fmt::format("{} is no ncloudd: it answers with '{}' instead of JSON; check the address with `ncloud "
+                            "configure --list`",
+                            state_->base_url, base::printable(response.content_type, 80)));
   return base::parse_json(response.content, fmt::format("the answer of {}", state_->base_url));
 }
 
@@ -216,7 +241,8 @@ bool Client::follow_json(const OperationInfo& operation, const json::value& requ
     const Transport::Response response = state_->transport.exchange(http);
     if (ended) return true;
     if (unwanted || stopped()) return false;
-    const bool for_good = response.status >= 400 && response.status != 503;
+    const bool for_good = (response.status >= 300 && response.status != 503 && response.status != 429) ||
+                          response.outcome == Outcome::misfit;
     // The very first connection fails like any call; later ones may find a server that is just starting again.
     if (for_good || ++failures > (last_id >= 0 ? kReconnects : 2)) {
       if (response.outcome == Outcome::answered && response.status < 400)

@@ -1,6 +1,7 @@
 #include "api/client.h"
 
 #include "api/http/fake_server_test.h"
+#include "api/http/proxy.h"
 #include "api/problem.h"
 
 namespace api {
@@ -51,6 +52,103 @@ TEST(Client, says_how_to_start_a_server_that_is_not_there) {
     EXPECT_EQ(error.code, base::Code::unavailable);
     EXPECT_EQ(error.message, fmt::format("nothing listens at {}: is ncloudd running? start it with `ncloudd`", url));
   }
+}
+
+/// A variable of the environment for a while.
+class Variable {
+ public:
+  Variable(const char* name, const std::string& value) : name_(name) { ::setenv(name, value.c_str(), 1); }
+  ~Variable() { ::unsetenv(name_); }
+
+ private:
+  const char* name_;
+};
+
+TEST(Client, never_gives_its_token_to_a_proxy_that_was_set_up_for_others) {
+  FakeServer server;
+  const Variable proxy("http_proxy", "http://127.0.0.1:1"), all("ALL_PROXY", "http://127.0.0.1:1");
+  EXPECT_EQ(server.client().call(get_caller, {}).user, "admin") << "this machine is reached directly";
+  for (const std::string_view loopback :
+       {"http://127.0.0.1:1", "https://localhost", "http://[::1]:8642/x", "http://u:p@127.3.2.1"})
+    EXPECT_EQ(route_to(loopback).proxy, "") << loopback;
+  EXPECT_EQ(route_to("http://ml.example").proxy, "");
+  EXPECT_EQ(route_to("http://ml.example").unused_variable, "http_proxy");
+  EXPECT_EQ(route_to("http://127.0.0.1.example").unused_variable, "http_proxy");
+  EXPECT_FALSE(route_to("https://ml.example").proxy) << "through https no proxy can read it";
+  const Variable own("NCLOUD_PROXY", "http://proxy:3128");
+  EXPECT_EQ(route_to("http://ml.example").proxy, "http://proxy:3128");
+  EXPECT_EQ(route_to("http://localhost").proxy, "");
+}
+
+/// Answers each connection with the same bytes, whatever comes.
+class Parrot {
+ public:
+  explicit Parrot(std::string text) : listening_(::socket(AF_INET, SOCK_STREAM, 0)) {
+    sockaddr_in address{};
+    address.sin_family = AF_INET;
+    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    EXPECT_EQ(::bind(listening_, reinterpret_cast<sockaddr*>(&address), sizeof address), 0);
+    EXPECT_EQ(::listen(listening_, 8), 0);
+    socklen_t size = sizeof address;
+    ::getsockname(listening_, reinterpret_cast<sockaddr*>(&address), &size);
+    port_ = ntohs(address.sin_port);
+    thread_ = std::thread([this, text = std::move(text)] {
+      while (true) {
+        const int client = ::accept(listening_, nullptr, nullptr);
+        if (client < 0) return;
+        char buffer[4096];
+        [[maybe_unused]] const auto got = ::recv(client, buffer, sizeof buffer, 0);
+        [[maybe_unused]] const auto sent = ::send(client, text.data(), text.size(), MSG_NOSIGNAL);
+        ::close(client);
+      }
+    });
+  }
+  ~Parrot() {
+    ::shutdown(listening_, SHUT_RDWR);
+    thread_.join();
+    ::close(listening_);
+  }
+
+  std::string address() const { return fmt::format("127.0.0.1:{}", port_); }
+
+ private:
+  int listening_;
+  int port_ = 0;
+  std::thread thread_;
+};
+
+std::string refusal_of(const std::string& url) {
+  try {
+    Client(url, "t", {.pause_ms = 1}).call(get_info, {});
+  } catch (const base::Error& error) {
+    EXPECT_EQ(error.code, base::Code::unavailable) << error.message;
+    return error.message;
+  }
+  return "nothing";
+}
+
+void expect_says(const std::string& message, const std::string& text) {
+  EXPECT_NE(message.find(text), std::string::npos) << message;
+}
+
+TEST(Client, says_what_to_do_when_it_speaks_another_protocol) {
+  FakeServer server;
+  expect_says(refusal_of("https" + server.url().substr(4)),
+              "it does not seem to speak TLS; if it is a plain ncloudd, use " + server.url());
+  const Parrot tls(std::string("\x15\x03\x01\x00\x02\x02\x46", 7));  // the alert of a TLS server
+  expect_says(refusal_of("http://" + tls.address()), "if it speaks TLS, use https://" + tls.address());
+  const Parrot nginx(
+      "HTTP/1.1 400 Bad Request\r\nContent-Length: 49\r\n\r\nThe plain HTTP request was sent to an HTTPS port.");
+  expect_says(refusal_of("http://" + nginx.address()), "speaks TLS: use https://" + nginx.address());
+  const Parrot sends_on("HTTP/1.1 301 Moved\r\nLocation: https://ml.example/\r\nContent-Length: 0\r\n\r\n");
+  expect_says(refusal_of("http://" + sends_on.address()), "sends on to https://ml.example/");
+  const Parrot page("HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nContent-Length: 2\r\n\r\nhi");
+  expect_says(refusal_of("http://" + page.address()), "is no ncloudd: it answers with 'text/html'");
+  expect_says(refusal_of("http://no-such-name.invalid"), "no machine is known here by that name");
+  const Variable variable("http_proxy", "http://127.0.0.1:1");
+  expect_says(refusal_of("http://no-such-name.invalid"), "$http_proxy is not used");
+  const Variable own("NCLOUD_PROXY", "http://127.0.0.1:1");
+  expect_says(refusal_of("https://no-such-name.invalid"), "cannot reach https://no-such-name.invalid");
 }
 
 TEST(Client, all_codes_survive_the_wire) {

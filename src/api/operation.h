@@ -74,6 +74,7 @@ struct OperationInfo {
   std::vector<Argument> (*request_arguments)() = nullptr;
   base::json::object (*request_schema)() = nullptr;
   base::json::object (*response_schema)() = nullptr;
+  void (*check_request)(const base::json::value& request) = nullptr;  ///< Errors: what decoding it throws
 };
 
 /// All operations, in order of registration.
@@ -92,6 +93,7 @@ struct Operation : OperationInfo {
   explicit Operation(OperationInfo info) : OperationInfo(std::move(info)) {
     request_arguments = [] { return arguments_of<Request>(); };
     request_schema = [] { return base::schema<Request>(); };
+    check_request = [](const base::json::value& request) { base::decode<Request>(request); };
     if constexpr (kTakesBytes) request_kind = BodyKind::bytes;
     set_response(static_cast<Response*>(nullptr));
     operations().push_back(this);

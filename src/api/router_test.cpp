@@ -81,9 +81,12 @@ TEST(Contract, every_path_parameter_is_a_field_and_names_are_unique) {
       const std::string_view name = operation->path.substr(open + 1, operation->path.find('}', open) - open - 1);
       EXPECT_TRUE(schema.at("properties").as_object().contains(name)) << operation->name;
     }
-    if (!operation->example.empty()) {
-      EXPECT_NO_THROW(base::parse_json(operation->example, operation->name));
-    }
+    if (operation->example.empty()) continue;
+    json::object example = base::parse_json(operation->example, operation->name).as_object();
+    for (const auto& property : schema.at("properties").as_object())
+      if (operation->path.find(fmt::format("{{{}}}", std::string_view(property.key()))) != std::string_view::npos)
+        example[property.key()] = value_from_text(property.key(), property.value().as_object(), "1");
+    EXPECT_NO_THROW(operation->check_request(example)) << operation->name;
   }
 }
 
@@ -109,11 +112,33 @@ TEST(Openapi, describes_every_operation) {
     EXPECT_TRUE(entry.at("responses").as_object().contains("400"));
     EXPECT_EQ(entry.contains("security"), operation->permission == Permission::anyone);
   }
+  const json::value whole(document);
   std::set<std::string> references;
   collect_references(document, references);
   EXPECT_GT(references.size(), 10u);
-  for (const std::string& reference : references)
-    EXPECT_TRUE(document.at("components").at("schemas").as_object().contains(reference.substr(21))) << reference;
+  for (const std::string& reference : references) {
+    json::error_code error;
+    whole.find_pointer(reference.substr(1), error);
+    EXPECT_FALSE(error) << reference;
+  }
+  const json::object& schemas = document.at("components").at("schemas").as_object();
+  for (const std::string_view name :
+       {"Model", "ModelPage", "ModelState", "Dataset", "Token", "TrainModel", "TrainingEvent"})
+    EXPECT_TRUE(schemas.contains(name)) << name;
+  for (const auto& schema : schemas)
+    EXPECT_EQ(std::string_view(schema.key()).find("Response"), std::string_view::npos) << schema.key();
+  // An answer's members are there; those that may be missing are optional ones.
+  const json::array& required = schemas.at("Model").at("required").as_array();
+  EXPECT_NE(std::find(required.begin(), required.end(), "name"), required.end());
+  EXPECT_EQ(std::find(required.begin(), required.end(), "ended_at"), required.end());
+  EXPECT_FALSE(schemas.at("Model").as_object().contains("additionalProperties"));
+  const json::object& predict = document.at("paths").at("/api/v2/models/{model}/predict").at("post").as_object();
+  EXPECT_EQ(predict.at("requestBody").at("content").at("application/octet-stream").at("schema").at("format"), "binary");
+  for (const std::string_view status : {"400", "401", "404", "413", "415", "422", "429", "503", "default"})
+    EXPECT_TRUE(document.at("paths").at("/api/v2/models").at("post").at("responses").as_object().contains(status) ||
+                status == "404")
+        << status;
+  EXPECT_EQ(document.at("servers").as_array().at(0).at("url"), "/");
   EXPECT_TRUE(document.at("tags").is_array());
   EXPECT_TRUE(document.at("security").is_array());
   EXPECT_TRUE(document.at("components").at("schemas").at("Problem").at("required").is_array());

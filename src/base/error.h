@@ -16,6 +16,7 @@ enum class Code {
   precondition_failed,  ///< the thing changed since the caller last read it
   too_large,            ///< over a stated size limit
   over_allotment,       ///< more than the tenant's resources
+  too_many,             ///< more at one time, or more in a time, than one caller may ask for
   unavailable,          ///< cannot be done now; trying again may work
   interrupted,          ///< stopped on purpose
   disk_full,            ///< no space left where this must be written
@@ -34,14 +35,25 @@ struct Error : std::exception {
   const char* what() const noexcept override { return message.c_str(); }
 };
 
+/// What the system said. Its message names paths of this machine, so a server keeps it from its clients.
+struct SystemError : Error {
+  int errno_value;
+
+  SystemError(Code code, std::string message, int errno_value);
+};
+
 /// What a code means on each border.
 struct ErrorKind {
   Code code;
   std::string_view name;   ///< the word on the wire, such as "not_found"
   std::string_view title;  ///< one line for people
   int http_status;
-  int exit_code;  ///< of the command line programs
+  int exit_code;             ///< of the command line programs
+  std::string_view meaning;  ///< a sentence for documents: when it comes, and what to do
 };
+
+/// The message for people who have no business with this machine: of a SystemError what the system said, and no path.
+std::string message_for_others(const Error& error);
 
 std::span<const ErrorKind> error_kinds();
 const ErrorKind& kind_of(Code code);
@@ -53,6 +65,6 @@ Code code_named(std::string_view name);
 Code code_of_http_status(int status);
 
 /// An Error for the failed system call that set `errno_value`: "cannot open '/x': Permission denied".
-Error system_error(std::string_view what_failed, int errno_value);
+SystemError system_error(std::string_view what_failed, int errno_value);
 
 }  // namespace base

@@ -191,6 +191,11 @@ const json::array& expect_array(const json::value& value, std::size_t size, std:
   return value.get_array();
 }
 
+json::object titled(std::string title, json::object schema) {
+  schema["title"] = std::move(title);
+  return schema;
+}
+
 json::object schema_of_type(std::string_view type) { return {{"type", type}}; }
 
 json::object schema_of_list(json::object items, std::optional<std::size_t> size) {

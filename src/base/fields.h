@@ -37,6 +37,7 @@
 #include "base/error.h"
 #include "base/json.h"
 #include "base/nearest.h"
+#include "base/type_name.h"
 
 namespace base {
 
@@ -212,6 +213,7 @@ const json::object& expect_object(const json::value& value, std::string_view whe
 const json::array& expect_array(const json::value& value, std::string_view where);
 const json::array& expect_array(const json::value& value, std::size_t size, std::string_view where);
 json::object schema_of_type(std::string_view type);
+json::object titled(std::string title, json::object schema);  ///< with the type's name, which OpenAPI's clients get
 json::object schema_of_list(json::object items, std::optional<std::size_t> size = {});
 json::object schema_of_map(json::object values);
 std::string text_of(double value);
@@ -326,7 +328,7 @@ json::object schema() {
   } else if constexpr (std::is_floating_point_v<T>) {
     return schema_of_type("number");
   } else if constexpr (DescribedEnum<T>) {
-    return schema_of_words(words_of<T>());
+    return titled(type_name<T>(), schema_of_words(words_of<T>()));
   } else if constexpr (std::is_convertible_v<T, std::string_view>) {
     return schema_of_type("string");
   } else if constexpr (is_array<T>::value) {
@@ -338,7 +340,7 @@ json::object schema() {
   } else {
     static_assert(Described<T>, "describe this type with fields()");
     const T defaults{};
-    return schema_of_fields(fields_of<T>(), &defaults);
+    return titled(type_name<T>(), schema_of_fields(fields_of<T>(), &defaults));
   }
 }
 

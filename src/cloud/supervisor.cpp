@@ -121,16 +121,17 @@ void Supervisor::start(const ModelRow& row) {
       start_serving(row.id);
   } catch (const Error& error) {
     base::log_error("model {} cannot be started: {}", row.id, error.message);
-    if (error.code == Code::disk_full || error.code == Code::unavailable) return rest(row.id, error.message);
+    if (error.code == Code::disk_full || error.code == Code::unavailable)
+      return rest(row.id, base::message_for_others(error));
     try {
       // Nothing was started, so the state says why; a person resumes or deploys it again.
       if (row.state == queued) {
         change(row.id, [&](Database& db, ModelRow& now) {
-          become(db, now, ModelState::error, "cannot be started: " + error.message);
+          become(db, now, ModelState::error, "cannot be started: " + base::message_for_others(error));
         });
         logs_.set_live(row.id, false);
       } else {
-        end_deployment(row.id, "cannot be deployed: " + error.message);
+        end_deployment(row.id, "cannot be deployed: " + base::message_for_others(error));
       }
     } catch (const Error& again) {
       rest(row.id, again.message);

@@ -238,7 +238,7 @@ void Supervisor::training_crashed(std::int64_t model, const JobEnd& end) {
     } catch (const Error& error) {
       change(model, [&](Database& db, ModelRow& now) {
         now.ended_us = base::wall_now_us();
-        become(db, now, ModelState::error, "cannot be started again: " + error.message);
+        become(db, now, ModelState::error, "cannot be started again: " + base::message_for_others(error));
       });
       row = *store_.read([&](Database& db) { return find_model(db, model); });
     }

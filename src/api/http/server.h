@@ -37,6 +37,7 @@ struct ServerOptions {
   int io_threads = 1;
   int worker_threads = 8;
   std::vector<std::string> allowed_hosts;
+  std::string private_folder;
   int max_connections = 4096;
   int requests_per_tenant = 1024;
   int streams_per_tenant = 256;
@@ -54,6 +55,8 @@ struct ServerOptions {
         base::field("worker_threads", &ServerOptions::worker_threads, "threads that handlers run on").range(1, 1024),
         base::field("allowed_hosts", &ServerOptions::allowed_hosts,
                     "further names that requests may use for this server"),
+        base::field("private_folder", &ServerOptions::private_folder,
+                    "an absolute path; errors whose text has it are told to the log only"),
         base::field("max_connections", &ServerOptions::max_connections,
                     "open connections at most, less when the system allows this process fewer files; when there are so "
                     "many, the one that has waited longest for its client goes")

@@ -526,6 +526,34 @@ TEST(Server, says_what_is_wrong_with_a_body) {
   EXPECT_EQ(status_of(client.request("GET /api/v2/models/500", kAdmin).answer()), 500);
 }
 
+TEST(Server, keeps_its_own_paths_to_itself) {
+  FakeServer server({.private_folder = "/srv/ncloud"}, [](Router& router) {
+    router.handle(get_model, [](const Call&, const ModelRef& ref) -> Model {
+      const std::string which = base::to_text(base::encode(ref));
+      if (which.find('1') != std::string::npos) throw base::system_error("cannot open '/var/x/objects/ab'", ENOENT);
+      if (which.find('2') != std::string::npos) throw base::system_error("cannot write '/var/x/objects/ab'", ENOSPC);
+      if (which.find('3') != std::string::npos)
+        throw base::Error(base::Code::internal, "cannot open '/var/x/ncloud.db'");
+      if (which.find('4') != std::string::npos)
+        throw base::Error(base::Code::too_large, "'/srv/ncloud/objects/ab' is over the limit");
+      if (which.find('5') != std::string::npos)
+        (void)std::filesystem::file_size("/var/x/nothing/here");  // as a fault of a handler
+      throw base::Error(base::Code::disk_full, "no space for this: the quota is 1 GiB");
+    });
+  });
+  for (const int id : {1, 2, 3, 4, 5}) {
+    const std::string answer =
+        once(server, fmt::format("GET /api/v2/models/{}", id), fmt::format("{}X-Request-Id: r-7\r\n", kAdmin));
+    EXPECT_EQ(status_of(answer), id == 2 ? 507 : 500) << answer;
+    for (const std::string_view path : {"/var/x", "/srv/ncloud"})
+      EXPECT_EQ(answer.find(path), std::string::npos) << answer;
+    if (id != 2) {
+      EXPECT_NE(answer.find("its log says more at request r-7"), std::string::npos) << answer;
+    }
+  }
+  EXPECT_NE(once(server, "GET /api/v2/models/6", kAdmin).find("the quota is 1 GiB"), std::string::npos);
+}
+
 TEST(Server, sends_large_answers_to_slow_readers) {
   FakeServer server;
   Client client = server.client();

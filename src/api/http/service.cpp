@@ -121,6 +121,20 @@ std::optional<json::value> json_of(const RequestHead& head, const OperationInfo&
   return base::parse_json(body, "the request's body");
 }
 
+using Headers = std::vector<std::pair<std::string, std::string>>;
+
+HttpAnswer problem_answer(const Error& error, int status, Headers headers, std::string_view request_id) {
+  HttpAnswer answer{.status = status, .headers = std::move(headers)};
+  const bool has_retry =
+      std::any_of(answer.headers.begin(), answer.headers.end(), [](const auto& h) { return h.first == "retry-after"; });
+  if (status == 401) answer.headers.emplace_back("www-authenticate", "Bearer");
+  if ((status == 503 || status == 429) && !has_retry) answer.headers.emplace_back("retry-after", "1");
+  answer.headers.emplace_back("content-type", std::string(kProblemType));
+  answer.headers.emplace_back("x-request-id", std::string(request_id));
+  answer.content = base::to_text(problem_of(error, request_id, status));
+  return answer;
+}
+
 void check_token_is_there(const Destination& to) {
   if (to.permission != Permission::anyone && to.token.empty())
     throw Error(Code::unauthenticated,
@@ -132,6 +146,7 @@ void check_token_is_there(const Destination& to) {
 Service::Service(const Router& router, Authenticate authenticate, const ServerOptions& options)
     : router_(router),
       authenticate_(std::move(authenticate)),
+      private_folder_(options.private_folder),
       body_memory_bytes_(options.body_memory_bytes),
       own_store_(memory_idempotency_store()),
       store_(own_store_.get()),
@@ -281,29 +296,37 @@ void Service::take_shares(Destination& to, const Identity& identity) {
   if (to.operation->response_kind == BodyKind::events && !to.stream_share) to.stream_share = streams_.take(identity);
 }
 
+/// Whether its text is about this machine (its paths, its libraries) and not about the request.
+bool Service::is_private(const Error& error) const {
+  return error.code == Code::internal || dynamic_cast<const base::SystemError*>(&error) != nullptr ||
+         (!private_folder_.empty() && error.message.find(private_folder_) != std::string::npos);
+}
+
 HttpAnswer Service::problem(const Error& error, std::string_view request_id) const {
-  HttpAnswer answer;
   const auto* with_status = dynamic_cast<const StatusError*>(&error);
-  answer.status = with_status != nullptr ? with_status->status : base::kind_of(error.code).http_status;
-  if (with_status != nullptr) answer.headers = with_status->headers;
-  if (answer.status == 401) answer.headers.emplace_back("www-authenticate", "Bearer");
-  if (answer.status == 503) answer.headers.emplace_back("retry-after", "1");
-  answer.headers.emplace_back("content-type", std::string(kProblemType));
-  answer.headers.emplace_back("x-request-id", std::string(request_id));
-  answer.content = base::to_text(problem_of(error, request_id, answer.status));
-  if (error.code == Code::internal || error.code == Code::data_loss || error.code == Code::disk_full)
+  if (error.code == Code::data_loss || error.code == Code::disk_full || is_private(error))
     base::log_error("request {}: {}", request_id, error.message);
-  return answer;
+  if (is_private(error)) {
+    const bool full = error.code == Code::disk_full;
+    const Error public_part(full ? Code::disk_full : Code::internal,
+                            full ? "the server's disk is full; remove models or datasets, or ask its administrator"
+                                 : fmt::format("a fault of the server; its log says more at request {}", request_id));
+    return problem_answer(public_part, base::kind_of(public_part.code).http_status, {}, request_id);
+  }
+  return problem_answer(error, with_status != nullptr ? with_status->status : base::kind_of(error.code).http_status,
+                        with_status != nullptr ? with_status->headers : Headers{}, request_id);
 }
 
 HttpAnswer Service::problem(const std::exception& error, std::string_view request_id) const {
   if (const auto* own = dynamic_cast<const Error*>(&error)) return problem(*own, request_id);
   const Error fault = base::caught();  // all callers are handling it
-  base::log_error("request {}: {}", request_id, fault.message);
-  // Which file of the daemon was meant is not the caller's to know, and none of the caller's things is missing.
-  if (fault.code == Code::disk_full || fault.code == Code::unavailable)
+  if (fault.code == Code::unavailable) {
+    base::log_error("request {}: {}", request_id, fault.message);
     return problem(Error(fault.code, "the server has no room for this at the moment"), request_id);
-  return problem(Error(Code::internal, "a fault of the server; its log says more under this request's id"), request_id);
+  }
+  // Which file of the daemon was meant is not the caller's to know, and none of the caller's things is missing.
+  const Code code = fault.code == Code::disk_full ? Code::disk_full : Code::internal;
+  return problem(base::SystemError(code, fault.message, 0), request_id);
 }
 
 HttpAnswer Service::answer(const RequestHead& head, Destination& to, const Identity* admitted, std::string_view body) {

@@ -79,6 +79,7 @@ class Service {
   /// The answer to a request whose handler gave a Later. Never waits, never throws.
   HttpAnswer finish(const RequestHead& head, const Destination& to, Later<Answer>::Outcome outcome) const;
 
+  /// What clients get to know of an error; the log gets all of what they do not.
   HttpAnswer problem(const base::Error& error, std::string_view request_id) const;
   HttpAnswer problem(const std::exception& error, std::string_view request_id) const;
 
@@ -91,6 +92,7 @@ class Service {
  private:
   void check_host(const RequestHead& head) const;
   void check_origin(const RequestHead& head) const;
+  bool is_private(const base::Error& error) const;
   bool has_room_held(std::int64_t user, std::int64_t bytes) const;
   HttpAnswer run(const RequestHead& head, Destination& to, const Identity* admitted, std::string_view body);
   HttpAnswer written(const RequestHead& head, const Destination& to, Answer result) const;
@@ -102,6 +104,7 @@ class Service {
   Shares requests_{"requests in work", "wait for one of them to end"};
   Shares streams_{"streams of events open", "close one, or ask for what is there now with follow=false"};
   bool loopback_only_ = true;
+  const std::string private_folder_;
   std::int64_t body_memory_bytes_;
   std::mutex reserved_mutex_;
   std::int64_t reserved_ = 0;

@@ -2,6 +2,10 @@
 
 #include <curl/curl.h>
 
+#include <cstdlib>
+
+#include "api/http/proxy.h"
+#include "api/http/url.h"
 #include "base/error.h"
 
 namespace api {
@@ -49,15 +53,61 @@ int on_progress(void* context, curl_off_t, curl_off_t, curl_off_t, curl_off_t) {
   return exchange.ended ? 1 : 0;
 }
 
-Transport::Outcome outcome_of(CURLcode code) {
+/// "https://host:8642" of "https://host:8642/api/v2/info".
+std::string_view origin_of(std::string_view url) { return url.substr(0, url.find('/', url.find("://") + 3)); }
+
+std::string with_scheme(std::string_view scheme, std::string_view url) {
+  return fmt::format("{}{}", scheme, origin_of(url).substr(url.find("://")));
+}
+
+struct Failure {
+  Transport::Outcome outcome;
+  std::string advice;
+};
+
+/// What a failed exchange means. `text` is libcurl's own word for it.
+Failure failure_of(CURLcode code, CURL* curl, std::string_view url, const Route& route, std::string_view text) {
+  using Outcome = Transport::Outcome;
+  const auto says = [text](std::string_view part) { return text.find(part) != std::string_view::npos; };
+  const bool secure = url.starts_with("https");
+  long proxy_status = 0;
+  curl_easy_getinfo(curl, CURLINFO_HTTP_CONNECTCODE, &proxy_status);
+  if (code == CURLE_COULDNT_RESOLVE_PROXY || code == CURLE_PROXY || proxy_status >= 300 || says("proxy"))
+    return {Outcome::misfit,
+            fmt::format("that is the proxy of $NCLOUD_PROXY, $https_proxy or $all_proxy; correct it, or go around it: "
+                        "NCLOUD_PROXY= ncloud ... (or name the host in $no_proxy)")};
+  std::string unused;
+  if (!route.unused_variable.empty())
+    unused = fmt::format(
+        "; ${} is not used, because its proxy could read your token: use https, or allow it with "
+        "NCLOUD_PROXY=${}",
+        route.unused_variable, route.unused_variable);
   switch (code) {
-    case CURLE_COULDNT_CONNECT:
     case CURLE_COULDNT_RESOLVE_HOST:
-    case CURLE_COULDNT_RESOLVE_PROXY:
+      return {Outcome::unreachable,
+              fmt::format("no machine is known here by that name; check the address with `ncloud configure --list`{}",
+                          unused)};
+    case CURLE_COULDNT_CONNECT:
+      return {Outcome::unreachable, unused.empty() ? "" : fmt::format("check the address{}", unused)};
     case CURLE_URL_MALFORMAT:
-    case CURLE_UNSUPPORTED_PROTOCOL: return Transport::Outcome::unreachable;
-    case CURLE_OPERATION_TIMEDOUT: return Transport::Outcome::timed_out;
-    default: return Transport::Outcome::broken;
+      return {Outcome::misfit, "an address looks like http://127.0.0.1:8642; see `ncloud configure --list`"};
+    case CURLE_PEER_FAILED_VERIFICATION:
+    case CURLE_SSL_CACERT_BADFILE:
+      return {Outcome::misfit,
+              "its certificate cannot be trusted; if an authority of your own made it, name the authority's file in "
+              "$SSL_CERT_FILE"};
+    case CURLE_SSL_CONNECT_ERROR:
+      return {Outcome::misfit,
+              fmt::format("it does not seem to speak TLS; if it is a plain ncloudd, use {}", with_scheme("http", url))};
+    case CURLE_UNSUPPORTED_PROTOCOL:
+    case CURLE_WEIRD_SERVER_REPLY:
+    case CURLE_HTTP2:
+      if (!secure)
+        return {Outcome::misfit,
+                fmt::format("it does not answer in HTTP; if it speaks TLS, use {}", with_scheme("https", url))};
+      return {Outcome::misfit, "it does not answer in HTTP"};
+    case CURLE_OPERATION_TIMEDOUT: return {Outcome::timed_out, unused.empty() ? "" : unused.substr(2)};
+    default: return {Outcome::broken, ""};
   }
 }
 
@@ -89,6 +139,10 @@ Transport::Response Transport::exchange(const Request& request) {
   curl_easy_setopt(curl, CURLOPT_ERRORBUFFER, state_->error);
   curl_easy_setopt(curl, CURLOPT_PROTOCOLS_STR, "http,https");
   curl_easy_setopt(curl, CURLOPT_HTTP_VERSION, CURL_HTTP_VERSION_1_1);
+  const Route route = route_to(request.url);
+  if (route.proxy) curl_easy_setopt(curl, CURLOPT_PROXY, route.proxy->c_str());
+  if (const char* authorities = std::getenv("SSL_CERT_FILE"); authorities != nullptr && *authorities != 0)
+    curl_easy_setopt(curl, CURLOPT_CAINFO, authorities);
   curl_easy_setopt(curl, CURLOPT_CONNECTTIMEOUT_MS, static_cast<long>(request.connect_timeout_ms));
   curl_easy_setopt(curl, CURLOPT_TIMEOUT_MS, static_cast<long>(request.timeout_ms));
   if (request.silence_s > 0) {
@@ -125,9 +179,14 @@ Transport::Response Transport::exchange(const Request& request) {
   const char* type = nullptr;
   if (curl_easy_getinfo(curl, CURLINFO_CONTENT_TYPE, &type) == CURLE_OK && type != nullptr)
     response.content_type = type;
+  const char* redirect = nullptr;
+  if (curl_easy_getinfo(curl, CURLINFO_REDIRECT_URL, &redirect) == CURLE_OK && redirect != nullptr)
+    response.redirect = redirect;
   if (code == CURLE_OK) return response;
-  response.outcome = exchange.ended ? Outcome::ended : outcome_of(code);
   response.reason = state_->error[0] != 0 ? state_->error : curl_easy_strerror(code);
+  Failure failure = failure_of(code, curl, request.url, route, response.reason);
+  response.outcome = exchange.ended ? Outcome::ended : failure.outcome;
+  response.advice = std::move(failure.advice);
   return response;
 }
 

@@ -29,13 +29,22 @@ class Transport {
     std::function<bool()> stop;  ///< asked some times a second
   };
 
-  enum class Outcome { answered, unreachable, broken, timed_out, ended };
+  enum class Outcome {
+    answered,
+    unreachable,
+    broken,
+    timed_out,
+    ended,
+    misfit,  ///< what answers speaks another protocol, or is not who it should be: no second try helps
+  };
   struct Response {
     Outcome outcome = Outcome::answered;
     int status = 0;
     std::string content_type;
     std::string content;
-    std::string reason;  ///< of an outcome other than answered
+    std::string redirect;  ///< address that a 3xx names; never followed, as a token would go with it
+    std::string reason;    ///< of an outcome other than answered
+    std::string advice;    ///< what to do about it; empty when nothing is known
   };
 
   Response exchange(const Request& request);

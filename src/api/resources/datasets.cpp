@@ -12,7 +12,8 @@ const Operation<CreateDataset, Dataset> create_dataset{
      .summary = "Announce the upload of a dataset, or go on with an unfinished one",
      .command = "",
      .errors = {Code::conflict},
-     .example = R"({"name": "fashion", "types": ["FILE", "STRING"], "record_count": 60000, "manifest_sha256": "…"})",
+     .example =
+         R"({"name": "fashion", "types": ["FILE", "STRING"], "record_count": 60000, "manifest_sha256": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"})",
      .body_limit_bytes = std::size_t{8} << 20,
      .creates = true}};
 

@@ -6,6 +6,16 @@ namespace api {
 
 using base::Code;
 
+namespace {
+
+constexpr std::string_view kTrainExample =
+    R"({"filename": "mlp.yaml", "datasets": [{"role": "train", "dataset": "fashion"}], "yaml": ")"
+    R"(layers:\n  - {type: Affine, config: {nout: 10, init: {type: GlorotUniform}, activation: {type: Softmax}}}\n)"
+    R"(cost: CrossEntropyMulti\noptimizer: {type: GradientDescentMomentum, config: {learning_rate: 0.1}}\nepochs: 2\n)"
+    R"(dataset:\n  etl:\n    - {type: image, height: 28, width: 28, channels: 1}\n    - {type: label}\n"})";
+
+}  // namespace
+
 std::optional<std::int64_t> ModelKey::number() const {
   std::int64_t number = 0;
   const auto [end, error] = std::from_chars(text_.data(), text_.data() + text_.size(), number);
@@ -19,16 +29,15 @@ ModelKey ModelKey::from_json(const base::json::value& value, std::string_view wh
   base::fail_expected("the number or the name of a model", value, where);
 }
 
-const Operation<TrainModel, Model> train_model{
-    {.name = "train_model",
-     .method = Method::post,
-     .path = "/api/v2/models",
-     .permission = Permission::user,
-     .summary = "Submit a model file for training",
-     .command = "model train",
-     .errors = {Code::over_allotment, Code::conflict},
-     .example = R"({"filename": "conv.yaml", "yaml": "…", "datasets": [{"role": "train", "dataset": "fashion"}]})",
-     .creates = true}};
+const Operation<TrainModel, Model> train_model{{.name = "train_model",
+                                                .method = Method::post,
+                                                .path = "/api/v2/models",
+                                                .permission = Permission::user,
+                                                .summary = "Submit a model file for training",
+                                                .command = "model train",
+                                                .errors = {Code::over_allotment, Code::conflict, Code::not_found},
+                                                .example = kTrainExample,
+                                                .creates = true}};
 
 const Operation<ListModels, Page<Model>> list_models{{.name = "list_models",
                                                       .method = Method::get,

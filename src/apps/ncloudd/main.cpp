@@ -78,7 +78,10 @@ void serve(const Options& options) {
                          throw base::Error(base::Code::unauthenticated, "the token is unknown, revoked or expired");
                        return *identity;
                      },
-                     {.host = options.host, .port = options.port, .allowed_hosts = options.allowed_hosts});
+                     {.host = options.host,
+                      .port = options.port,
+                      .allowed_hosts = options.allowed_hosts,
+                      .private_folder = std::filesystem::absolute(options.data_dir).string()});
   server.plain_route("/healthz", [&] {
     const std::string hangs = daemon.trouble();
     if (hangs.empty()) return api::PlainAnswer{.content = "ok\n"};

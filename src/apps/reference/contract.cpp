@@ -53,7 +53,7 @@ Page errors_page() {
   page.text += "\n| code | HTTP status | exit code | meaning |\n|---|---|---|---|\n";
   for (const base::ErrorKind& kind : base::error_kinds())
     page.text +=
-        fmt::format("| `{}` | {} | {} | {} |\n", kind.name, kind.http_status, kind.exit_code, cell(kind.title));
+        fmt::format("| `{}` | {} | {} | {} |\n", kind.name, kind.http_status, kind.exit_code, cell(kind.meaning));
   return page;
 }
 
