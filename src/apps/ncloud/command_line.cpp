@@ -104,12 +104,16 @@ void add_aliases(CLI::App* app, std::string_view word) {
       for (const std::string_view other : alias.others) app->alias(std::string(other));
 }
 
+std::string_view value_name(const api::Argument& program_option) {
+  return program_option.name == "host" ? "URL" : program_option.name == "profile" ? "NAME" : "FORMAT";
+}
+
 std::string program_options_help() {
   std::string out = "Options of every command:\n";
   for (const api::Argument& argument : api::arguments_of<ProgramOptions>())
     out += fmt::format("  {:<28}{}\n",
                        fmt::format("{}{} {}", argument.letter != 0 ? fmt::format("-{},", argument.letter) : "",
-                                   flag_of(argument.name), argument.name == "host" ? "URL" : "TEXT"),
+                                   flag_of(argument.name), value_name(argument)),
                        argument.doc);
   return out;
 }
@@ -198,7 +202,7 @@ int run(int argc, const char* const* argv) {
     std::string& into = argument.name == "host" ? host : argument.name == "profile" ? profile : output;
     const std::string letter = argument.letter != 0 ? fmt::format("-{},", argument.letter) : "";
     app.add_option(letter + flag_of(argument.name), into, std::string(argument.doc))
-        ->type_name(argument.name == "host" ? "URL" : "TEXT");
+        ->type_name(std::string(value_name(argument)));
   }
   app.set_version_flag("--version", std::string("ncloud ") + base::kVersion);
   app.footer(kFooter);

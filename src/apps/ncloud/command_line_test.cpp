@@ -294,6 +294,22 @@ TEST_F(CommandLine, every_field_of_a_request_can_be_given) {
   }
 }
 
+TEST_F(CommandLine, what_is_said_when_it_is_done_names_fields_that_are_there) {
+  for (const api::OperationInfo* operation : api::operations()) {
+    const base::json::object answer = operation->response_schema ? operation->response_schema() : base::json::object();
+    const base::json::value* fields = answer.if_contains("properties");
+    const std::vector<api::Argument> request = operation->request_arguments();
+    std::string_view text = operation->done;
+    for (auto open = text.find('{'); open != std::string_view::npos; open = text.find('{')) {
+      const std::string_view name = text.substr(open + 1, text.find('}') - open - 1);
+      EXPECT_TRUE((fields != nullptr && fields->as_object().contains(name)) ||
+                  std::any_of(request.begin(), request.end(), [&](const api::Argument& a) { return a.name == name; }))
+          << operation->name << ": " << name;
+      text.remove_prefix(text.find('}') + 1);
+    }
+  }
+}
+
 TEST_F(CommandLine, every_operation_has_its_command) {
   for (const api::OperationInfo* operation : api::operations()) {
     if (operation->command.empty()) continue;
