@@ -86,7 +86,7 @@ Daemon::Daemon(const std::filesystem::path& data_folder, std::unique_ptr<Worker>
   const std::int64_t freed = objects_.sweep();
   if (freed > 0) base::log_info("removed {} bytes that an interrupted write had left", freed);
   const Parts parts{store_, identities_, objects_, supervisor_, machine, std::move(check)};
-  handle_server(router_);
+  handle_server(router_, worker_->protection());
   handle_tenants(router_, parts);
   handle_users(router_, parts);
   handle_datasets(router_, parts);

@@ -119,10 +119,11 @@ void Supervisor::start(const ModelRow& row) {
       start_training(row.id);
     else
       start_serving(row.id);
-  } catch (const Error& error) {
+  } catch (const std::exception& caught) {  // whatever it is, the others start
+    const auto* known = dynamic_cast<const Error*>(&caught);
+    const Error error = known != nullptr ? *known : Error(Code::internal, caught.what());
     base::log_error("model {} cannot be started: {}", row.id, error.message);
-    if (error.code == Code::disk_full || error.code == Code::unavailable)
-      return rest(row.id, base::message_for_others(error));
+    if (is_temporary(error)) return rest(row.id, base::message_for_others(error));
     try {
       // Nothing was started, so the state says why; a person resumes or deploys it again.
       if (row.state == queued) {
@@ -137,6 +138,10 @@ void Supervisor::start(const ModelRow& row) {
       rest(row.id, again.message);
     }
   }
+}
+
+bool Supervisor::is_temporary(const Error& error) {
+  return error.code == Code::disk_full || error.code == Code::unavailable;
 }
 
 void Supervisor::rest(std::int64_t model, std::string reason) {

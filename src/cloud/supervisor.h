@@ -83,6 +83,8 @@ class Supervisor {
     std::optional<double> eta_s;
     std::int64_t eta_at_us = 0;
     std::int64_t step_logged_us = 0;
+    std::int64_t epoch = -1;     // that this process has said is done
+    std::int64_t log_bytes = 0;  // kept of what this process wrote
   };
   // A process that serves.
   struct Serving {
@@ -105,6 +107,7 @@ class Supervisor {
   void start_what_can();
   void start(const ModelRow& row);
   void rest(std::int64_t model, std::string reason);
+  static bool is_temporary(const base::Error& error);
   void wake_in(std::int64_t us);
   void write_end(std::int64_t model, std::function<void()> write);
   void write_ends();
@@ -121,6 +124,7 @@ class Supervisor {
   TrainOrder train_order(ModelRow row);
   void training_ended_held(std::int64_t model, const JobEnd& end);
   void training_crashed(std::int64_t model, const JobEnd& end);
+  void training_waits(std::int64_t model, const std::string& reason);
 
   void start_serving(std::int64_t model);
   void launch_serving(const ModelRow& row, Serving& serving);

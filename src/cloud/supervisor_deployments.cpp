@@ -81,7 +81,7 @@ void Supervisor::serving_ended(std::int64_t model, const JobEnd& end) {
       // asks for too much of it comes after the start.
       const bool settled = !end.out_of_memory || base::steady_now_us() - serving.ready_us > kSettledUs;
       if (serving.ready_us != 0 && settled) serving.failures = 0;
-      const int failures = ++serving.failures;
+      const int failures = end.never_began ? std::max(serving.failures, 1) : ++serving.failures;
       const int wait_ms = std::min(30000, 100 << std::min(failures, 10));
       base::log_warning("the deployment of model {} ended with {}", model, end.text());
       const bool give_up = failures > kMaxCrashes || (end.out_of_memory && !serving.has_served);

@@ -56,6 +56,9 @@ api::Model Supervisor::submit(ModelRow row, const std::vector<DatasetOfModel>& d
   });
   logs_.set_live(row.id, true);
   note_state(row);
+  if (const auto missing = worker_.protection().missing; !missing.empty())
+    note(row.id, {.kind = api::TrainingEventKind::log,
+                  .text = fmt::format("this server cannot limit a job in: {}", fmt::join(missing, ", "))});
   dispatch_held();
   return show_held(row.tenant_id, row.id);
 }

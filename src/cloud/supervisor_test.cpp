@@ -248,6 +248,67 @@ TEST_F(Supervising, rename_checks_that_nothing_changed) {
   EXPECT_REFUSED(call(user, api::rename_model, {.model = 1, .name = "a\nb"}), invalid_argument, "control characters");
 }
 
+TEST_F(Supervising, what_a_job_says_is_checked) {
+  const std::int64_t id = train(user).id;
+  FakeJob& job = worker->last();
+  using Event = job::Event;
+  const auto epoch = job::EventKind::epoch;
+  EXPECT_REFUSED(job.say({.kind = epoch, .epoch = std::numeric_limits<std::int64_t>::max()}), invalid_argument,
+                 "0 to 3");
+  EXPECT_REFUSED(job.say({.kind = epoch, .epoch = std::numeric_limits<std::int64_t>::min()}), invalid_argument,
+                 "0 to 3");
+  EXPECT_REFUSED(job.say_epoch(3), invalid_argument, "after the last");
+  EXPECT_REFUSED(job.say(Event{.kind = epoch}), invalid_argument, "epoch none");
+  EXPECT_REFUSED(job.write_checkpoint(4, 1, "x"), invalid_argument, "epoch 4");
+  EXPECT_REFUSED(job.say({.kind = epoch, .epoch = 0, .metrics = base::json::object{{"a", "text"}}}), invalid_argument,
+                 "metric 'a'");
+  EXPECT_REFUSED(job.say({.kind = epoch, .epoch = 0, .metrics = base::json::object{{std::string(200, 'a'), 1}}}),
+                 invalid_argument, "short name");
+  EXPECT_EQ(show(user, id).epochs_completed, 0);
+  job.say_epoch(0);
+  EXPECT_REFUSED(job.say_epoch(0), invalid_argument, "second time");
+  job.say({.kind = job::EventKind::step, .epoch = 1, .eta_s = 1e300});
+  job.say({.kind = job::EventKind::log, .text = std::string(100000, 'x')});
+  EXPECT_EQ(events(id).back().text->size(), 4000u);
+  EXPECT_EQ(show(user, id).epochs_completed, 1);
+  job.end(job::Outcome::error, std::string(100000, 'y'));
+  EXPECT_EQ(show(user, id).reason.size(), 4000u);
+}
+
+TEST_F(Supervising, a_jobs_log_is_kept_to_a_limit) {
+  const std::int64_t id = train(user).id;
+  const std::string line(4000, 'x');
+  for (int i = 0; i < 5000; ++i) worker->last().say({.kind = job::EventKind::log, .text = line});
+  std::int64_t bytes = 0, position = 0;
+  std::string last;
+  for (const auto feed = follow(user, id, false);;) {
+    const auto page = feed->read(position, 1000);
+    if (page.empty()) break;
+    position = page.back().id;
+    last = page.back().data;
+  }
+  bytes = position;
+  EXPECT_LT(bytes, 18 << 20);
+  EXPECT_NE(last.find("not kept"), std::string::npos) << last;
+}
+
+TEST_F(Supervising, nonsense_is_not_tried_again) {
+  const std::int64_t id = train(user).id;
+  worker->last().exit({.signal = 9, .spoke_nonsense = true, .last_words = "unknown event 'dance'"});
+  EXPECT_EQ(show(user, id).state, ModelState::error);
+  EXPECT_NE(show(user, id).reason.find("unknown event 'dance'"), std::string::npos) << show(user, id).reason;
+  EXPECT_EQ(worker->started(), 1u);
+}
+
+TEST_F(Supervising, a_job_that_could_not_begin_is_no_crash) {
+  const std::int64_t id = train(user).id;
+  worker->last().exit({.exit_code = 127, .never_began = true, .last_words = "cannot make a pipe"});
+  EXPECT_EQ(show(user, id).state, queued);
+  EXPECT_NE(show(user, id).reason.find("cannot make a pipe"), std::string::npos) << show(user, id).reason;
+  EXPECT_EQ(worker->started(), 1u);
+  EXPECT_EQ(call(user, api::stop_model, {.model = id}).state, stopped);
+}
+
 TEST_F(Supervising, removal_needs_rest_and_frees_the_checkpoint) {
   train(user);
   EXPECT_REFUSED(call(user, api::delete_model, {.model = 1}), conflict, "ncloud model stop 1");

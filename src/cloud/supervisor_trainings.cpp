@@ -13,8 +13,32 @@ using enum api::ModelState;
 
 namespace {
 
-constexpr std::int64_t kCheckpointBytes = std::int64_t{64}
-                                          << 20;  // may have always, however little memory it asked for
+constexpr std::size_t kTextBytes = 4000;      // of one text that a job says
+constexpr std::int64_t kLogBytes = 16 << 20;  // that is kept of what one process writes
+constexpr std::size_t kMetrics = 64, kMetricNameBytes = 100;
+constexpr double kLongestS = 1e9;
+
+Error nonsense(const std::string& what) { return {Code::invalid_argument, "the job said " + what}; }
+
+// Refuses what no engine of ours says, and cuts texts: code of strangers may run in a job.
+job::Event checked(job::Event event) {
+  if (event.text) event.text = base::printable(*event.text, kTextBytes);
+  if (event.eta_s) event.eta_s = std::clamp(*event.eta_s, 0.0, kLongestS);
+  if (!event.metrics) return event;
+  if (event.metrics->size() > kMetrics) throw nonsense(fmt::format("more than {} metrics", kMetrics));
+  for (const auto& metric : *event.metrics)
+    if (metric.key().size() > kMetricNameBytes || !metric.value().is_number())
+      throw nonsense(fmt::format("that metric '{}' is {}; expected a short name and a number",
+                                 base::printable(metric.key(), kMetricNameBytes),
+                                 base::printable(base::to_text(metric.value()), kMetricNameBytes)));
+  return event;
+}
+
+void check_epoch(const ModelRow& row, const job::Event& event) {
+  if (!event.epoch || *event.epoch < 0 || *event.epoch > row.epochs)
+    throw nonsense(fmt::format("that it is in epoch {}; expected one of 0 to {}",
+                               event.epoch ? std::to_string(*event.epoch) : "none", row.epochs));
+}
 
 }  // namespace
 
@@ -44,6 +68,8 @@ void Supervisor::launch_training(const ModelRow& row, Training& training) {
   const std::int64_t model = row.id;
   training.end.reset();
   training.step_logged_us = 0;
+  training.epoch = -1;
+  training.log_bytes = 0;
   training.job = worker_.train(
       train_order(row),
       {.event = [this, model](const job::Event& event,
@@ -74,8 +100,9 @@ void Supervisor::start_training(std::int64_t model) {
   note_state(*store_.read([&](Database& db) { return find_model(db, model); }));
 }
 
-void Supervisor::training_said(std::int64_t model, const job::Event& event, const std::filesystem::path& folder) {
-  if (event.kind == job::EventKind::checkpoint) return checkpoint_came(model, event, folder);
+void Supervisor::training_said(std::int64_t model, const job::Event& said, const std::filesystem::path& folder) {
+  if (said.kind == job::EventKind::checkpoint) return checkpoint_came(model, said, folder);
+  const job::Event event = checked(said);
   const std::lock_guard lock(control_);
   const auto found = trainings_.find(model);
   if (found == trainings_.end()) return;
@@ -105,7 +132,12 @@ void Supervisor::training_said(std::int64_t model, const job::Event& event, cons
       break;
     case job::EventKind::epoch:
       change(model, [&](Database& db, ModelRow& row) {
-        row.epochs_completed = event.epoch.value_or(row.epochs_completed) + 1;
+        check_epoch(row, event);
+        if (*event.epoch == row.epochs || *event.epoch <= training.epoch)
+          throw nonsense(fmt::format("that epoch {} is done, which is the {}", *event.epoch,
+                                     *event.epoch == row.epochs ? "one after the last" : "second time"));
+        training.epoch = *event.epoch;
+        row.epochs_completed = *event.epoch + 1;
         row.train_cost = event.cost;
         if (event.eval_cost) row.eval_cost = event.eval_cost;
         if (event.metrics) row.metrics = base::to_text(*event.metrics);
@@ -115,6 +147,11 @@ void Supervisor::training_said(std::int64_t model, const job::Event& event, cons
       note(model, std::move(told));
       break;
     case job::EventKind::log:
+      if (training.log_bytes > kLogBytes) return;
+      training.log_bytes += static_cast<std::int64_t>(event.text.value_or("").size()) + 1;
+      if (training.log_bytes > kLogBytes)
+        told.text =
+            fmt::format("the job has written {} MiB of log; what it writes from here on is not kept", kLogBytes >> 20);
       told.kind = api::TrainingEventKind::log;
       note(model, std::move(told));
       break;
@@ -125,23 +162,22 @@ void Supervisor::training_said(std::int64_t model, const job::Event& event, cons
 }
 
 void Supervisor::checkpoint_came(std::int64_t model, const job::Event& event, const std::filesystem::path& folder) {
-  // A checkpoint is written from memory, so it is not larger than that. Reads the whole file: not under the lock.
+  // Reads the whole file: not under the lock.
   const std::int64_t limit_bytes = store_.read([&](Database& db) {
     const auto row = find_model(db, model);
-    return row ? std::max(row->memory_bytes, kCheckpointBytes) : 0;
+    return row ? checkpoint_limit_bytes(row->memory_bytes) : 0;
   });
   const Objects::Pin pin =
       objects_.adopt(base::open_foreign_file(folder, event.file.value_or("")), event.sha256.value_or(""), limit_bytes);
-  std::error_code ignored;
-  std::filesystem::remove(folder / *event.file, ignored);
   const std::lock_guard lock(control_);
   std::string before;
   change(model, [&](Database& db, ModelRow& row) {
     before = row.checkpoint_sha256;
+    check_epoch(row, event);
     objects_.refer(db, pin);
-    const std::int64_t epoch = event.epoch.value_or(0);
+    const std::int64_t epoch = *event.epoch;
     const bool whole = event.batch && event.batches && *event.batch == *event.batches;
-    row.checkpoint_epochs = std::max(whole ? epoch + 1 : epoch, row.epochs_completed);
+    row.checkpoint_epochs = std::min(std::max(whole ? epoch + 1 : epoch, row.epochs_completed), row.epochs);
     row.checkpoint_sha256 = pin.sha256();
     row.checkpoint_bytes = pin.size_bytes();
     row.crashes_since_checkpoint = 0;
@@ -175,6 +211,7 @@ void Supervisor::training_ended_held(std::int64_t model, const JobEnd& end) {
     return;
   }
   const bool finished = said && said->outcome;
+  if (!finished && !closing_ && !before.stop_requested && end.never_began) return training_waits(model, end.last_words);
   if (!finished && !closing_ && !before.stop_requested) return training_crashed(model, end);
   change(model, [&](Database& db, ModelRow& row) {
     const std::int64_t now = base::wall_now_us();
@@ -205,12 +242,20 @@ void Supervisor::training_ended_held(std::int64_t model, const JobEnd& end) {
   logs_.set_live(model, in_training(after.state) && !closing_);
 }
 
+// Back to the queue: this machine lacks something for its start, which is no fault of the training.
+void Supervisor::training_waits(std::int64_t model, const std::string& reason) {
+  change(model, [&](Database& db, ModelRow& row) { become(db, row, queued, "cannot be started now: " + reason); });
+  trainings_.erase(model);
+  rest(model, reason);
+  note_state(*store_.read([&](Database& db) { return find_model(db, model); }));
+}
+
 void Supervisor::training_crashed(std::int64_t model, const JobEnd& end) {
   bool again = false;
   change(model, [&](Database& db, ModelRow& row) {
     row.epochs_completed = row.checkpoint_epochs;  // what was not kept is trained again
     ++row.crashes_since_checkpoint;
-    again = row.crashes_since_checkpoint <= kMaxCrashes && !end.out_of_memory;
+    again = row.crashes_since_checkpoint <= kMaxCrashes && !end.out_of_memory && !end.spoke_nonsense;
     if (again) {
       ++row.restarts;
       row.reason = fmt::format("restarted {} after its job ended with {}",
@@ -222,6 +267,8 @@ void Supervisor::training_crashed(std::int64_t model, const JobEnd& end) {
       return;
     }
     row.ended_us = base::wall_now_us();
+    if (end.spoke_nonsense)
+      return become(db, row, ModelState::error, "its job was ended for what it said: " + end.last_words);
     const std::string why =
         end.out_of_memory
             ? fmt::format("it needs more than its {} of memory", base::memory_text(row.memory_bytes))
@@ -236,6 +283,7 @@ void Supervisor::training_crashed(std::int64_t model, const JobEnd& end) {
       launch_training(row, trainings_[model]);
       return;
     } catch (const Error& error) {
+      if (is_temporary(error)) return training_waits(model, base::message_for_others(error));
       change(model, [&](Database& db, ModelRow& now) {
         now.ended_us = base::wall_now_us();
         become(db, now, ModelState::error, "cannot be started again: " + base::message_for_others(error));

@@ -1,4 +1,5 @@
 #pragma once
+#include <algorithm>
 #include <filesystem>
 #include <functional>
 #include <memory>
@@ -15,6 +16,11 @@ struct Limits {
   int cpus = 1;
   std::int64_t memory_bytes = 0;
 };
+
+/// A checkpoint is written from memory, so it is not larger than that; something small may be written always.
+inline std::int64_t checkpoint_limit_bytes(std::int64_t memory_bytes) {
+  return std::max(memory_bytes, std::int64_t{64} << 20);
+}
 
 /// A training to carry out. The worker fills in the paths of `job`, because it knows how the job will see them.
 struct TrainOrder {
@@ -35,8 +41,10 @@ struct ServeOrder {
 struct JobEnd {
   int exit_code = 0;
   int signal = 0;
-  bool out_of_memory = false;  ///< ended because it was over its memory limit
-  std::string last_words;      ///< last line it wrote to standard error
+  bool out_of_memory = false;   ///< ended because it was over its memory limit
+  bool spoke_nonsense = false;  ///< ended because of what it said, which it would say again
+  bool never_began = false;     ///< for want of something on this machine that may be there later
+  std::string last_words;       ///< last line it wrote to standard error
 
   std::string text() const;  ///< "signal 9 (Killed)", "exit code 3: cannot …"
 };
@@ -44,8 +52,16 @@ struct JobEnd {
 /// Who hears about a job. Both are called from one thread of the worker, one after the other; nothing follows `end`.
 /// `end` may block for as long as it likes.
 struct JobListener {
+  /// What it throws ends the job: as nonsense with an error of what the job said (invalid_argument, too_large).
   std::function<void(const job::Event&, const std::filesystem::path& checkpoint_folder)> event;
   std::function<void(const JobEnd&)> end;
+};
+
+/// What this worker's jobs are kept from.
+struct Protection {
+  bool sandbox = true;
+  std::string limits_by = "the worker";
+  std::vector<std::string> missing;  ///< limits that cannot be had here, for people: "cpu"
 };
 
 /// A job's process. Destroying it while the job runs kills the job; its listener still hears of the end.
@@ -54,7 +70,8 @@ class Job {
  public:
   virtual ~Job() = default;
 
-  /// Asks it to end after a checkpoint of the present step; kills it when that takes longer than `grace_ms`.
+  /// Asks it to end after a checkpoint of the present step; kills it when that takes longer than `grace_ms`, or, as
+  /// long as it is seen to write the checkpoint, three times that.
   virtual void stop(int grace_ms) = 0;
   virtual void kill() = 0;
 };
@@ -63,6 +80,8 @@ class Job {
 class Worker {
  public:
   virtual ~Worker() = default;
+
+  virtual Protection protection() const { return {}; }
 
   /// Starts a training at once. Errors: disk_full or internal when it cannot be started.
   virtual std::unique_ptr<Job> train(const TrainOrder& order, JobListener listener) = 0;

@@ -1,7 +1,9 @@
 #include "job/process.h"
 
+#include <fcntl.h>
 #include <fmt/format.h>
 #include <poll.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include <csignal>
@@ -33,14 +35,67 @@ void emit_to_standard_output(const Event& event) {
   }
 }
 
+/// What the starter has said since the job began.
+struct Told {
+  std::atomic<bool> stop{false};
+  std::atomic<std::int64_t> kept{0};  // checkpoints
+};
+
 /// Reads further lines of the control pipe in a thread of its own; the end of the pipe ends the process.
-void obey_control_pipe(std::atomic<bool>& stop) {
-  std::thread([&stop] {
+Told& obey_control_pipe() {
+  static Told told;
+  std::thread([] {
     std::string line;
-    while (std::getline(std::cin, line))
-      if (line == kStop) stop = true;
+    while (std::getline(std::cin, line)) {
+      if (line == kStop) told.stop = true;
+      if (line == kKept) {
+        ++told.kept;
+        told.kept.notify_all();
+      }
+    }
     std::_Exit(0);
   }).detach();
+  return told;
+}
+
+/// Writes checkpoints into the files that the job was given, in turn, and says so.
+class Saver {
+ public:
+  Saver(std::vector<std::string> files, const Told& told) : files_(std::move(files)), told_(told) {
+    if (files_.empty())
+      throw base::Error(base::Code::invalid_argument, "expected files for checkpoints, got none", "/checkpoint_files");
+  }
+
+  void operator()(const neon::Checkpoint& checkpoint) {
+    // What the file had before must have been taken away.
+    const auto may_wait = static_cast<std::int64_t>(files_.size()) - 1;
+    for (std::int64_t kept; said_ - (kept = told_.kept.load()) > may_wait;) told_.kept.wait(kept);
+    const std::filesystem::path path = files_[static_cast<std::size_t>(said_) % files_.size()];
+    const base::Fd file(::open(path.c_str(), O_WRONLY | O_TRUNC | O_CLOEXEC));
+    if (!file) throw base::system_error(fmt::format("cannot open '{}' for a checkpoint", path.string()), errno);
+    neon::write_checkpoint(checkpoint, file, path.string());
+    ++said_;
+    emit_to_standard_output({.kind = EventKind::checkpoint,
+                             .epoch = checkpoint.position.epoch,
+                             .batch = checkpoint.position.batch,
+                             .step = checkpoint.position.step,
+                             .file = path.filename().string(),
+                             .sha256 = base::sha256_of_file(path)});
+  }
+
+ private:
+  std::vector<std::string> files_;
+  const Told& told_;
+  std::int64_t said_ = 0;
+};
+
+/// Before anything foreign is read: a limit that only the one who starts the next process can raise.
+void limit_files(std::int64_t bytes) {
+  if (bytes <= 0) return;
+  rlimit limit{};
+  if (::getrlimit(RLIMIT_FSIZE, &limit) != 0) throw base::system_error("cannot read the limit on files", errno);
+  limit.rlim_cur = limit.rlim_max = std::min(limit.rlim_max, static_cast<rlim_t>(bytes));
+  if (::setrlimit(RLIMIT_FSIZE, &limit) != 0) throw base::system_error("cannot limit files", errno);
 }
 
 template <class Job>
@@ -100,7 +155,7 @@ int report_errors(const std::function<void()>& work) {
 
 std::vector<std::filesystem::path> paths(const std::vector<std::string>& names) { return {names.begin(), names.end()}; }
 
-Training training_of(const TrainJob& job) {
+Training training_of(const TrainJob& job, const Told& told) {
   Training training;
   training.spec = neon::parse_model(job.yaml, job.model_file);
   if (job.epochs) training.spec.epochs = *job.epochs;
@@ -111,16 +166,7 @@ Training training_of(const TrainJob& job) {
   training.threads = job.threads;
   training.memory_bytes = job.memory_bytes;
   if (!job.resume_from.empty()) training.resume_from = neon::read_checkpoint(job.resume_from);
-  training.save = [folder = std::filesystem::path(job.checkpoint_folder)](const neon::Checkpoint& checkpoint) {
-    const std::string name = fmt::format("checkpoint-{:09}.safetensors", checkpoint.position.step);
-    neon::write_checkpoint(checkpoint, folder / name);
-    emit_to_standard_output({.kind = EventKind::checkpoint,
-                             .epoch = checkpoint.position.epoch,
-                             .batch = checkpoint.position.batch,
-                             .step = checkpoint.position.step,
-                             .file = name,
-                             .sha256 = base::sha256_of_file(folder / name)});
-  };
+  training.save = Saver(job.checkpoint_files, told);
   return training;
 }
 
@@ -131,9 +177,9 @@ int run_train_process() {
   return report_errors([] {
     warm_up_while_waiting();
     const auto job = read_job<TrainJob>();
-    static std::atomic<bool> stop{false};
-    obey_control_pipe(stop);
-    const Outcome outcome = train(training_of(job), emit_to_standard_output, stop);
+    limit_files(job.file_limit_bytes);
+    const Told& told = obey_control_pipe();
+    const Outcome outcome = train(training_of(job, told), emit_to_standard_output, told.stop);
     emit_to_standard_output({.kind = EventKind::end, .outcome = outcome});
   });
 }
@@ -142,8 +188,7 @@ int run_serve_process() {
   std::signal(SIGPIPE, SIG_IGN);
   return report_errors([] {
     const auto job = read_job<ServeJob>();
-    static std::atomic<bool> unused{false};
-    obey_control_pipe(unused);
+    obey_control_pipe();
     serve(job, kServingSocket, emit_to_standard_output);
   });
 }

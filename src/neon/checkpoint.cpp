@@ -68,7 +68,10 @@ Checkpoint checkpoint_of(TensorFile file) {
 
 }  // namespace
 
-void write_checkpoint(const Checkpoint& checkpoint, const std::filesystem::path& path) {
+namespace {
+
+template <class... To>
+void write_to(const Checkpoint& checkpoint, To&&... to) {
   const Metadata metadata{{"format", std::string(kFormat)},
                           {"spec", base::to_text(checkpoint.spec.to_json())},
                           {"sample_shape", base::to_text(base::encode(checkpoint.sample_shape))},
@@ -79,7 +82,15 @@ void write_checkpoint(const Checkpoint& checkpoint, const std::filesystem::path&
   std::vector<TensorView> views;
   add_views(views, kParameters, checkpoint.parameters);
   add_views(views, kOptimizerStates, checkpoint.optimizer_states);
-  write_safetensors(metadata, views, path);
+  write_safetensors(metadata, views, to...);
+}
+
+}  // namespace
+
+void write_checkpoint(const Checkpoint& checkpoint, const std::filesystem::path& path) { write_to(checkpoint, path); }
+
+void write_checkpoint(const Checkpoint& checkpoint, const base::Fd& file, std::string_view name_in_errors) {
+  write_to(checkpoint, file, name_in_errors);
 }
 
 Checkpoint read_checkpoint(const std::filesystem::path& path) {

@@ -5,6 +5,7 @@
 #include <tuple>
 #include <vector>
 
+#include "base/files.h"
 #include "neon/spec.h"
 #include "tensor/tensor.h"
 
@@ -56,6 +57,9 @@ struct Checkpoint {
 /// bytes.
 /// Errors: invalid_argument for tensors whose names repeat or whose values do not fit their shape; those of base/files.h.
 void write_checkpoint(const Checkpoint& checkpoint, const std::filesystem::path& path);
+
+/// The same bytes into a file that is open for writing and empty. Not durable, and not whole after an error.
+void write_checkpoint(const Checkpoint& checkpoint, const base::Fd& file, std::string_view name_in_errors);
 
 /// Errors: data_loss naming the file when its bytes are not those that write_checkpoint wrote; not_found.
 Checkpoint read_checkpoint(const std::filesystem::path& path);

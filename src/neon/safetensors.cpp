@@ -137,27 +137,31 @@ TensorFile read_open_file(const base::Fd& file, std::uint64_t file_bytes) {
 
 }  // namespace
 
-void write_safetensors(const Metadata& metadata, std::span<const TensorView> tensors,
-                       const std::filesystem::path& path) {
+void write_safetensors(const Metadata& metadata, std::span<const TensorView> tensors, const base::Fd& file,
+                       std::string_view name_in_errors) {
   check(tensors);
   std::string header = header_without_sum(metadata, tensors);
   if (header.size() > kMaximumHeaderBytes)
     throw base::Error(base::Code::too_large, fmt::format("the description of '{}' takes {} bytes; the limit is {}",
-                                                         path.string(), header.size(), kMaximumHeaderBytes));
+                                                         name_in_errors, header.size(), kMaximumHeaderBytes));
   const std::string length = length_bytes(header.size());
   base::Sha256 sha;
   sha.add(length);
   sha.add(header);
   for (const TensorView& tensor : tensors) sha.add(bytes_of(tensor.values));
   header.replace(kBeforeSum.size(), kSumDigits, sha.finish());
+  base::write_all(file, length, name_in_errors);
+  base::write_all(file, header, name_in_errors);
+  for (const TensorView& tensor : tensors) base::write_all(file, bytes_of(tensor.values), name_in_errors);
+}
 
+void write_safetensors(const Metadata& metadata, std::span<const TensorView> tensors,
+                       const std::filesystem::path& path) {
   const std::filesystem::path temporary = path.string() + ".tmp-" + base::hex(base::random_bytes(6));
   try {
     const base::Fd file(::open(temporary.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644));
     if (!file) throw base::system_error(fmt::format("cannot create '{}'", temporary.string()), errno);
-    base::write_all(file, length, temporary.string());
-    base::write_all(file, header, temporary.string());
-    for (const TensorView& tensor : tensors) base::write_all(file, bytes_of(tensor.values), temporary.string());
+    write_safetensors(metadata, tensors, file, temporary.string());
     base::commit_file(temporary, path);
   } catch (...) {
     ::unlink(temporary.c_str());

@@ -30,6 +30,10 @@ struct TensorFile {
 void write_safetensors(const Metadata& metadata, std::span<const TensorView> tensors,
                        const std::filesystem::path& path);
 
+/// The same bytes into a file that is open for writing, from its beginning; not durable yet.
+void write_safetensors(const Metadata& metadata, std::span<const TensorView> tensors, const base::Fd& file,
+                       std::string_view name_in_errors);
+
 /// Reads what write_safetensors wrote and nothing else. Memory is booked only for bytes that the file has.
 /// Errors: data_loss naming the file; not_found.
 TensorFile read_safetensors(const std::filesystem::path& path);

@@ -4,6 +4,7 @@
 #include "cloud/machine.h"
 #include "cloud/objects.h"
 #include "cloud/store.h"
+#include "cloud/worker.h"
 
 namespace cloud {
 
@@ -40,7 +41,7 @@ struct Parts {
 };
 
 // Each gives the router what the operations of one resource do.
-void handle_server(api::Router& router);
+void handle_server(api::Router& router, const Protection& protection);
 void handle_tenants(api::Router& router, Parts parts);
 void handle_users(api::Router& router, Parts parts);
 void handle_datasets(api::Router& router, Parts parts);

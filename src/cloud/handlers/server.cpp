@@ -16,9 +16,13 @@ std::int64_t number_in_page_token(std::string_view token, std::int64_t first) {
   return *number;
 }
 
-void handle_server(api::Router& router) {
-  router.handle(api::get_info,
-                [](const api::Call&, const api::Nothing&) { return api::ServerInfo{.version = base::kVersion}; });
+void handle_server(api::Router& router, const Protection& protection) {
+  router.handle(api::get_info, [protection](const api::Call&, const api::Nothing&) {
+    return api::ServerInfo{.version = base::kVersion,
+                           .sandbox = protection.sandbox,
+                           .limits_by = protection.limits_by,
+                           .limits_missing = protection.missing};
+  });
 }
 
 }  // namespace cloud

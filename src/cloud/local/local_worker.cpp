@@ -16,6 +16,8 @@
 #include "base/error.h"
 #include "base/json.h"
 #include "base/log.h"
+#include "base/utf8.h"
+#include "cloud/local/job_folder.h"
 #include "cloud/local/process.h"
 #include "cloud/local_worker.h"
 
@@ -27,6 +29,8 @@ using base::Error;
 namespace {
 
 constexpr std::size_t kLineLimit = std::size_t{1} << 20;  // of an event
+constexpr std::size_t kWordsLimit = 500, kLogLineLimit = 4000;
+constexpr std::int64_t kWhileWritingUs = 2'000'000;  // a job that writes a checkpoint does so at least this often
 constexpr std::int64_t kMemoryBesidesBytes =
     512LL << 20;  // without a cgroup: code, stacks and reserves beside the model's memory
 
@@ -48,27 +52,54 @@ class Lines {
   std::string held_;
 };
 
-void link_into(const std::filesystem::path& object, const std::filesystem::path& link) {
-  if (::link(object.c_str(), link.c_str()) != 0)
-    throw base::system_error(fmt::format("cannot give '{}' to a job", object.string()), errno == ENOENT ? EIO : errno);
+base::Fd event_descriptor() {
+  base::Fd fd(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
+  if (!fd) throw base::system_error("cannot make an event descriptor", errno);
+  return fd;
 }
+
+// How many bytes may be taken from a job now: a burst, and from then on so many a second. What it says beyond that
+// stays in its pipes, and it waits.
+class Allowance {
+ public:
+  bool any() {
+    const std::int64_t now = base::steady_now_us();
+    left_ = std::min(kBurstBytes, left_ + (now - at_us_) * kBytesPerSecond / 1'000'000);
+    at_us_ = now;
+    return left_ > 0;
+  }
+  void take(std::int64_t bytes) { left_ -= bytes; }
+
+  static constexpr std::int64_t kBurstBytes = std::int64_t{1} << 20, kBytesPerSecond = std::int64_t{128} << 10;
+  static constexpr int kWaitMs = 100;
+
+ private:
+  std::int64_t left_ = kBurstBytes, at_us_ = base::steady_now_us();
+};
 
 }  // namespace
 
 /// One job from its start to its end; the thread that supervises it and its handle share it.
 struct LocalWorker::Running {
-  std::string name;
-  std::filesystem::path folder;
+  Running(const Cgroups& groups, std::string job, const std::filesystem::path& folder_of_jobs)
+      : name(std::move(job)), folder(folder_of_jobs / name), cgroups(groups), cgroup(groups.make("job-" + name)) {}
+  ~Running() { clean_up(); }
+
+  const std::string name;
+  JobFolder folder;
+  const Cgroups& cgroups;
+  const Cgroup cgroup;
+  std::vector<std::string> checkpoint_files;
   ProcessStart start;
   base::Fd their_socket;
   std::function<void()> on_first_step;
-  Cgroup cgroup;
-  base::Fd wake{::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)};
+  base::Fd wake = event_descriptor();
 
   Mutex mutex{locks::kJob};
-  JobListener listener;         // empty while it is a spare
-  std::string outbox;           // for the control pipe
-  std::int64_t kill_at_us = 0;  // 0: never
+  JobListener listener;          // empty while it is a spare
+  std::string outbox;            // for the control pipe
+  std::int64_t kill_at_us = 0;   // 0: never
+  std::int64_t patience_us = 0;  // past that, while it writes a checkpoint
   bool stop_asked = false;
 
   void poke() {
@@ -97,13 +128,19 @@ struct LocalWorker::Running {
       stop_asked = true;
       const std::int64_t at = base::steady_now_us() + std::int64_t{grace_ms} * 1000;
       kill_at_us = kill_at_us == 0 ? at : std::min(kill_at_us, at);
+      patience_us = std::int64_t{grace_ms} * 2000;
     }
     poke();
+  }
+  void clean_up() {
+    cgroups.remove(cgroup);
+    folder.remove();
   }
   void kill() {
     {
       const std::lock_guard lock(mutex);
       kill_at_us = 1;
+      patience_us = 0;
     }
     poke();
   }
@@ -122,16 +159,40 @@ class LocalWorker::LocalJob : public Job {
 
 LocalWorker::LocalWorker(Sandbox sandbox, std::filesystem::path folder)
     : sandbox_(std::move(sandbox)), folder_(std::move(folder)) {
-  std::filesystem::create_directories(folder_);
+  std::error_code error;
+  std::filesystem::create_directories(folder_, error);
+  if (error)
+    throw base::system_error(fmt::format("cannot make the folder of jobs '{}'", folder_.string()), error.value());
   ::signal(SIGPIPE, SIG_IGN);               // writing to a job that has ended is an error, not the end of this process
   std::vector<std::filesystem::path> left;  // by jobs of the last run; they have numbers for names
-  for (const auto& entry : std::filesystem::directory_iterator(folder_))
-    if (entry.path().filename().string().find_first_not_of("0123456789") == std::string::npos)
-      left.push_back(entry.path());
-  for (const auto& path : left) std::filesystem::remove_all(path);
+  for (std::filesystem::directory_iterator it(folder_, error), end; !error && it != end; it.increment(error))
+    if (it->path().filename().string().find_first_not_of("0123456789") == std::string::npos) left.push_back(it->path());
+  for (const auto& path : left) {
+    std::filesystem::remove_all(path, error);
+    if (error) base::log_warning("'{}', which a job left, cannot be removed: {}", path.string(), error.message());
+  }
   sandbox_.check();
-  base::log_info("jobs: sandbox {}, limits by {}", sandbox_.walls() ? "bubblewrap" : "NONE", cgroups_.driver_name());
+  const Protection has = protection();
+  base::log_info("jobs: sandbox {}, limits by {}", has.sandbox ? "bubblewrap" : "NONE", has.limits_by);
+  for (const std::string& missing : has.missing) base::log_warning("jobs are not limited in: {}", missing);
 }
+
+Protection LocalWorker::protection() const {
+  Protection has{.sandbox = sandbox_.walls(), .limits_by = std::string(cgroups_.driver_name())};
+  const auto want = [&](bool there, const char* what) {
+    if (!there) has.missing.emplace_back(what);
+  };
+  want(cgroups_.limits("cpu"), "cpu");
+  want(cgroups_.limits("memory"), "memory (only each process's private memory is)");
+  want(cgroups_.limits("swap"), "swap");
+  want(cgroups_.limits("pids") || limits_processes(), "processes");
+  want(sandbox_.walls(), "disk");
+  want(sandbox_.walls(), "system calls");
+  return has;
+}
+
+// Where a process itself can be told so: root may always have more.
+bool LocalWorker::limits_processes() const { return !cgroups_.limits("pids") && sandbox_.walls() && ::geteuid() != 0; }
 
 LocalWorker::~LocalWorker() {
   std::unique_lock lock(mutex_);
@@ -141,12 +202,13 @@ LocalWorker::~LocalWorker() {
 }
 
 std::shared_ptr<LocalWorker::Running> LocalWorker::make_running() {
-  auto running = std::make_shared<Running>();
-  running->name = std::to_string(next_++);
-  running->folder = folder_ / running->name;
-  std::filesystem::create_directories(running->folder / "in");
-  std::filesystem::create_directories(running->folder / "out");
-  running->cgroup = cgroups_.make("job-" + running->name);
+  return std::make_shared<Running>(cgroups_, std::to_string(next_++), folder_);
+}
+
+std::shared_ptr<LocalWorker::Running> LocalWorker::make_training() {
+  auto running = make_running();
+  running->checkpoint_files = running->folder.make_checkpoint_files();
+  running->on_first_step = [this] { start_spare(); };
   return running;
 }
 
@@ -154,33 +216,35 @@ std::unique_ptr<Job> LocalWorker::train(const TrainOrder& order, JobListener lis
   std::shared_ptr<Running> running = take_spare(listener);
   const bool has_started = running != nullptr;
   if (!has_started) {
-    running = make_running();
+    running = make_training();
     running->set_listener(std::move(listener));
   }
   try {
     prepare(*running, order);
+    if (!has_started) start(running, "--job");
   } catch (...) {
     running->set_listener({});  // the caller hears of it here
     running->kill();
     throw;
   }
-  if (!has_started) start(running, "--job");
   return std::make_unique<LocalJob>(std::move(running));
 }
 
 /// Puts what the training needs into its folder and says what to do.
 void LocalWorker::prepare(Running& running, const TrainOrder& order) const {
   const auto inside = [&](const std::filesystem::path& object, const std::string& name) {
-    link_into(object, running.folder / name);
-    return sandbox_.path_inside(running.folder, name);
+    running.folder.link(object, name);
+    return sandbox_.path_inside(running.folder.path(), "in/" + name);
   };
   job::TrainJob job = order.job;
   for (std::size_t i = 0; i < order.train_shards.size(); ++i)
-    job.train_shards.push_back(inside(order.train_shards[i], fmt::format("in/train-{:06}", i)));
+    job.train_shards.push_back(inside(order.train_shards[i], fmt::format("train-{:06}", i)));
   for (std::size_t i = 0; i < order.eval_shards.size(); ++i)
-    job.eval_shards.push_back(inside(order.eval_shards[i], fmt::format("in/eval-{:06}", i)));
-  if (!order.resume_from.empty()) job.resume_from = inside(order.resume_from, "in/checkpoint");
-  job.checkpoint_folder = sandbox_.path_inside(running.folder, "out");
+    job.eval_shards.push_back(inside(order.eval_shards[i], fmt::format("eval-{:06}", i)));
+  if (!order.resume_from.empty()) job.resume_from = inside(order.resume_from, "checkpoint");
+  for (const std::string& file : running.checkpoint_files)
+    job.checkpoint_files.push_back(sandbox_.path_inside(running.folder.path(), "out/" + file));
+  job.file_limit_bytes = running.start.file_limit_bytes = checkpoint_limit_bytes(order.limits.memory_bytes);
   job.memory_bytes = order.limits.memory_bytes;
   limit(running, order.limits);
   running.say(base::to_text(base::encode(job)) + '\n');
@@ -189,14 +253,14 @@ void LocalWorker::prepare(Running& running, const TrainOrder& order) const {
 std::unique_ptr<Job> LocalWorker::serve(const ServeOrder& order, base::Fd& socket, JobListener listener) {
   const std::shared_ptr<Running> running = make_running();
   running->set_listener(std::move(listener));
-  link_into(order.checkpoint, running->folder / "in/checkpoint");
+  running->folder.link(order.checkpoint, "checkpoint");
   int ends[2];
   if (::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) != 0)
     throw base::system_error("cannot make a socket", errno);
   socket = base::Fd(ends[0]);
   running->their_socket = base::Fd(ends[1]);
   running->start.socket = ends[1];
-  const job::ServeJob job{.checkpoint = sandbox_.path_inside(running->folder, "in/checkpoint"),
+  const job::ServeJob job{.checkpoint = sandbox_.path_inside(running->folder.path(), "in/checkpoint"),
                           .threads = order.limits.cpus,
                           .max_batch = order.max_batch,
                           .memory_bytes = order.limits.memory_bytes};
@@ -212,15 +276,22 @@ void LocalWorker::limit(Running& running, const Limits& limits) const {
 }
 
 void LocalWorker::start(const std::shared_ptr<Running>& running, const std::string& mode) {
-  running->start.command = sandbox_.command(running->folder, mode);
+  running->start.command =
+      sandbox_.command(running->folder.path(), mode, running->checkpoint_files, limits_processes());
   running->start.environment = sandbox_.environment();
+  running->start.filter = sandbox_.filter();
   running->start.cgroup_procs = running->cgroup.procs_files();
-  running->on_first_step = [this] { start_spare(); };
   {
     const std::lock_guard lock(mutex_);
     running_.insert(running);
   }
-  std::thread([this, running] { supervise(running); }).detach();  // the destructor waits for it through running_
+  try {
+    std::thread([this, running] { supervise(running); }).detach();  // the destructor waits for it through running_
+  } catch (const std::system_error& error) {
+    const std::lock_guard lock(mutex_);
+    running_.erase(running);
+    throw Error(Code::unavailable, fmt::format("cannot start a thread for a job: {}", error.what()));
+  }
 }
 
 void LocalWorker::keep_spare() {
@@ -237,7 +308,7 @@ void LocalWorker::start_spare() {
     if (!keeps_spare_ || spare_) return;
   }
   try {
-    const std::shared_ptr<Running> running = make_running();
+    const std::shared_ptr<Running> running = make_training();
     start(running, "--job");
     const std::lock_guard lock(mutex_);
     if (keeps_spare_ && !spare_ && running_.contains(running))
@@ -264,19 +335,23 @@ class Talk {
   Talk(Process process, std::function<void(const job::Event&)> tell)
       : process_(std::move(process)),
         tell_(std::move(tell)),
-        exit_(static_cast<int>(::syscall(SYS_pidfd_open, process_.pid, 0))) {}
+        exit_(static_cast<int>(::syscall(SYS_pidfd_open, process_.pid, 0))) {
+    const int why = errno;
+    if (exit_) return;
+    reap();
+    throw base::system_error("cannot watch a job's process", why);
+  }
+  ~Talk() { reap(); }
+  Talk(const Talk&) = delete;
 
   template <class State>
   JobEnd run(State& state) {
-    on_first_step_ = state.on_first_step;
     while (!exited_) wait_and_handle(state);
-    ::kill(-process_.pid, SIGKILL);  // whatever it left behind (without walls, that is possible)
-    int status = 0;
-    while (::waitpid(process_.pid, &status, 0) < 0 && errno == EINTR) {}
-    while (read_events()) {}
+    const int status = reap();
+    while (read_events(state)) {}
     while (read_errors()) {}
-    if (!errors_.rest().empty()) last_words_ = base::printable(errors_.rest());
-    JobEnd end{.last_words = failure_.empty() ? last_words_ : failure_};
+    if (!errors_.rest().empty()) last_words_ = base::printable(errors_.rest(), kWordsLimit);
+    JobEnd end{.spoke_nonsense = spoke_nonsense_, .last_words = failure_.empty() ? last_words_ : failure_};
     if (WIFSIGNALED(status)) end.signal = WTERMSIG(status);
     if (WIFEXITED(status)) end.exit_code = WEXITSTATUS(status);
     if (end.exit_code > 128 && end.exit_code <= 128 + 64) {  // how the sandbox tells of a signal
@@ -287,6 +362,16 @@ class Talk {
   }
 
  private:
+  // Ends it, with whatever it left behind (without walls, that is possible). Its status.
+  int reap() {
+    int status = 0;
+    if (process_.pid <= 0) return status;
+    kill_process(process_);
+    while (::waitpid(process_.pid, &status, 0) < 0 && errno == EINTR) {}
+    process_.pid = -1;
+    return status;
+  }
+
   template <class State>
   void wait_and_handle(State& state) {
     bool has_text = false;
@@ -295,25 +380,37 @@ class Talk {
       const std::lock_guard lock(state.mutex);
       has_text = !state.outbox.empty();
       if (state.kill_at_us != 0) {
-        const std::int64_t left_us = state.kill_at_us - base::steady_now_us();
+        std::int64_t left_us = state.kill_at_us - base::steady_now_us();
         if (left_us <= 0 && !killed_) {
-          ::kill(-process_.pid, SIGKILL);
-          killed_ = true;
+          if (state.patience_us > 0 && state.folder.is_written()) {
+            const std::int64_t more_us = std::min(state.patience_us, kWhileWritingUs);
+            state.patience_us -= more_us;
+            state.kill_at_us += more_us - left_us;
+            left_us = more_us;
+          } else {
+            kill_process(process_);
+            killed_ = true;
+          }
         }
         timeout_ms = killed_ ? -1 : static_cast<int>(left_us / 1000 + 1);
       }
     }
+    const bool hears = allowance_.any();
+    if (!hears && (timeout_ms < 0 || timeout_ms > Allowance::kWaitMs)) timeout_ms = Allowance::kWaitMs;
     pollfd fds[] = {{exit_.get(), POLLIN, 0},
                     {state.wake.get(), POLLIN, 0},
-                    {events_open_ ? process_.events.get() : -1, POLLIN, 0},
-                    {errors_open_ ? process_.errors.get() : -1, POLLIN, 0},
+                    {events_open_ && hears ? process_.events.get() : -1, POLLIN, 0},
+                    {errors_open_ && hears ? process_.errors.get() : -1, POLLIN, 0},
                     {has_text && process_.control ? process_.control.get() : -1, POLLOUT, 0}};
-    if (::poll(fds, std::size(fds), timeout_ms) < 0) return;
+    if (::poll(fds, std::size(fds), timeout_ms) < 0) {
+      if (errno == EINTR) return;
+      throw base::system_error("cannot wait for a job", errno);
+    }
     if (fds[1].revents != 0) {
       std::uint64_t count;
       [[maybe_unused]] const ssize_t ignored = ::read(state.wake.get(), &count, sizeof count);
     }
-    if (fds[2].revents != 0) events_open_ = read_events();
+    if (fds[2].revents != 0) events_open_ = read_events(state);
     if (fds[3].revents != 0) errors_open_ = read_errors();
     if (fds[4].revents != 0) write_control(state);
     exited_ = fds[0].revents != 0;
@@ -331,22 +428,27 @@ class Talk {
   }
 
   // False at the end, or (after the process has ended) when there is nothing more.
-  bool read_events() {
+  template <class State>
+  bool read_events(State& state) {
     char buffer[16384];
     const ssize_t got = ::read(process_.events.get(), buffer, sizeof buffer);
     if (got <= 0) return got < 0 && errno == EINTR;
+    allowance_.take(got);
     if (!failure_.empty()) return true;
     try {
       events_.add({buffer, static_cast<std::size_t>(got)}, [&](std::string_view line) {
         if (line.empty()) return;
-        const auto event = base::decode<job::Event>(base::parse_json(line, "event of the job"));
+        const auto event = base::decode<job::Event>(base::parse_json(base::to_utf8(line), "event of the job"));
         tell_(event);
-        if (event.kind == job::EventKind::step && on_first_step_) std::exchange(on_first_step_, nullptr)();
+        if (event.kind == job::EventKind::checkpoint) state.say(fmt::format("{}\n", job::kKept));
+        if (event.kind == job::EventKind::step && state.on_first_step) std::exchange(state.on_first_step, nullptr)();
       });
     } catch (const std::exception& error) {
       // What it said cannot be kept, so going on would lose it: end it here; its last checkpoint is safe.
-      failure_ = error.what();
-      ::kill(-process_.pid, SIGKILL);
+      const auto* known = dynamic_cast<const Error*>(&error);
+      spoke_nonsense_ = known != nullptr && (known->code == Code::invalid_argument || known->code == Code::too_large);
+      failure_ = base::printable(error.what(), kWordsLimit);
+      if (process_.pid > 0) kill_process(process_);
     }
     return true;
   }
@@ -355,11 +457,12 @@ class Talk {
     char buffer[4096];
     const ssize_t got = ::read(process_.errors.get(), buffer, sizeof buffer);
     if (got <= 0) return got < 0 && errno == EINTR;
+    allowance_.take(got);
     try {
       errors_.add({buffer, static_cast<std::size_t>(got)}, [&](std::string_view line) {
         if (line.empty()) return;
-        last_words_ = base::printable(line, 500);
-        tell_({.kind = job::EventKind::log, .text = base::printable(line, 4000)});
+        last_words_ = base::printable(line, kWordsLimit);
+        tell_({.kind = job::EventKind::log, .text = base::printable(line, kLogLineLimit)});
       });
     } catch (const std::exception& error) {
       base::log_warning("a log line of a job is lost: {}", error.what());
@@ -371,10 +474,10 @@ class Talk {
   Process process_;
   std::function<void(const job::Event&)> tell_;
   base::Fd exit_;  // readable once the process has ended
-  bool exited_ = false, killed_ = false, events_open_ = true, errors_open_ = true;
+  bool exited_ = false, killed_ = false, events_open_ = true, errors_open_ = true, spoke_nonsense_ = false;
+  Allowance allowance_;
   Lines events_, errors_;
   std::string last_words_, failure_;
-  std::function<void()> on_first_step_;
 };
 
 }  // namespace
@@ -382,13 +485,13 @@ class Talk {
 void LocalWorker::supervise(const std::shared_ptr<Running>& running) {
   JobEnd end;
   try {
-    Talk talk(start_process(running->start), [&running, folder = running->folder / "out"](const job::Event& event) {
+    Talk talk(start_process(running->start), [&running, folder = running->folder.out()](const job::Event& event) {
       if (const JobListener listener = running->hears(); listener.event) listener.event(event, folder);
     });
     running->their_socket.reset();
     end = talk.run(*running);
   } catch (const std::exception& error) {
-    end = {.exit_code = 127, .last_words = error.what()};
+    end = {.exit_code = 127, .never_began = true, .last_words = error.what()};
   }
   running->their_socket.reset();
   {
@@ -396,9 +499,7 @@ void LocalWorker::supervise(const std::shared_ptr<Running>& running) {
     if (spare_ == running) spare_ = nullptr;  // from here on nobody gives it a listener
   }
   end.out_of_memory = cgroups_.ran_out_of_memory(running->cgroup);
-  cgroups_.remove(running->cgroup);
-  std::error_code ignored;
-  std::filesystem::remove_all(running->folder, ignored);
+  running->clean_up();
   try {
     if (const JobListener listener = running->hears(); listener.end) listener.end(end);
   } catch (const std::exception& error) {

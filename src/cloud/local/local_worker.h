@@ -13,7 +13,8 @@
 namespace cloud {
 
 /// Runs jobs as child processes of the daemon. Each has a folder: in/ with hard links to its objects, which it sees
-/// read-only, and out/ for its checkpoints. One thread per job feeds its control pipe and reads what it says.
+/// read-only, and out/ with two files for its checkpoints. One thread per job feeds its control pipe and reads what it
+/// says.
 ///
 /// With keep_spare() one process more waits, started and warmed up, for the next training: what a process costs to
 /// start is then not part of the time from submit to the first step.
@@ -24,6 +25,7 @@ class LocalWorker : public Worker {
   LocalWorker(Sandbox sandbox, std::filesystem::path folder);
   ~LocalWorker() override;
 
+  Protection protection() const override;
   std::unique_ptr<Job> train(const TrainOrder& order, JobListener listener) override;
   std::unique_ptr<Job> serve(const ServeOrder& order, base::Fd& socket, JobListener listener) override;
 
@@ -34,7 +36,9 @@ class LocalWorker : public Worker {
   class LocalJob;
   struct Running;
 
+  bool limits_processes() const;
   std::shared_ptr<Running> make_running();
+  std::shared_ptr<Running> make_training();
   void start(const std::shared_ptr<Running>& running, const std::string& mode);
   void prepare(Running& running, const TrainOrder& order) const;
   void limit(Running& running, const Limits& limits) const;

@@ -2,12 +2,17 @@
 
 #include <gtest/gtest.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include <condition_variable>
+#include <csignal>
 #include <fstream>
+#include <thread>
 
 #include "base/error.h"
 #include "base/sha256.h"
+#include "cloud/local/process.h"
 
 namespace cloud {
 namespace {
@@ -82,11 +87,12 @@ TEST_P(LocalWorking, hears_events_checkpoints_log_lines_and_the_end) {
   start(R"sh(
 read job
 path=$(echo "$job" | sed 's/.*"train_shards":\["\([^"]*\)".*/\1/')
-out=$(echo "$job" | sed 's/.*"checkpoint_folder":"\([^"]*\)".*/\1/')
+out=$(echo "$job" | sed 's/.*"checkpoint_files":\["\([^"]*\)".*/\1/')
 echo '{"kind":"ready"}'
-cp "$path" "$out/c1"
-echo '{"kind":"checkpoint","file":"c1","sha256":"x"}'
-echo hello >&2
+cat "$path" > "$out"
+echo '{"kind":"checkpoint","file":"checkpoint-0","sha256":"x"}'
+read word
+echo "$word" >&2
 echo '{"kind":"end","outcome":"completed"}'
 )sh");
   if (!worker) return;
@@ -94,11 +100,11 @@ echo '{"kind":"end","outcome":"completed"}'
   ASSERT_TRUE(heard.wait_for_end());
   EXPECT_EQ(heard.end->exit_code, 0);
   EXPECT_EQ(heard.end->signal, 0);
-  EXPECT_EQ(heard.end->last_words, "hello");
+  EXPECT_EQ(heard.end->last_words, "kept");
   EXPECT_EQ(heard.checkpoints, std::vector<std::string>{"records"});
   ASSERT_GE(heard.events.size(), 3u);
   EXPECT_EQ(heard.events.front().kind, job::EventKind::ready);
-  EXPECT_EQ(heard.logged(), "hello\n");
+  EXPECT_EQ(heard.logged(), "kept\n");
 }
 
 TEST_P(LocalWorking, asks_to_stop_and_kills_what_does_not) {
@@ -186,6 +192,154 @@ TEST_P(LocalWorking, the_destructor_ends_all_jobs) {
   const auto job = worker->train(order, heard.listener());
   worker.reset();
   EXPECT_TRUE(heard.end.has_value());
+}
+
+TEST_P(LocalWorking, what_is_not_utf8_is_heard_all_the_same) {
+  start(R"sh(printf '{"kind":"log","text":"caf\303"}\n'; printf 'label caf\303\n' >&2)sh");
+  if (!worker) return;
+  const auto job = worker->train(order, heard.listener());
+  ASSERT_TRUE(heard.wait_for_end());
+  EXPECT_EQ(heard.end->text(), "exit code 0: label caf\\xc3");
+  EXPECT_NE(heard.logged().find("caf\xef\xbf\xbd\n"), std::string::npos) << heard.logged();
+}
+
+TEST_P(LocalWorking, what_cannot_be_is_nonsense_and_not_a_crash) {
+  for (const std::string line :
+       {R"({"kind":"dance"})", R"({"kind":"epoch","epoch":9223372036854775807})", R"({"kind":"epoch","epoch":-1})"}) {
+    start("read job; echo '" + line + "'; sleep 100");
+    if (!worker) return;
+    Heard each;
+    const auto job = worker->train(order, each.listener());
+    ASSERT_TRUE(each.wait_for_end()) << line;
+    EXPECT_TRUE(each.end->spoke_nonsense) << line << each.end->text();
+    worker.reset();
+  }
+}
+
+TEST_P(LocalWorking, a_flood_of_log_lines_waits) {
+  start("yes $(head -c 3000 /dev/zero | tr '\\0' x) >&2");
+  if (!worker) return;
+  const auto began = std::chrono::steady_clock::now();
+  const auto job = worker->train(order, heard.listener());
+  ASSERT_TRUE(heard.wait([&] { return heard.events.size() > 330; }));  // the burst
+  std::this_thread::sleep_for(std::chrono::milliseconds(500));
+  job->kill();
+  ASSERT_TRUE(heard.wait_for_end());
+  const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - began).count();
+  EXPECT_LT(static_cast<double>(heard.events.size()) * 3001, (1.2 + 0.125 * seconds) * (1 << 20));
+}
+
+TEST_P(LocalWorking, a_start_that_fails_leaves_nothing) {
+  start("sleep 100");
+  if (!worker) return;
+  order.eval_shards = {folder.path() / "missing"};
+  EXPECT_THROW(worker->train(order, heard.listener()), base::Error);
+  base::Fd socket;
+  EXPECT_THROW(worker->serve({.checkpoint = folder.path() / "missing"}, socket, heard.listener()), base::Error);
+  EXPECT_TRUE(std::filesystem::is_empty(folder.path() / "jobs"));
+}
+
+TEST_P(LocalWorking, a_sandboxed_job_writes_two_files_and_nothing_else) {
+  if (!GetParam()) GTEST_SKIP() << "that is what walls are for";
+  start(R"sh(
+exec 2>/tmp/refusals
+for file in /job/out/new /job/in/new /job/new /new /dev/new /usr/new /proc/new; do
+  (echo x > $file) && echo "{\"kind\":\"log\",\"text\":\"wrote $file\"}"
+done
+cd /job/out
+(rm checkpoint-0; mv checkpoint-0 other; ln -s /etc/passwd link; mkfifo pipe; mkdir folder)
+ls | tr '\n' ' ' | sed 's/.*/{"kind":"log","text":"sees &"}\n/'
+truncate -s 300M checkpoint-0 && echo '{"kind":"log","text":"large file"}'
+head -c 100M /dev/zero > /tmp/large && echo '{"kind":"log","text":"large /tmp"}'
+head -c 100M /dev/zero > /dev/shm/large && echo '{"kind":"log","text":"large /dev/shm"}'
+echo records > checkpoint-1 && echo '{"kind":"checkpoint","file":"checkpoint-1","sha256":"x"}'
+)sh");
+  if (!worker) return;
+  const auto job = worker->train(order, heard.listener());
+  ASSERT_TRUE(heard.wait_for_end());
+  EXPECT_EQ(heard.logged(), "sees checkpoint-0 checkpoint-1 \n");
+  EXPECT_EQ(heard.checkpoints, std::vector<std::string>{"records\n"});
+}
+
+TEST_P(LocalWorking, a_sandboxed_job_is_refused_calls_that_reach_beyond_it) {
+  if (!GetParam()) GTEST_SKIP() << "that is what walls are for";
+  if (::access("/usr/bin/python3", X_OK) != 0) GTEST_SKIP() << "needs python3";
+  // By number, with arguments that the kernel would take or refuse with another error.
+  start(R"sh(exec /usr/bin/python3 -c '
+import ctypes, errno, socket, sys
+libc = ctypes.CDLL(None, use_errno=True)
+def call(name, *arguments):
+    result = libc.syscall(*[ctypes.c_long(a) for a in arguments])
+    print(name, errno.errorcode[ctypes.get_errno()] if result < 0 else "worked", file=sys.stderr)
+call("ptrace", 101, 0, 0, 0, 0)
+call("unshare", 272, 0x10000000)
+call("clone", 56, 0x10000000 | 17, 0, 0, 0, 0)
+call("clone3", 435, 0, 0)
+call("keyctl", 250, 0, -3, 0)
+call("io_uring_setup", 425, 1, 0)
+call("userfaultfd", 323, 1)
+call("perf_event_open", 298, 0, 0, -1, -1, 0)
+call("bpf", 321, 0, 0, 0)
+call("kexec_load", 246, 0, 0, 0, 0)
+call("mount", 165, 0, 0, 0, 0, 0)
+for name, family in (("inet", 2), ("netlink", 16), ("vsock", 40)):
+    call(name, 41, family, 1, 0)
+call("unix", 41, 1, 1, 0)
+')sh");
+  if (!worker) return;
+  const auto job = worker->train(order, heard.listener());
+  ASSERT_TRUE(heard.wait_for_end());
+  EXPECT_EQ(heard.logged(),
+            "ptrace EPERM\nunshare EPERM\nclone EPERM\nclone3 ENOSYS\nkeyctl EPERM\nio_uring_setup EPERM\n"
+            "userfaultfd EPERM\nperf_event_open EPERM\nbpf EPERM\nkexec_load EPERM\nmount EPERM\n"
+            "inet EAFNOSUPPORT\nnetlink EAFNOSUPPORT\nvsock EAFNOSUPPORT\nunix worked\n");
+}
+
+TEST_P(LocalWorking, a_job_has_so_many_processes_and_no_more) {
+  start("read job; for i in $(seq 2000); do sleep 30 & done; echo all");
+  if (!worker) return;
+  for (const std::string& missing : worker->protection().missing)
+    if (missing == "processes") GTEST_SKIP() << "nothing limits them here";
+  const auto job = worker->train(order, heard.listener());
+  ASSERT_TRUE(heard.wait([&] { return heard.end || heard.logged().find("annot fork") != std::string::npos; }));
+  EXPECT_NE(heard.logged().find("annot fork"), std::string::npos) << heard.logged();
+}
+
+// Whenever the one who started it is killed, a job has no process left soon after.
+TEST_P(LocalWorking, no_process_outlives_a_killed_starter) {
+  start("sleep 100");
+  if (!worker) return;
+  worker.reset();
+  const Sandbox sandbox("/usr/bin/sleep", GetParam());
+  std::filesystem::create_directories(folder.path() / "in");
+  for (int round = 0; round < 12; ++round) {
+    const std::string mark = fmt::format("98{}{:05}.{}", GetParam() ? 1 : 0, ::getpid(), round);
+    const pid_t starter = ::fork();
+    if (starter == 0) {
+      const Process process = start_process({.command = sandbox.command(folder.path(), mark, {}, false),
+                                             .environment = sandbox.environment(),
+                                             .filter = sandbox.filter()});
+      for (;;) ::pause();
+    }
+    std::this_thread::sleep_for(std::chrono::microseconds(1500 * round));
+    ::kill(starter, SIGKILL);
+    ::waitpid(starter, nullptr, 0);
+    const auto lives = [&] {
+      std::error_code ignored;
+      for (const auto& entry : std::filesystem::directory_iterator("/proc", ignored)) {
+        std::ifstream file(entry.path() / "cmdline");
+        const std::string words{std::istreambuf_iterator<char>(file), {}};
+        if (words.find(mark) != std::string::npos) return true;
+      }
+      return false;
+    };
+    int quiet = 0;  // one that is just being started is not seen yet
+    for (int i = 0; i < 1000 && quiet < 5; ++i) {
+      quiet = lives() ? 0 : quiet + 1;
+      std::this_thread::sleep_for(std::chrono::milliseconds(10));
+    }
+    EXPECT_EQ(quiet, 5) << "round " << round;
+  }
 }
 
 INSTANTIATE_TEST_SUITE_P(Walls, LocalWorking, testing::Bool(),

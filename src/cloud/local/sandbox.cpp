@@ -5,13 +5,15 @@
 #include <unistd.h>
 
 #include "base/error.h"
-#include "base/files.h"
+#include "cloud/local/filter.h"
 #include "cloud/local/process.h"
 
 namespace cloud {
 namespace {
 
 constexpr const char* kBubblewrap = "/usr/bin/bwrap";
+constexpr const char* kMemoryFolderBytes = "67108864";  // of /tmp and of /dev/shm, 64 MiB each
+constexpr const char* kProcesses = "1024";
 
 void add(std::vector<std::string>& arguments, std::initializer_list<std::string> more) {
   arguments.insert(arguments.end(), more);
@@ -20,12 +22,14 @@ void add(std::vector<std::string>& arguments, std::initializer_list<std::string>
 }  // namespace
 
 Sandbox::Sandbox(std::filesystem::path neon, bool walls)
-    : neon_(std::filesystem::weakly_canonical(neon)), walls_(walls) {}
+    : neon_(std::filesystem::weakly_canonical(neon)), walls_(walls) {
+  if (walls_) filter_ = std::make_shared<base::Fd>(make_call_filter());
+}
 
 std::vector<std::string> Sandbox::wall_arguments() const {
-  std::vector<std::string> arguments{kBubblewrap,  "--unshare-all", "--die-with-parent", "--new-session", "--clearenv",
-                                     "--cap-drop", "ALL",           "--hostname",        "job",           "--ro-bind",
-                                     "/usr",       "/usr"};
+  std::vector<std::string> arguments{
+      kBubblewrap,  "--unshare-all", "--die-with-parent", "--clearenv", "--cap-drop", "ALL",
+      "--hostname", "job",           "--ro-bind",         "/usr",       "/usr"};
   // On most systems these are links into /usr.
   for (const std::string name : {"lib", "lib64", "lib32", "bin", "sbin"}) {
     const std::filesystem::path path = "/" + name;
@@ -40,7 +44,9 @@ std::vector<std::string> Sandbox::wall_arguments() const {
     const auto equals = variable.find('=');
     add(arguments, {"--setenv", variable.substr(0, equals), variable.substr(equals + 1)});
   }
-  add(arguments, {"--proc", "/proc", "--dev", "/dev", "--tmpfs", "/tmp"});
+  add(arguments,
+      {"--proc", "/proc", "--dev", "/dev", "--size", kMemoryFolderBytes, "--tmpfs", "/dev/shm", "--size",
+       kMemoryFolderBytes, "--tmpfs", "/tmp", "--remount-ro", "/dev", "--seccomp", std::to_string(kChildFilter)});
   return arguments;
 }
 
@@ -51,8 +57,8 @@ void Sandbox::check() const {
         fmt::format("the program '{}', which jobs run, is not there; name it with --neon", neon_.string()));
   if (!walls_) return;
   std::vector<std::string> command = wall_arguments();
-  add(command, {"--", "/usr/bin/true"});
-  const ProcessResult result = run_to_end(command, environment());
+  add(command, {"--remount-ro", "/", "--", "/usr/bin/true"});
+  const ProcessResult result = run_to_end(command, environment(), filter());
   if (result.exit_code == 0) return;
   throw base::Error(
       base::Code::unavailable,
@@ -62,12 +68,18 @@ void Sandbox::check() const {
                   result.output.empty() ? fmt::format("'{}' cannot be run", kBubblewrap) : result.output));
 }
 
-std::vector<std::string> Sandbox::command(const std::filesystem::path& folder, const std::string& mode) const {
+std::vector<std::string> Sandbox::command(const std::filesystem::path& folder, const std::string& mode,
+                                          const std::vector<std::string>& out_files, bool limits_processes) const {
   if (!walls_) return {neon_.string(), mode};
   std::vector<std::string> command = wall_arguments();
-  add(command,
-      {"--ro-bind", neon_.string(), "/opt/ncloud/neon", "--ro-bind", (folder / "in").string(), "/job/in", "--bind",
-       (folder / "out").string(), "/job/out", "--chdir", "/job/out", "--", "/opt/ncloud/neon", mode});
+  add(command, {"--ro-bind", neon_.string(), "/opt/ncloud/neon", "--ro-bind", (folder / "in").string(), "/job/in",
+                "--dir", "/job/out"});
+  for (const std::string& file : out_files)
+    add(command, {"--bind", (folder / "out" / file).string(), "/job/out/" + file});
+  add(command, {"--remount-ro", "/", "--chdir", "/job/out", "--"});
+  // Counted in the job's own user namespace, so other processes of this user do not matter.
+  if (limits_processes) add(command, {"/usr/bin/prlimit", fmt::format("--nproc={}", kProcesses)});
+  add(command, {"/opt/ncloud/neon", mode});
   return command;
 }
 

@@ -1,12 +1,16 @@
 #pragma once
 #include <filesystem>
+#include <memory>
 #include <string>
 #include <vector>
 
+#include "base/files.h"
+
 namespace cloud {
 
-/// The walls around a job (bubblewrap): its own user, process and network namespaces, the system read-only, its inputs
-/// read-only, one folder to write to, and nothing of the daemon's environment. It ends with the daemon.
+/// The walls around a job (bubblewrap): its own user, process and network namespaces, a filter of system calls,
+/// everything read-only, and nothing of the daemon's environment. On the disk it can write to two files for checkpoints
+/// and make no others; /tmp is small and in memory. It ends with the daemon.
 class Sandbox {
  public:
   /// `neon` is the program that jobs run. With `walls` false, jobs are plain child processes.
@@ -15,8 +19,10 @@ class Sandbox {
   /// Tries the walls out. Errors: unavailable, saying what is missing and what to do.
   void check() const;
 
-  /// The command for a job in `folder`, which has the folders in/ and out/.
-  std::vector<std::string> command(const std::filesystem::path& folder, const std::string& mode) const;
+  /// The command for a job in `folder`, which has the folders in/ and out/; it can write to these files of out/. With
+  /// `limits_processes`, to be started when no cgroup does that.
+  std::vector<std::string> command(const std::filesystem::path& folder, const std::string& mode,
+                                   const std::vector<std::string>& out_files, bool limits_processes) const;
 
   /// All of a job's environment.
   std::vector<std::string> environment() const;
@@ -26,11 +32,15 @@ class Sandbox {
 
   bool walls() const { return walls_; }
 
+  /// The descriptor of the filter, for ProcessStart; -1 without walls.
+  int filter() const { return filter_ ? filter_->get() : -1; }
+
  private:
   std::vector<std::string> wall_arguments() const;
 
   std::filesystem::path neon_;
   bool walls_;
+  std::shared_ptr<base::Fd> filter_;  // no copy of this changes it
 };
 
 }  // namespace cloud

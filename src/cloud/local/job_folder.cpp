@@ -1,0 +1,69 @@
+#include "cloud/local/job_folder.h"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+
+#include "base/error.h"
+#include "base/files.h"
+#include "base/log.h"
+
+namespace cloud {
+namespace {
+
+const std::vector<std::string> kCheckpointFiles{"checkpoint-0", "checkpoint-1"};
+
+void make_folder(const std::filesystem::path& path) {
+  if (::mkdir(path.c_str(), 0700) != 0)
+    throw base::system_error(fmt::format("cannot make the job's folder '{}'", path.string()), errno);
+}
+
+}  // namespace
+
+JobFolder::JobFolder(std::filesystem::path path) : path_(std::move(path)) {
+  make_folder(path_);
+  try {
+    make_folder(path_ / "in");
+    make_folder(out());
+  } catch (...) {
+    remove();
+    throw;
+  }
+}
+
+void JobFolder::link(const std::filesystem::path& object, const std::string& name) const {
+  if (::link(object.c_str(), (path_ / "in" / name).c_str()) == 0) return;
+  if (errno == ENOENT)
+    throw base::Error(base::Code::data_loss,
+                      fmt::format("object '{}' is not there, so no job can have it", object.string()));
+  throw base::system_error(fmt::format("cannot give '{}' to a job", object.string()), errno);
+}
+
+std::vector<std::string> JobFolder::make_checkpoint_files() const {
+  for (const std::string& name : kCheckpointFiles)
+    if (!base::Fd(::open((out() / name).c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600)))
+      throw base::system_error(fmt::format("cannot make '{}' for a checkpoint", (out() / name).string()), errno);
+  return kCheckpointFiles;
+}
+
+bool JobFolder::is_written() {
+  std::string now;
+  for (const std::string& name : kCheckpointFiles) {
+    struct stat status{};
+    if (::lstat((out() / name).c_str(), &status) == 0)
+      now += fmt::format("{} {}.{} ", status.st_size, status.st_mtim.tv_sec, status.st_mtim.tv_nsec);
+  }
+  return std::exchange(seen_, now) != now;
+}
+
+void JobFolder::remove() {
+  std::error_code error;
+  std::filesystem::remove_all(path_, error);
+  if (error)
+    base::log_warning("the folder of a job stays: {}", base::system_error(path_.string(), error.value()).message);
+}
+
+}  // namespace cloud

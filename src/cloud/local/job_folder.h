@@ -1,0 +1,36 @@
+#pragma once
+#include <filesystem>
+#include <string>
+#include <vector>
+
+namespace cloud {
+
+/// What one job has on the disk: in/ with hard links to its objects, which it sees read-only, and out/ with the files
+/// that it may write checkpoints to. It makes and removes no file itself. Gone when this ends.
+class JobFolder {
+ public:
+  /// Errors: disk_full.
+  explicit JobFolder(std::filesystem::path path);
+  ~JobFolder() { remove(); }
+  JobFolder(const JobFolder&) = delete;
+
+  const std::filesystem::path& path() const { return path_; }
+  std::filesystem::path out() const { return path_ / "out"; }
+
+  /// Errors: disk_full; data_loss when the object is not there.
+  void link(const std::filesystem::path& object, const std::string& name) const;
+
+  /// Names in out/ of two files, so that one can be written while the other is taken away. Errors: disk_full.
+  std::vector<std::string> make_checkpoint_files() const;
+
+  /// Whether one of these files has changed since the last call.
+  bool is_written();
+
+  void remove();
+
+ private:
+  std::filesystem::path path_;
+  std::string seen_;  // sizes and times of the files
+};
+
+}  // namespace cloud
