@@ -81,6 +81,17 @@ class LocalWorking : public testing::TestWithParam<bool> {
     order.train_shards = {folder.path() / "shard"};
     order.limits = {1, std::int64_t{256} << 20};
   }
+
+  // Then the rest of the test is left out.
+  bool misses(const std::string& limit) {
+    for (const std::string& missing : worker->protection().missing)
+      if (missing.starts_with(limit)) {
+        skip("jobs are not limited here in " + missing);
+        return true;
+      }
+    return false;
+  }
+  static void skip(const std::string& why) { GTEST_SKIP() << why; }
 };
 
 TEST_P(LocalWorking, hears_events_checkpoints_log_lines_and_the_end) {
@@ -297,12 +308,35 @@ call("unix", 41, 1, 1, 0)
 
 TEST_P(LocalWorking, a_job_has_so_many_processes_and_no_more) {
   start("read job; for i in $(seq 2000); do sleep 30 & done; echo all");
-  if (!worker) return;
-  for (const std::string& missing : worker->protection().missing)
-    if (missing == "processes") GTEST_SKIP() << "nothing limits them here";
+  if (!worker || misses("processes")) return;
   const auto job = worker->train(order, heard.listener());
   ASSERT_TRUE(heard.wait([&] { return heard.end || heard.logged().find("annot fork") != std::string::npos; }));
   EXPECT_NE(heard.logged().find("annot fork"), std::string::npos) << heard.logged();
+}
+
+TEST_P(LocalWorking, a_job_has_its_cpus_and_no_more) {
+  start("read job; for i in 1 2 3; do timeout 2 sh -c 'while :; do :; done' & done; wait; times >&2");
+  if (!worker || misses("cpu")) return;
+  const auto began = std::chrono::steady_clock::now();
+  const auto job = worker->train(order, heard.listener());
+  ASSERT_TRUE(heard.wait_for_end());
+  const double wall_s = std::chrono::duration<double>(std::chrono::steady_clock::now() - began).count();
+  double user_s = 100, system_s = 100;
+  int user_min = 0, system_min = 0;
+  ASSERT_EQ(std::sscanf(heard.end->last_words.c_str(), "%dm%lfs %dm%lfs", &user_min, &user_s, &system_min, &system_s),
+            4);
+  EXPECT_LT(user_s + system_s, 1.1 * wall_s + 0.2) << "of three that wanted all";
+}
+
+TEST_P(LocalWorking, a_job_over_its_memory_is_killed_and_that_is_said) {
+  start("read job; head -c 400M /dev/zero | tail -c 350M > /dev/null; sleep 100");
+  if (!worker || misses("memory")) return;
+  const auto job = worker->train(order, heard.listener());
+  // With v1 only the largest process is killed.
+  heard.wait([&] { return heard.end || heard.logged().find("Killed") != std::string::npos; });
+  job->kill();
+  ASSERT_TRUE(heard.wait_for_end());
+  EXPECT_TRUE(heard.end->out_of_memory);
 }
 
 // Whenever the one who started it is killed, a job has no process left soon after.
