@@ -19,7 +19,10 @@ TEST(Server, answers_a_request) {
   FakeServer server;
   const std::string answer = once(server, "GET /api/v2/info");
   EXPECT_EQ(status_of(answer), 200);
-  EXPECT_NE(answer.find(R"({"name":"ncloud","version":"test","api":"v2"})"), std::string::npos) << answer;
+  EXPECT_NE(
+      answer.find(R"({"name":"ncloud","version":"test","api":"v2","sandbox":true,"limits_by":"","limits_missing":[]})"),
+      std::string::npos)
+      << answer;
   EXPECT_NE(answer.find("x-request-id: "), std::string::npos);
   EXPECT_EQ(once(server, "GET /healthz").substr(0, 15), "HTTP/1.1 200 OK");
   EXPECT_EQ(status_of(once(server, "GET /api/v2/openapi.json")), 200);
@@ -73,7 +76,7 @@ TEST(Server, head_has_the_headers_alone) {
   FakeServer server;
   RawClient client(server);
   const std::string answer = client.request("HEAD /api/v2/info").answer(false);
-  EXPECT_NE(answer.find("content-length: 45"), std::string::npos) << answer;
+  EXPECT_NE(answer.find("content-length: 95"), std::string::npos) << answer;
   EXPECT_TRUE(answer.ends_with("\r\n\r\n"));
   EXPECT_EQ(status_of(client.request("GET /api/v2/info").answer()), 200);
 }

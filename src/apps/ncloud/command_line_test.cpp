@@ -132,7 +132,7 @@ class CommandLine : public testing::Test {
 
 TEST_F(CommandLine, runs_commands_of_the_contract) {
   EXPECT_EQ(run({"info"}), 0);
-  EXPECT_EQ(out_, "name     ncloud\nversion  test\napi      v2\n");
+  EXPECT_EQ(out_, "name            ncloud\nversion         test\napi             v2\nsandbox         yes\n");
   EXPECT_EQ(run({"tenant", "add", "vision", "-o", "json"}), 0);
   EXPECT_EQ(base::parse_json(out_, "out").at("name"), "vision");
   EXPECT_EQ(run({"-o", "yaml", "model", "list", "--state", "running", "-s", "deployed"}), 0);

@@ -125,6 +125,7 @@ struct LocalWorker::Running {
     {
       const std::lock_guard lock(mutex);
       if (!stop_asked) outbox += fmt::format("{}\n", job::kStop);
+      folder.is_written();  // from here on it counts
       stop_asked = true;
       const std::int64_t at = base::steady_now_us() + std::int64_t{grace_ms} * 1000;
       kill_at_us = kill_at_us == 0 ? at : std::min(kill_at_us, at);
