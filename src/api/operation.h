@@ -1,5 +1,6 @@
 #pragma once
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -75,7 +76,17 @@ struct OperationInfo {
   base::json::object (*request_schema)() = nullptr;
   base::json::object (*response_schema)() = nullptr;
   void (*check_request)(const base::json::value& request) = nullptr;  ///< Errors: what decoding it throws
+  std::span<const std::string_view> passing = {};  ///< fields of the response that If-Match does not compare
 };
+
+/// Fields of T that say how things stand at the moment, such as a place in a queue.
+template <class T>
+constexpr std::span<const std::string_view> passing_of() {
+  if constexpr (requires { T::passing; })
+    return T::passing;
+  else
+    return {};
+}
 
 /// All operations, in order of registration.
 std::vector<const OperationInfo*>& operations();
@@ -110,6 +121,7 @@ struct Operation : OperationInfo {
   template <class T>
   void set_response(T*) {
     response_schema = [] { return base::schema<T>(); };
+    passing = passing_of<T>();
   }
 };
 

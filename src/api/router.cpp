@@ -88,13 +88,18 @@ const json::object& request_schema_of(const OperationInfo& operation) {
 
 }  // namespace
 
-std::string etag_of(const json::value& resource) {
-  return '"' + base::sha256(base::to_text(resource)).substr(0, 32) + '"';
+std::string etag_of(const json::value& resource, std::span<const std::string_view> passing) {
+  const auto hash = [](const json::value& value) { return base::sha256(base::to_text(value)).substr(0, 32); };
+  if (passing.empty() || !resource.is_object()) return fmt::format("\"{}\"", hash(resource));
+  json::object lasting = resource.get_object();
+  for (const std::string_view name : passing) lasting.erase(name);
+  return fmt::format("\"{}-{}\"", hash(lasting), hash(resource));
 }
 
-void check_if_match(const Call& call, const json::value& current) {
+void check_if_match(const Call& call, const json::value& current, std::span<const std::string_view> passing) {
   if (call.if_match.empty() || call.if_match == "*") return;
-  if (call.if_match.find(etag_of(current)) != std::string::npos) return;
+  const std::string etag = etag_of(current, passing);
+  if (call.if_match.find(etag.substr(0, etag.find_first_of("-\"", 1))) != std::string::npos) return;
   throw Error(Code::precondition_failed, "it changed since you last read it; read it again and repeat your change");
 }
 

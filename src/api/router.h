@@ -23,12 +23,19 @@ struct Identity {
   std::string tenant;
 };
 
+/// The caller's Idempotency-Key and what it stands for.
+struct Once {
+  std::string key;
+  std::string fingerprint;  ///< of operation and request
+};
+
 /// Everything about a call that is not in its request struct.
 struct Call {
   Identity identity;
   std::string request_id;
-  std::string if_match;   ///< of a PATCH; empty when not sent
-  std::string_view body;  ///< of operations that take bytes; holds during the call
+  std::string if_match;      ///< of a PATCH; empty when not sent
+  std::optional<Once> once;  ///< of operations that create: their handler keeps the answer under it
+  std::string_view body;     ///< of operations that take bytes; holds during the call
 };
 
 /// A stream of events that a handler gives back. Threads: read() from one at a time; the wake function may be called
@@ -59,15 +66,21 @@ struct Answer {
   std::optional<Bytes> bytes;
   std::unique_ptr<EventFeed> events;
   std::int64_t events_after = 0;
+  bool created = true;                 ///< of operations that create: false when it was only a question
   std::optional<Later<Answer>> later;  ///< when set, all the above comes with it
 };
 
-/// The ETag of a single resource: a hash of its JSON.
-std::string etag_of(const base::json::value& resource);
+/// The ETag of a single resource: a hash of its JSON without the passing fields, then, if there are such, one of the
+/// whole. If-None-Match compares both parts and If-Match the first alone.
+std::string etag_of(const base::json::value& resource, std::span<const std::string_view> passing = {});
 
 /// Errors: precondition_failed when the call has an If-Match that `current` (the resource as a GET would show it) does not
 /// fulfil. For handlers of PATCH.
-void check_if_match(const Call& call, const base::json::value& current);
+void check_if_match(const Call& call, const base::json::value& current, std::span<const std::string_view> passing = {});
+template <base::Described T>
+void check_if_match(const Call& call, const T& current) {
+  check_if_match(call, base::encode(current), passing_of<T>());
+}
 
 /// Connects operations with what they do. The wire (api/http) and tests call it; handlers see values only.
 /// Threads: handle() before serving; call() from any number of threads.
@@ -95,6 +108,7 @@ class Router {
       } else {
         answer.json = base::encode<typename Op::Response>(function(call, request));
       }
+      if constexpr (requires { request.dry_run; }) answer.created = !request.dry_run;
       return answer;
     };
   }

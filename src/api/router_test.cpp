@@ -69,6 +69,18 @@ TEST(Router, names_operations_without_handlers) {
   EXPECT_THROW(router.call(get_model, {}, json::object{{"model", 1}}), base::Error);
 }
 
+TEST(Router, compares_what_lasts_and_tells_apart_what_passes) {
+  Model model{.id = 1, .name = "m", .reason = "waits behind model 3", .estimated_start = "soon"};
+  const Call read{.if_match = etag_of(base::encode(model), passing_of<Model>())};
+  Model later = model;
+  later.reason = "waits behind model 4";
+  later.estimated_start = "later";
+  EXPECT_NE(etag_of(base::encode(later), passing_of<Model>()), read.if_match);  // a cache must not show the old one
+  EXPECT_NO_THROW(check_if_match(read, later));
+  later.name = "n";
+  EXPECT_THROW(check_if_match(read, later), base::Error);
+}
+
 TEST(Contract, every_path_parameter_is_a_field_and_names_are_unique) {
   std::set<std::string_view> names;
   std::set<std::pair<std::string_view, Method>> places;

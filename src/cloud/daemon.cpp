@@ -74,6 +74,7 @@ Machine this_machine() {
 Daemon::Daemon(const std::filesystem::path& data_folder, std::unique_ptr<Worker> worker, Machine machine,
                CheckModel check)
     : store_(data_folder / "ncloud.db"),
+      answers_(store_),
       objects_(store_, data_folder / "objects"),
       identities_(store_),
       first_token_(identities_.first_start(machine)),

@@ -5,6 +5,7 @@
 #include <string>
 
 #include "api/router.h"
+#include "cloud/answers.h"
 #include "cloud/event_log.h"
 #include "cloud/handlers/handlers.h"
 #include "cloud/health.h"
@@ -41,7 +42,8 @@ class Daemon {
   void close(int grace_ms) { supervisor_.close(grace_ms); }
 
   const api::Router& router() const { return router_; }
-  const Identities& identities() const { return identities_; }
+  Identities& identities() { return identities_; }
+  api::IdempotencyStore& answers() { return answers_; }
 
   /// The administrator's secret, once: on the first start with this folder.
   const std::optional<std::string>& first_token() const { return first_token_; }
@@ -59,6 +61,7 @@ class Daemon {
   std::string what_hangs();
 
   Store store_;
+  Answers answers_;
   Objects objects_;
   Identities identities_;
   std::optional<std::string> first_token_;

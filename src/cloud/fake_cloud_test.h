@@ -126,17 +126,21 @@ class FakeCloud : public testing::Test {
     daemon.emplace(folder.path(), std::move(fake), Machine{4, std::int64_t{8} << 30}, [](const ModelToCheck& model) {
       if (model.yaml.find("nonsense") != std::string::npos)
         throw base::Error(base::Code::invalid_argument, "unknown layer 'nonsense' (m.yaml:2)");
-      return CheckedModel{.epochs = 3, .seed = 7};
+      CheckedModel checked{.epochs = 3};
+      if (model.yaml.find("unseeded") == std::string::npos) checked.seed = 7;
+      if (model.yaml.find("large") != std::string::npos) checked.memory_needed_bytes = std::int64_t{3} << 29;
+      if (model.yaml.find("odd") != std::string::npos) checked.warnings = {"inputs of 0-255 are not scaled"};
+      return checked;
     });
     if (daemon->first_token()) admin_token = *daemon->first_token();
   }
 
   template <class Op>
   auto call(const std::string& token, const Op& operation, const typename Op::Request& request,
-            std::string_view body = {}, std::string if_match = {}) {
+            std::string_view body = {}, std::string if_match = {}, std::optional<api::Once> once = {}) {
     const auto identity = daemon->identities().authenticate(token);
     if (!identity) throw base::Error(base::Code::unauthenticated, "bad token");
-    api::Call call{.identity = *identity, .if_match = std::move(if_match), .body = body};
+    api::Call call{.identity = *identity, .if_match = std::move(if_match), .once = std::move(once), .body = body};
     api::Answer answer = daemon->router().call(operation, call, base::encode(request));
     if (answer.later) answer = api::Later<api::Answer>(*answer.later).wait();
     if constexpr (std::is_same_v<typename Op::Response, api::Bytes>)

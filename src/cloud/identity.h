@@ -1,4 +1,6 @@
 #pragma once
+#include <atomic>
+#include <functional>
 #include <mutex>
 #include <optional>
 #include <shared_mutex>
@@ -18,8 +20,14 @@ std::string new_secret();
 /// What the store keeps of a secret. A plain hash is enough, because the secret has 256 random bits.
 std::string hash_of_secret(std::string_view secret);
 
-/// Who is who. All tokens are held in memory, so that authentication touches no database; whoever changes users,
-/// tenants or tokens calls reload() before answering, so that a revocation is effective at once. Threads: any.
+/// Tokens of one user at most.
+inline constexpr std::int64_t kMaxTokens = 1000;
+
+/// Deletes the tokens whose `column` (user_id or tenant_id) is `id`. Others' tokens that they made stay.
+void drop_tokens(Database& db, std::string_view column, std::int64_t id);
+
+/// Who is who. All tokens are held in memory, so that a right one needs no database; whoever changes users, tenants or
+/// tokens calls reload() before answering, so that a revocation is effective at once. Threads: any.
 class Identities {
  public:
   explicit Identities(Store& store);
@@ -32,9 +40,12 @@ class Identities {
   std::string new_admin_token(std::string_view note);
 
   /// The caller behind a secret; nothing when it is unknown, revoked or expired.
-  std::optional<api::Identity> authenticate(std::string_view secret) const;
+  std::optional<api::Identity> authenticate(std::string_view secret);
 
   void reload();
+
+  /// `changed` is called after each reload(). Before serving.
+  void on_change(std::function<void()> changed) { changed_ = std::move(changed); }
 
  private:
   struct Known {
@@ -43,7 +54,12 @@ class Identities {
     std::optional<std::int64_t> expires_us;
   };
 
+  std::optional<api::Identity> found(const std::string& hash) const;
+  bool made_elsewhere(const std::string& hash);
+
   Store& store_;
+  std::function<void()> changed_;
+  std::atomic<std::int64_t> looked_us_ = 0;
   Mutex reload_mutex_{locks::kReload};
   mutable base::Ordered<std::shared_mutex> mutex_{locks::kTokens};
   std::unordered_map<std::string, Known> tokens_;  // by hash

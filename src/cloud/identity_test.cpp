@@ -67,6 +67,116 @@ TEST_F(Identity, only_administrators_manage_tenants_and_users) {
   EXPECT_REFUSED(call(user, api::delete_user, {.user = "admin"}), permission_denied, "");
 }
 
+TEST_F(Identity, a_token_gives_no_more_than_it_has) {
+  const std::string user = make_tenant("vision");
+  call(admin_token, api::create_tenant, {.name = "audio"});
+  call(admin_token, api::create_user, {.name = "both", .tenants = {"vision", "audio"}});
+  const std::string of_audio = *call(admin_token, api::create_token, {.user = "both", .tenant = "audio"}).token;
+  EXPECT_EQ(call(of_audio, api::create_token, {}).tenant, "audio");
+  EXPECT_REFUSED(call(of_audio, api::create_token, {.tenant = "vision"}), permission_denied, "tenant 'audio'");
+
+  const auto day = call(user, api::create_token, {.expires_in_days = 1});
+  const auto heir = call(*day.token, api::create_token, {});
+  EXPECT_EQ(heir.expires_at, day.expires_at);
+  EXPECT_EQ(heir.made_by, day.id);
+  EXPECT_REFUSED(call(*day.token, api::create_token, {.expires_in_days = 2}), permission_denied, "your token ends");
+  const auto admin_day = call(admin_token, api::create_token, {.expires_in_days = 1});
+  EXPECT_EQ(call(*admin_day.token, api::create_token, {.user = "both"}).expires_at, admin_day.expires_at);
+
+  const auto plain = call(admin_token, api::create_token, {.restricted = true});
+  EXPECT_FALSE(call(*plain.token, api::get_caller, {}).admin);
+  EXPECT_REFUSED(call(*plain.token, api::list_users, {}), permission_denied, "administrators");
+  const auto of_plain = call(*plain.token, api::create_token, {});
+  EXPECT_TRUE(of_plain.restricted);
+  EXPECT_FALSE(call(*of_plain.token, api::get_caller, {}).admin);
+}
+
+TEST_F(Identity, a_revoked_token_takes_along_what_it_made) {
+  const std::string user = make_tenant("vision");
+  const auto first = call(user, api::create_token, {});
+  const auto second = call(*first.token, api::create_token, {});
+  const auto third = call(*second.token, api::create_token, {});
+  const auto other = call(user, api::create_token, {});
+  call(user, api::revoke_token, {.token = first.id});
+  for (const auto& gone : {first, second, third}) EXPECT_FALSE(daemon->identities().authenticate(*gone.token));
+  EXPECT_TRUE(daemon->identities().authenticate(*other.token));
+  EXPECT_TRUE(daemon->identities().authenticate(user));
+}
+
+TEST_F(Identity, others_tokens_go_only_when_that_is_said) {
+  call(admin_token, api::create_tenant, {.name = "vision"});
+  call(admin_token, api::create_user, {.name = "ada", .tenants = {"vision"}});
+  const auto second = call(admin_token, api::create_token, {});
+  const auto ada = call(*second.token, api::create_token, {.user = "ada"});
+  EXPECT_REFUSED(call(admin_token, api::revoke_token, {.token = second.id}), conflict, "(ada)");
+  call(admin_token, api::revoke_token, {.token = second.id, .keep_made = true});
+  EXPECT_FALSE(daemon->identities().authenticate(*second.token));
+  EXPECT_TRUE(daemon->identities().authenticate(*ada.token));
+  const auto third = call(admin_token, api::create_token, {});
+  const auto eve = call(*third.token, api::create_token, {.user = "ada"});
+  call(admin_token, api::revoke_token, {.token = third.id, .force = true});
+  EXPECT_FALSE(daemon->identities().authenticate(*eve.token));
+  EXPECT_TRUE(daemon->identities().authenticate(*ada.token));
+  // Who leaves takes no colleague along.
+  call(admin_token, api::create_user, {.name = "bob", .tenants = {"vision"}, .admin = true});
+  const auto bob = call(admin_token, api::create_token, {.user = "bob"});
+  const auto by_bob = call(*bob.token, api::create_token, {.user = "ada"});
+  call(admin_token, api::delete_user, {.user = "bob"});
+  EXPECT_FALSE(daemon->identities().authenticate(*bob.token));
+  EXPECT_TRUE(daemon->identities().authenticate(*by_bob.token));
+}
+
+TEST_F(Identity, the_last_administrators_token_stays_unless_forced) {
+  make_tenant("vision");
+  const std::int64_t last = call(admin_token, api::list_tokens, {}).items.back().id;
+  call(admin_token, api::create_token, {.restricted = true});
+  EXPECT_REFUSED(call(admin_token, api::revoke_token, {.token = last, .keep_made = true}), conflict,
+                 "ncloudd --new-admin-token");
+  call(admin_token, api::revoke_token, {.token = last, .force = true});
+  EXPECT_FALSE(daemon->identities().authenticate(admin_token));
+  // Beside the running daemon, which finds it when it is used.
+  Store beside(folder.path() / "ncloud.db", Store::Schema::as_it_is);
+  const std::string found = Identities(beside).new_admin_token("lost and found");
+  eventually([&] { return daemon->identities().authenticate(found).has_value(); });
+  EXPECT_TRUE(call(found, api::get_caller, {}).admin);
+}
+
+TEST_F(Identity, a_user_has_so_many_tokens_and_no_more) {
+  const std::string user = make_tenant("vision");
+  Store beside(folder.path() / "ncloud.db", Store::Schema::as_it_is);
+  const std::int64_t id = daemon->identities().authenticate(user)->user_id;
+  beside.write([&](Database& db) {
+    for (std::int64_t i = 1; i < kMaxTokens; ++i)
+      db.run(
+          "insert into tokens (user_id, tenant_id, hash, note, created_us) select user_id, tenant_id, ?, '', 0 from "
+          "tokens where user_id = ? limit 1",
+          std::to_string(i), id);
+  });
+  EXPECT_REFUSED(call(user, api::create_token, {}), over_allotment, "1000 tokens");
+  beside.write([&](Database& db) { db.run("update tokens set expires_us = 1 where hash = '7'"); });
+  call(user, api::create_token, {});  // what has expired does not count
+}
+
+TEST_F(Identity, the_first_tenant_holds_what_others_leave) {
+  const auto rest = [&] { return call(admin_token, api::get_tenant, {.tenant = "default"}); };
+  EXPECT_EQ(rest().cpus, 4);
+  EXPECT_EQ(rest().memory_bytes, std::int64_t{8} << 30);
+  make_tenant("vision", 3, "2GiB");
+  EXPECT_EQ(rest().cpus, 1);
+  EXPECT_EQ(rest().memory_bytes, std::int64_t{6} << 30);
+  make_dataset(admin_token);
+  train(admin_token);
+  EXPECT_REFUSED(call(admin_token, api::allot_resources, {.tenant = "vision", .cpus = 4, .memory = "2GiB"}),
+                 over_allotment, "jobs of tenant 'default' hold 1 CPUs");
+  EXPECT_EQ(rest().cpus, 1);
+  call(admin_token, api::allot_resources, {.tenant = "vision", .cpus = 1, .memory = "2GiB"});
+  EXPECT_EQ(rest().cpus, 3);
+  call(admin_token, api::allot_resources, {.tenant = "default", .cpus = 2, .memory = "4GiB"});
+  EXPECT_FALSE(rest().takes_rest);
+  call(admin_token, api::allot_resources, {.tenant = "vision", .cpus = 0, .memory = "0"});
+  EXPECT_EQ(rest().cpus, 2);
+}
+
 TEST_F(Identity, names_follow_a_grammar) {
   for (const std::string name : {"", ".", "..", "a/b", "a b", "-a", "a\n", "17", "ä"})
     EXPECT_REFUSED(call(admin_token, api::create_tenant, {.name = name}), invalid_argument, "tenant name");
@@ -146,6 +256,74 @@ TEST_F(Identity, foreign_things_do_not_exist) {
   EXPECT_EQ(call(stranger, api::list_resources, {}).items.size(), 1u);
   // The same name is free in every tenant.
   make_dataset(stranger);
+}
+
+// A request for each operation of the contract that names what vision-user has; the rest is the contract's example.
+base::json::object request_for_victim(const api::OperationInfo& operation, std::int64_t token_of_victim,
+                                      const std::string& body) {
+  const base::json::object names{{"model", "1"},
+                                 {"dataset", "1"},
+                                 {"tenant", "vision"},
+                                 {"user", "vision-user"},
+                                 {"token", token_of_victim},
+                                 {"first_record", 0},
+                                 {"sha256", base::sha256(body)}};
+  base::json::object request;
+  if (!operation.example.empty()) request = base::parse_json(operation.example, operation.name).as_object();
+  const base::json::object schema = operation.request_schema();
+  if (const base::json::value* required = schema.if_contains("required"))
+    for (const base::json::value& field : required->as_array())
+      if (const base::json::value* named = names.if_contains(field.as_string())) request[field.as_string()] = *named;
+  return request;
+}
+
+// Every operation of the contract, called by each kind of caller with what belongs to a user of tenant vision.
+TEST_F(Identity, each_role_may_do_what_the_contract_says_and_no_more) {
+  const std::string owner = make_tenant("vision"), stranger = make_tenant("audio", 1, "1GiB");
+  call(admin_token, api::create_user, {.name = "colleague", .tenants = {"vision"}});
+  const std::string colleague = *call(admin_token, api::create_token, {.user = "colleague"}).token;
+  const std::string restricted = *call(admin_token, api::create_token, {.restricted = true}).token;
+  make_dataset(owner);
+  train(owner, 1);
+  const std::string body = shard(1);
+  const std::int64_t token_of_owner = daemon->identities().authenticate(owner)->token_id;
+  const auto outcome = [&](const std::string& token, const api::OperationInfo& operation) {
+    const api::Call call{.identity = *daemon->identities().authenticate(token), .body = body};
+    try {
+      api::Answer answer = daemon->router().call(operation, call, request_for_victim(operation, token_of_owner, body));
+      if (answer.later) answer = api::Later<api::Answer>(*answer.later).wait();
+      return std::pair(std::string("done"), base::to_text(answer.json));
+    } catch (const base::Error& error) {
+      return std::pair(std::string(base::kind_of(error.code).name), error.message);
+    }
+  };
+  for (const api::OperationInfo* operation : api::operations()) {
+    if (operation->permission == api::Permission::anyone) continue;
+    const bool of_admins = operation->permission == api::Permission::admin;
+    const bool names_one = operation->path.find('{') != std::string_view::npos;
+    const auto [by_stranger, said] = outcome(stranger, *operation);
+    if (of_admins)
+      EXPECT_EQ(by_stranger, "permission_denied") << operation->name << said;
+    else if (names_one)
+      EXPECT_EQ(by_stranger, "not_found") << operation->name << said;
+    EXPECT_EQ(by_stranger == "done" && said.find("vision") != std::string::npos, false) << operation->name << said;
+    if (of_admins) {
+      EXPECT_EQ(outcome(colleague, *operation).first, "permission_denied") << operation->name;
+      EXPECT_EQ(outcome(restricted, *operation).first, "permission_denied") << operation->name;
+    }
+  }
+  EXPECT_EQ(outcome(colleague, api::revoke_token).first, "not_found");  // a colleague's token is no thing of the tenant
+  EXPECT_EQ(outcome(colleague, api::get_model).first, "done");
+  // An administrator manages people, and sees no other tenant's data; removals last, when nothing needs what they
+  // remove.
+  for (const api::OperationInfo* operation : api::operations()) {
+    if (operation->permission == api::Permission::anyone) continue;
+    const auto [by_admin, said] = outcome(admin_token, *operation);
+    EXPECT_NE(by_admin, "permission_denied") << operation->name << said;
+    if (operation->path.find("{model}") != std::string_view::npos ||
+        operation->path.find("{dataset}") != std::string_view::npos)
+      EXPECT_EQ(by_admin, "not_found") << operation->name << said;
+  }
 }
 
 TEST_F(Identity, every_operation_has_a_handler) { EXPECT_TRUE(daemon->router().unhandled().empty()); }

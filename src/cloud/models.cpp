@@ -207,6 +207,7 @@ api::Model shown(Database& db, const ModelRow& row) {
                    .metrics = base::parse_json(row.metrics, "metrics").as_object(),
                    .cpus = row.cpus,
                    .memory_bytes = row.memory_bytes,
+                   .seed = row.seed,
                    .restarts = row.restarts,
                    .checkpoint_bytes = row.checkpoint_bytes,
                    .checkpoint_sha256 = row.checkpoint_sha256,

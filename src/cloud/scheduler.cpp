@@ -13,10 +13,15 @@ namespace {
 std::string cpus_text(int cpus) { return fmt::format("{} CPU{}", cpus, cpus == 1 ? "" : "s"); }
 std::string memory_text(std::int64_t bytes) { return base::memory_text(bytes) + " of memory"; }
 
+constexpr std::size_t kNamed = 3;
+
 std::string models_text(const std::vector<const Claim*>& holders) {
   std::vector<std::int64_t> ids;
-  for (const Claim* claim : holders) ids.push_back(claim->model);
-  return fmt::format("model{} {} hold{}", ids.size() == 1 ? "" : "s", fmt::join(ids, ", "), ids.size() == 1 ? "s" : "");
+  for (const Claim* claim : holders)
+    if (ids.size() < kNamed) ids.push_back(claim->model);
+  const std::size_t more = holders.size() - ids.size();
+  return fmt::format("model{} {}{} hold{}", holders.size() == 1 ? "" : "s", fmt::join(ids, ", "),
+                     more > 0 ? fmt::format(" and {} more", more) : "", holders.size() == 1 ? "s" : "");
 }
 
 // The queue of one tenant.
@@ -46,8 +51,10 @@ class Queue {
         holders_.push_back(claim);
       } else {
         decision.position = ++position;
-        decision.reason =
-            blocked_by == nullptr ? why_it_waits(*claim) : fmt::format("waits behind model {}", blocked_by->model);
+        if (blocked_by == nullptr)
+          explain(*claim, decision);
+        else
+          stand_behind(*blocked_by, decision);
         if (blocked_by == nullptr) decision.starts_in_s = estimate(*claim);
         blocked_by = claim;
       }
@@ -62,28 +69,44 @@ class Queue {
     free_.memory_bytes -= claim.memory_bytes;
   }
 
-  // A deployment gives nothing back by itself.
-  std::string what_to_do(std::string_view scarce) const {
-    const bool endless =
-        std::any_of(holders_.begin(), holders_.end(), [](const Claim* holder) { return holder->serves; });
-    return endless
-               ? fmt::format("; undeploy or stop one, or ask for {} {}", scarce == "CPUs" ? "fewer" : "less", scarce)
-               : "";
+  void explain(const Claim& claim, Decision& decision) const {
+    if (claim.cpus > share_.cpus || claim.memory_bytes > share_.memory_bytes) {
+      decision.reason = claim.cpus > share_.cpus
+                            ? fmt::format("needs {}, {} allotted", cpus_text(claim.cpus), share_.cpus)
+                            : fmt::format("needs {}, {} allotted", memory_text(claim.memory_bytes),
+                                          base::memory_text(share_.memory_bytes));
+      decision.remedy =
+          fmt::format("an administrator can allot the tenant more (ncloud resource allot), or {} and ask for less",
+                      claim.serves ? fmt::format("undeploy it (ncloud model undeploy {})", claim.model)
+                                   : fmt::format("stop it (ncloud model stop {})", claim.model));
+      return;
+    }
+    const bool cpus = claim.cpus > free_.cpus;
+    decision.reason =
+        cpus ? fmt::format("waits for {}: {} {} of {}", cpus_text(claim.cpus - free_.cpus), models_text(holders_),
+                           share_.cpus - free_.cpus, share_.cpus)
+             : fmt::format("waits for {}: {} {} of {}", memory_text(claim.memory_bytes - free_.memory_bytes),
+                           models_text(holders_), base::memory_text(share_.memory_bytes - free_.memory_bytes),
+                           base::memory_text(share_.memory_bytes));
+    decision.remedy = remedy(cpus ? "fewer CPUs" : "less memory");
   }
 
-  std::string why_it_waits(const Claim& claim) const {
-    if (claim.cpus > share_.cpus)
-      return fmt::format("needs {}, but the tenant is allotted {}: an administrator can allot more",
-                         cpus_text(claim.cpus), share_.cpus);
-    if (claim.memory_bytes > share_.memory_bytes)
-      return fmt::format("needs {}, but the tenant is allotted {}: an administrator can allot more",
-                         memory_text(claim.memory_bytes), base::memory_text(share_.memory_bytes));
-    if (claim.cpus > free_.cpus)
-      return fmt::format("waits for {}: {} {} of {}{}", cpus_text(claim.cpus - free_.cpus), models_text(holders_),
-                         share_.cpus - free_.cpus, share_.cpus, what_to_do("CPUs"));
-    return fmt::format("waits for {}: {} {} of {}{}", memory_text(claim.memory_bytes - free_.memory_bytes),
-                       models_text(holders_), base::memory_text(share_.memory_bytes - free_.memory_bytes),
-                       base::memory_text(share_.memory_bytes), what_to_do("memory"));
+  // A deployment gives nothing back by itself.
+  std::string remedy(std::string_view less) const {
+    for (const Claim* holder : holders_)
+      if (holder->serves)
+        return fmt::format(
+            "a deployment gives nothing back by itself: undeploy one (ncloud model undeploy {}), or ask for {}",
+            holder->model, less);
+    return fmt::format(
+        "it starts when a training ends; to have it sooner, stop one (ncloud model stop {}), or ask for {}",
+        holders_.empty() ? 0 : holders_.front()->model, less);
+  }
+
+  static void stand_behind(const Claim& first, Decision& decision) {
+    decision.reason = fmt::format("waits behind model {}", first.model);
+    decision.remedy = fmt::format("first come, first served; to let it go ahead: ncloud model {} {}",
+                                  first.serves ? "undeploy" : "stop", first.model);
   }
 
   // Holders give back in the order of their ends, until the claim fits.

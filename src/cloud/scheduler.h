@@ -36,7 +36,8 @@ struct Decision {
   std::int64_t model = 0;
   bool start = false;
   int position = 0;                   ///< in the tenant's queue, 1 is next; 0 when it starts
-  std::string reason;                 ///< why it waits
+  std::string reason;                 ///< why it waits, in the width of a table's column
+  std::string remedy;                 ///< what a person can do about it
   std::optional<double> starts_in_s;  ///< estimate, if the ends of those before it are known
 };
 

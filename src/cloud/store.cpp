@@ -15,6 +15,18 @@ Store::Store(const std::filesystem::path& file, const std::vector<Migration>& st
   reader_.emplace(file, Database::Mode::read);
 }
 
+Store::Store(const std::filesystem::path& file, Schema) : writer_(file, Database::Mode::write) {
+  const std::int64_t there = writer_.number("select count(*) from sqlite_master where name = 'schema_version'") == 0
+                                 ? 0
+                                 : writer_.number("select count(*) from schema_version");
+  if (there != static_cast<std::int64_t>(migrations().size()))
+    throw Error(Code::conflict,
+                fmt::format("the database has schema version {}, this program has {}: start its ncloudd once, which "
+                            "brings the database up to date",
+                            there, migrations().size()));
+  reader_.emplace(file, Database::Mode::read);
+}
+
 void Store::migrate(const std::vector<Migration>& steps) {
   writer_.script(
       "create table if not exists schema_version (version integer primary key, name text not null, sha256 text not "

@@ -17,6 +17,10 @@ class Store {
   /// the ones of this program; conflict when a newer program has written it.
   explicit Store(const std::filesystem::path& file, const std::vector<Migration>& steps = migrations());
 
+  /// Beside a daemon that has the file open: leaves the schema alone. Errors: conflict when it is not this program's.
+  enum class Schema { as_it_is };
+  Store(const std::filesystem::path& file, Schema);
+
   /// Runs `work(database)` in one transaction; an exception undoes it all.
   template <class Work>
   auto write(Work work) {

@@ -61,6 +61,7 @@ void Supervisor::close(int grace_ms) {
   changed_.notify_all();
   due_.notify_all();
   write_ends();
+  go_on_with_errands();
   for (const auto& [model, write] :
        std::exchange(unwritten_ends_, {})) {  // the next start finds out what became of them
     trainings_.erase(model);
@@ -93,6 +94,7 @@ void Supervisor::dispatch_held() {
     base::log_error("cannot start what waits: {}", error.what());
     wake_in(kRestUs);
   }
+  go_on_with_errands();
 }
 
 void Supervisor::start_what_can() {
@@ -128,8 +130,10 @@ void Supervisor::start(const ModelRow& row) {
       // Nothing was started, so the state says why; a person resumes or deploys it again.
       if (row.state == queued) {
         change(row.id, [&](Database& db, ModelRow& now) {
+          now.ended_us = base::wall_now_us();
           become(db, now, ModelState::error, "cannot be started: " + base::message_for_others(error));
         });
+        note_state(*store_.read([&](Database& db) { return find_model(db, row.id); }));
         logs_.set_live(row.id, false);
       } else {
         end_deployment(row.id, "cannot be deployed: " + base::message_for_others(error));
@@ -185,8 +189,9 @@ void Supervisor::write_ends() {
   for (const auto& [model, write] : std::exchange(unwritten_ends_, {})) write_end(model, write);
 }
 
-std::vector<Decision> Supervisor::decisions(Database& db, std::int64_t tenant) {
+std::vector<Decision> Supervisor::decisions(Database& db, std::int64_t tenant, std::optional<Claim> one_more) {
   Snapshot snapshot = snapshot_of(db, tenant);
+  if (one_more) snapshot.claims.push_back(*one_more);
   const std::int64_t now = base::steady_now_us();
   for (Claim& claim : snapshot.claims) {
     const auto found = trainings_.find(claim.model);
@@ -196,20 +201,54 @@ std::vector<Decision> Supervisor::decisions(Database& db, std::int64_t tenant) {
   return schedule(snapshot);
 }
 
+namespace {
+
+void show_decision(const Decision& decision, api::Model& model) {
+  if (model.state == queued) model.queue_position = decision.position;
+  model.reason = decision.reason;
+  model.remedy = decision.remedy;
+  if (decision.starts_in_s)
+    model.estimated_start = base::rfc3339(base::wall_now_us() + static_cast<std::int64_t>(*decision.starts_in_s * 1e6));
+}
+
+}  // namespace
+
+api::Model Supervisor::foresee(ModelRow row, const std::vector<DatasetOfModel>& datasets) {
+  const std::lock_guard lock(control_);
+  row.created_us = row.queued_us = base::wall_now_us();
+  row.state = queued;
+  return store_.read([&](Database& db) {
+    check_submit(db, row, datasets);
+    api::Model model = shown(db, row);
+    for (const DatasetOfModel& use : datasets) model.datasets.push_back({use.role, use.name});
+    constexpr std::int64_t kLast = std::numeric_limits<std::int64_t>::max();
+    const Claim claim{.model = kLast,
+                      .tenant = row.tenant_id,
+                      .cpus = row.cpus,
+                      .memory_bytes = row.memory_bytes,
+                      .since_us = row.queued_us};
+    for (const Decision& decision : decisions(db, row.tenant_id, claim))
+      if (decision.model == kLast && !decision.start)
+        show_decision(decision, model);
+      else if (decision.model == kLast)
+        model.state = running;
+    return model;
+  });
+}
+
 void Supervisor::fill_in_queue(Database& db, std::int64_t tenant, std::vector<api::Model>& models) {
   std::optional<std::vector<Decision>> todo;
   for (api::Model& model : models) {
     if (model.state != queued && model.state != deploying) continue;
     const auto resting = rests_.find(model.id);
-    if (resting != rests_.end()) model.reason = "cannot be started now, and is tried again: " + resting->second.reason;
+    if (resting != rests_.end()) {
+      model.reason = "cannot be started now: " + resting->second.reason;
+      model.remedy = "it is tried again every few seconds";
+    }
     if (!todo) todo = decisions(db, tenant);
     for (const Decision& decision : *todo) {
       if (decision.model != model.id || decision.start) continue;
-      if (model.state == queued) model.queue_position = decision.position;
-      model.reason = decision.reason;
-      if (decision.starts_in_s)
-        model.estimated_start =
-            base::rfc3339(base::wall_now_us() + static_cast<std::int64_t>(*decision.starts_in_s * 1e6));
+      show_decision(decision, model);
     }
   }
 }
@@ -265,6 +304,7 @@ std::vector<api::Model> Supervisor::list(std::int64_t tenant, const std::vector<
 }
 
 std::unique_ptr<api::EventFeed> Supervisor::follow(std::int64_t tenant, std::int64_t model, bool follow) {
+  const std::lock_guard lock(control_);  // between a state's commit and its note a follower would end too soon
   store_.read([&](Database& db) { model_of(db, tenant, model); });
   return logs_.feed(model, follow);
 }

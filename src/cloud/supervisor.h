@@ -1,6 +1,7 @@
 #pragma once
 #include <condition_variable>
 #include <functional>
+#include <list>
 #include <map>
 #include <memory>
 #include <mutex>
@@ -55,15 +56,24 @@ class Supervisor {
     return work();
   }
 
+  static constexpr std::int64_t kMaxWaitUs = 60000000;  ///< of what is asked for with `wait`
+  static constexpr std::int64_t kMaxQueued = 1000;      ///< trainings of a tenant that wait
+
   /// `row` holds what was asked for. Errors: over_allotment, conflict for a dataset that is not ready.
-  api::Model submit(ModelRow row, const std::vector<DatasetOfModel>& datasets);
-  api::Model stop(std::int64_t tenant, std::int64_t model);
-  api::Model resume(std::int64_t tenant, std::int64_t model, std::optional<std::int64_t> epochs,
-                    std::optional<int> cpus);
+  api::Model submit(const api::Call& call, ModelRow row, const std::vector<DatasetOfModel>& datasets);
+  /// What submit() would answer now, but submits nothing.
+  api::Model foresee(ModelRow row, const std::vector<DatasetOfModel>& datasets);
+
+  /// With `wait`, what must end before is waited for, and the answer comes when what was asked for is done, or at the
+  /// latest after kMaxWaitUs. Errors: as late as the answer.
+  api::Later<api::Model> stop(std::int64_t tenant, std::int64_t model, bool wait = false);
+  api::Later<api::Model> resume(std::int64_t tenant, std::int64_t model, std::optional<std::int64_t> epochs,
+                                std::optional<int> cpus, bool wait = false);
+  api::Later<api::Model> deploy(std::int64_t tenant, std::int64_t model, int cpus, std::int64_t memory_bytes,
+                                bool wait = false);
+  api::Later<api::Model> undeploy(std::int64_t tenant, std::int64_t model, bool wait = false);
   api::Model rename(const api::Call& call, std::int64_t model, const std::string& name);
   api::Deleted remove(std::int64_t tenant, std::int64_t model);
-  api::Model deploy(std::int64_t tenant, std::int64_t model, int cpus, std::int64_t memory_bytes);
-  api::Model undeploy(std::int64_t tenant, std::int64_t model);
 
   /// With its place in the queue.
   api::Model show(std::int64_t tenant, std::int64_t model);
@@ -102,7 +112,29 @@ class Supervisor {
     std::string reason;
   };
 
+  // What a person asked for and waits for.
+  struct Errand {
+    std::int64_t tenant = 0, model = 0;
+    std::function<bool(const ModelRow&)> may_begin;
+    std::function<void()> begin;
+    std::function<bool(const ModelRow&)> done;
+    std::function<void(const ModelRow&)> check_result = {};  ///< throws when it was done otherwise than asked
+    api::Later<api::Model> answer = {};
+    std::int64_t until_us = 0;
+    bool begun = false;
+  };
+  static bool in_motion(const ModelRow& row);
+  api::Later<api::Model> run(Errand errand, bool wait);
+  bool go_on(Errand& errand, bool last);
+  void go_on_with_errands();
+
   // All of these with control_ held. dispatch_held() throws nothing: what asked for it has been done.
+  void check_submit(Database& db, ModelRow& row, const std::vector<DatasetOfModel>& datasets);
+  void stop_held(std::int64_t tenant, std::int64_t model);
+  void resume_held(std::int64_t tenant, std::int64_t model, std::optional<std::int64_t> epochs,
+                   std::optional<int> cpus);
+  void deploy_held(std::int64_t tenant, std::int64_t model, int cpus, std::int64_t memory_bytes);
+  void undeploy_held(std::int64_t tenant, std::int64_t model);
   void dispatch_held();
   void start_what_can();
   void start(const ModelRow& row);
@@ -112,7 +144,7 @@ class Supervisor {
   void write_end(std::int64_t model, std::function<void()> write);
   void write_ends();
   void recover_model(std::int64_t model);
-  std::vector<Decision> decisions(Database& db, std::int64_t tenant);
+  std::vector<Decision> decisions(Database& db, std::int64_t tenant, std::optional<Claim> one_more = {});
   void fill_in_queue(Database& db, std::int64_t tenant, std::vector<api::Model>& models);
   api::Model show_held(std::int64_t tenant, std::int64_t model);
   void change(std::int64_t model, const std::function<void(Database&, ModelRow&)>& work);
@@ -154,6 +186,8 @@ class Supervisor {
   // states there are untrue until these are done. Nothing else happens to such a model before.
   std::map<std::int64_t, std::function<void()>> unwritten_ends_;
   std::map<std::int64_t, Rest> rests_;
+  std::list<Errand> errands_;
+  bool going_on_ = false;
 
   void repeat();  // the thread's work: dispatches when wake_at_us_ has come
   std::condition_variable_any due_;

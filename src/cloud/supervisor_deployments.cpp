@@ -65,6 +65,7 @@ void Supervisor::serving_said(std::int64_t model, const job::Event& event) {
   found->second.has_served = true;
   found->second.ready_us = base::steady_now_us();
   found->second.deployment->open();
+  go_on_with_errands();
 }
 
 void Supervisor::serving_ended(std::int64_t model, const JobEnd& end) {

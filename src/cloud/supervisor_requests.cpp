@@ -2,6 +2,7 @@
 #include "base/clock.h"
 #include "base/error.h"
 #include "base/log.h"
+#include "cloud/answers.h"
 #include "cloud/datasets.h"
 #include "cloud/supervisor.h"
 #include "cloud/tenants.h"
@@ -34,25 +35,50 @@ void check_allotment(Database& db, std::int64_t tenant_id, int cpus, std::int64_
                 "/memory");
 }
 
+void check_queue(Database& db, std::int64_t tenant_id) {
+  const std::int64_t waiting =
+      db.number("select count(*) from models where tenant_id = ? and state = 'queued'", tenant_id);
+  if (waiting >= Supervisor::kMaxQueued)
+    throw Error(
+        Code::over_allotment,
+        fmt::format("{} trainings wait already, which is as many as a tenant may have; try again when some have "
+                    "started, or stop some",
+                    waiting));
+}
+
 [[noreturn]] void refuse(const ModelRow& row, std::string_view why) {
   throw Error(Code::conflict, fmt::format("model {} is {}: {}", row.id, base::word(row.state), why));
 }
 
 }  // namespace
 
-api::Model Supervisor::submit(ModelRow row, const std::vector<DatasetOfModel>& datasets) {
+// Everything that the database can refuse; sets the number of CPUs that nobody gave.
+void Supervisor::check_submit(Database& db, ModelRow& row, const std::vector<DatasetOfModel>& datasets) {
+  if (row.cpus == 0) {
+    // Trainings end; a deployment gives nothing back by itself.
+    const std::int64_t deployed_cpus = db.number(
+        "select coalesce(sum(deploy_cpus), 0) from models where tenant_id = ? and state in ('deploying', 'deployed', "
+        "'undeploying')",
+        row.tenant_id);
+    row.cpus =
+        static_cast<int>(std::max(1.0, tenant_with(db, row.tenant_id).cpus - static_cast<double>(deployed_cpus)));
+  }
+  check_allotment(db, row.tenant_id, row.cpus, row.memory_bytes);
+  check_queue(db, row.tenant_id);
+  for (const DatasetOfModel& use : datasets)  // may have been removed since it was looked up
+    dataset_id_of(db, row.tenant_id, std::to_string(*use.dataset_id));
+}
+
+api::Model Supervisor::submit(const api::Call& call, ModelRow row, const std::vector<DatasetOfModel>& datasets) {
   const std::lock_guard lock(control_);
   if (closing_) throw Error(Code::unavailable, "the server is ending; try again when it is back");
   row.created_us = row.queued_us = base::wall_now_us();
   row.state = queued;
   row.id = store_.write([&](Database& db) {
-    if (row.cpus == 0) row.cpus = static_cast<int>(tenant_with(db, row.tenant_id).cpus);
-    check_allotment(db, row.tenant_id, row.cpus, row.memory_bytes);
-    for (const DatasetOfModel& use : datasets) {
-      dataset_id_of(db, row.tenant_id,
-                    std::to_string(*use.dataset_id));  // may have been removed since it was looked up
-    }
-    return insert_model(db, row, datasets);
+    check_submit(db, row, datasets);
+    row.id = insert_model(db, row, datasets);
+    keep_answer(db, call, base::encode(shown(db, row)));
+    return row.id;
   });
   logs_.set_live(row.id, true);
   note_state(row);
@@ -63,8 +89,102 @@ api::Model Supervisor::submit(ModelRow row, const std::vector<DatasetOfModel>& d
   return show_held(row.tenant_id, row.id);
 }
 
-api::Model Supervisor::stop(std::int64_t tenant, std::int64_t model) {
+bool Supervisor::in_motion(const ModelRow& row) {
+  return row.state == undeploying || (row.state == running && row.stop_requested);
+}
+
+api::Later<api::Model> Supervisor::run(Errand errand, bool wait) {
+  errand.until_us = base::steady_now_us() + (wait ? kMaxWaitUs : 0);
+  if (!go_on(errand, !wait)) {
+    wake_in(kMaxWaitUs);
+    errands_.push_back(errand);
+  }
+  return errand.answer;
+}
+
+// Whether it has been answered.
+bool Supervisor::go_on(Errand& errand, bool last) {
+  try {
+    const auto row = [&] {
+      return store_.read([&](Database& db) { return model_of(db, errand.tenant, errand.model); });
+    };
+    if (!errand.begun) {
+      if (!last && !errand.may_begin(row())) return false;
+      errand.begun = true;
+      errand.begin();
+    }
+    const ModelRow now = row();
+    if (errand.done(now)) {
+      if (errand.check_result) errand.check_result(now);
+    } else if (!last) {
+      return false;
+    }
+    errand.answer.complete(show_held(errand.tenant, errand.model));
+  } catch (...) {
+    errand.answer.complete(std::current_exception());
+  }
+  return true;
+}
+
+void Supervisor::go_on_with_errands() {
+  if (going_on_ || errands_.empty()) return;  // what an errand begins dispatches, too
+  going_on_ = true;
+  const std::int64_t now = base::steady_now_us();
+  for (auto errand = errands_.begin(); errand != errands_.end();)
+    errand = go_on(*errand, closing_ || now >= errand->until_us) ? errands_.erase(errand) : std::next(errand);
+  for (const Errand& errand : errands_) wake_in(errand.until_us - now);
+  going_on_ = false;
+}
+
+api::Later<api::Model> Supervisor::stop(std::int64_t tenant, std::int64_t model, bool wait) {
   const std::lock_guard lock(control_);
+  return run({.tenant = tenant,
+              .model = model,
+              .may_begin = [](const ModelRow&) { return true; },
+              .begin = [=, this] { stop_held(tenant, model); },
+              .done = [](const ModelRow& row) { return row.state != running; }},
+             wait);
+}
+
+api::Later<api::Model> Supervisor::resume(std::int64_t tenant, std::int64_t model, std::optional<std::int64_t> epochs,
+                                          std::optional<int> cpus, bool wait) {
+  const std::lock_guard lock(control_);
+  return run({.tenant = tenant,
+              .model = model,
+              .may_begin = [](const ModelRow& row) { return !in_motion(row); },
+              .begin = [=, this] { resume_held(tenant, model, epochs, cpus); },
+              .done = [](const ModelRow&) { return true; }},
+             wait);
+}
+
+api::Later<api::Model> Supervisor::deploy(std::int64_t tenant, std::int64_t model, int cpus, std::int64_t memory_bytes,
+                                          bool wait) {
+  const std::lock_guard lock(control_);
+  if (closing_) throw Error(Code::unavailable, "the server is ending; try again when it is back");
+  return run({.tenant = tenant,
+              .model = model,
+              .may_begin = [](const ModelRow& row) { return !in_motion(row); },
+              .begin = [=, this] { deploy_held(tenant, model, cpus, memory_bytes); },
+              .done = [](const ModelRow& row) { return row.state != deploying; },
+              .check_result =
+                  [](const ModelRow& row) {
+                    if (row.state != deployed)
+                      refuse(row, row.reason.empty() ? "its deployment was ended before it answered" : row.reason);
+                  }},
+             wait);
+}
+
+api::Later<api::Model> Supervisor::undeploy(std::int64_t tenant, std::int64_t model, bool wait) {
+  const std::lock_guard lock(control_);
+  return run({.tenant = tenant,
+              .model = model,
+              .may_begin = [](const ModelRow&) { return true; },
+              .begin = [=, this] { undeploy_held(tenant, model); },
+              .done = [](const ModelRow& row) { return row.state != undeploying; }},
+             wait);
+}
+
+void Supervisor::stop_held(std::int64_t tenant, std::int64_t model) {
   const ModelRow found = store_.read([&](Database& db) { return model_of(db, tenant, model); });
   if (found.state == queued) {
     change(model, [](Database& db, ModelRow& row) {
@@ -103,19 +223,19 @@ api::Model Supervisor::stop(std::int64_t tenant, std::int64_t model) {
     refuse(found,
            found.state == stopped ? "there is nothing to stop" : "only a queued or running training can be stopped");
   }
-  return show_held(tenant, model);
 }
 
-api::Model Supervisor::resume(std::int64_t tenant, std::int64_t model, std::optional<std::int64_t> epochs,
-                              std::optional<int> cpus) {
-  const std::lock_guard lock(control_);
-  store_.write([&](Database& db) {
+void Supervisor::resume_held(std::int64_t tenant, std::int64_t model, std::optional<std::int64_t> epochs,
+                             std::optional<int> cpus) {
+  if (closing_) throw Error(Code::unavailable, "the server is ending; try again when it is back");
+  const ModelRow resumed = store_.write([&](Database& db) {
     ModelRow row = model_of(db, tenant, model);
     if (row.state == queued || row.state == running)
       refuse(row, row.stop_requested
-                      ? "it is stopping; try again when it has stopped"
+                      ? "it is stopping; try again when it has stopped, or wait for that (wait: true)"
                       : fmt::format("it goes on already; follow it with: ncloud model follow {}", model));
-    if (row.state == undeploying) refuse(row, "its deployment is just ending; try again in a moment");
+    if (row.state == undeploying)
+      refuse(row, "its deployment is just ending; try again in a moment, or wait for that (wait: true)");
     if (row.state == deploying || row.state == deployed)
       refuse(row, fmt::format("undeploy it first: ncloud model undeploy {}", model));
     if (row.state != stopped && row.state != error && row.state != completed) refuse(row, "it cannot be resumed");
@@ -126,6 +246,7 @@ api::Model Supervisor::resume(std::int64_t tenant, std::int64_t model, std::opti
                                               model, row.epochs_completed, wanted, row.epochs_completed + 1));
     row.cpus = cpus.value_or(row.cpus);
     check_allotment(db, tenant, row.cpus, row.memory_bytes);
+    check_queue(db, tenant);
     for (const DatasetOfModel& use : datasets_of(db, model))
       if (!use.dataset_id)
         throw Error(Code::conflict,
@@ -136,17 +257,17 @@ api::Model Supervisor::resume(std::int64_t tenant, std::int64_t model, std::opti
     row.crashes_since_checkpoint = 0;
     row.ended_us = std::nullopt;
     become(db, row, queued);
-    logs_.set_live(model, true);
-    note_state(row);
+    return row;
   });
+  logs_.set_live(model, true);
+  note_state(resumed);
   dispatch_held();
-  return show_held(tenant, model);
 }
 
 api::Model Supervisor::rename(const api::Call& call, std::int64_t model, const std::string& name) {
   const std::lock_guard lock(control_);
   const std::int64_t tenant = call.identity.tenant_id;
-  api::check_if_match(call, base::encode(show_held(tenant, model)));
+  api::check_if_match(call, show_held(tenant, model));
   store_.write([&](Database& db) {
     ModelRow row = model_of(db, tenant, model);
     row.name = name;
@@ -175,13 +296,12 @@ api::Deleted Supervisor::remove(std::int64_t tenant, std::int64_t model) {
   return deleted;
 }
 
-api::Model Supervisor::deploy(std::int64_t tenant, std::int64_t model, int cpus, std::int64_t memory_bytes) {
-  const std::lock_guard lock(control_);
-  if (closing_) throw Error(Code::unavailable, "the server is ending; try again when it is back");
+void Supervisor::deploy_held(std::int64_t tenant, std::int64_t model, int cpus, std::int64_t memory_bytes) {
   store_.write([&](Database& db) {
     ModelRow row = model_of(db, tenant, model);
     if (row.state == deployed || row.state == deploying) refuse(row, "there is nothing to do");
-    if (row.state == undeploying) refuse(row, "its deployment is just ending; try again in a moment");
+    if (row.state == undeploying)
+      refuse(row, "its deployment is just ending; try again in a moment, or wait for that (wait: true)");
     if (in_training(row.state)) refuse(row, fmt::format("wait for its end, or stop it: ncloud model stop {}", model));
     if (row.state == error)
       refuse(row, fmt::format("its training failed ({}); resume it: ncloud model resume {}", row.reason, model));
@@ -196,13 +316,11 @@ api::Model Supervisor::deploy(std::int64_t tenant, std::int64_t model, int cpus,
     become(db, row, deploying);
   });
   dispatch_held();
-  return show_held(tenant, model);
 }
 
-api::Model Supervisor::undeploy(std::int64_t tenant, std::int64_t model) {
-  const std::lock_guard lock(control_);
+void Supervisor::undeploy_held(std::int64_t tenant, std::int64_t model) {
   const ModelRow found = store_.read([&](Database& db) { return model_of(db, tenant, model); });
-  if (found.state == undeploying) return show_held(tenant, model);
+  if (found.state == undeploying) return;
   if (found.state != deployed && found.state != deploying)
     refuse(found, fmt::format("it is not deployed; deploy it with: ncloud model deploy {}", model));
   const auto serving = servings_.find(model);
@@ -210,7 +328,7 @@ api::Model Supervisor::undeploy(std::int64_t tenant, std::int64_t model) {
     end_deployment(model, "");
     unwritten_ends_.erase(model);
     dispatch_held();
-    return show_held(tenant, model);
+    return;
   }
   change(model, [](Database& db, ModelRow& row) { become(db, row, undeploying); });
   serving->second.ending = true;
@@ -221,7 +339,6 @@ api::Model Supervisor::undeploy(std::int64_t tenant, std::int64_t model) {
       if (const auto still_there = job.lock()) still_there->kill();
     });
   }
-  return show_held(tenant, model);
 }
 
 api::Later<api::Prediction> Supervisor::predict(std::int64_t tenant, std::int64_t model, int k,

@@ -1,5 +1,7 @@
 #include "cloud/supervisor.h"
 
+#include <future>
+
 #include "cloud/fake_cloud_test.h"
 #include "job/frames.h"
 
@@ -175,6 +177,108 @@ TEST_F(Supervising, stop_and_resume) {
   EXPECT_EQ(worker->last().train.job.epochs, 5);
 }
 
+TEST_F(Supervising, who_waits_is_answered_when_it_is_done) {
+  train(user);
+  worker->last().say_epoch(0);
+  auto stop = std::async(std::launch::async, [&] { return call(user, api::stop_model, {.model = 1, .wait = true}); });
+  eventually([&] { return worker->last().stop_asked.load(); });
+  EXPECT_REFUSED(call(user, api::resume_model, {.model = 1}), conflict, "it is stopping");
+  auto resume =
+      std::async(std::launch::async, [&] { return call(user, api::resume_model, {.model = 1, .wait = true}); });
+  EXPECT_EQ(stop.wait_for(std::chrono::milliseconds(20)), std::future_status::timeout);
+  worker->last().write_checkpoint(0, 10, "one");
+  worker->last().end(job::Outcome::stopped);
+  EXPECT_TRUE(stop.get().state != running || worker->started() == 2);
+  EXPECT_EQ(resume.get().state, running);
+  worker->last().end(job::Outcome::completed);
+
+  auto deploy =
+      std::async(std::launch::async, [&] { return call(user, api::deploy_model, {.model = 1, .wait = true}); });
+  eventually([&] { return show(user, 1).state == deploying; });
+  worker->last().say({.kind = job::EventKind::ready});
+  EXPECT_EQ(deploy.get().state, deployed);
+  EXPECT_EQ(call(user, api::undeploy_model, {.model = 1, .wait = true}).state, completed);
+  call(user, api::deploy_model, {.model = 1});
+  worker->last().say({.kind = job::EventKind::ready});
+  call(user, api::undeploy_model, {.model = 1});
+  deploy = std::async(std::launch::async, [&] { return call(user, api::deploy_model, {.model = 1, .wait = true}); });
+  eventually([&] { return show(user, 1).state == deploying; });
+  worker->last().exit({.signal = 9, .out_of_memory = true});
+  EXPECT_REFUSED(deploy.get(), conflict, "needs more than its memory");
+}
+
+TEST_F(Supervising, who_waits_is_answered_when_the_daemon_ends) {
+  train(user);
+  auto stop = std::async(std::launch::async, [&] { return call(user, api::stop_model, {.model = 1, .wait = true}); });
+  eventually([&] { return worker->last().stop_asked.load(); });
+  daemon->close(0);
+  stop.get();
+}
+
+TEST_F(Supervising, cpus_that_nobody_gave_are_those_that_no_deployment_holds) {
+  const std::int64_t id = completed_model();
+  call(user, api::deploy_model, {.model = id, .memory = "64MiB"});
+  worker->last().say({.kind = job::EventKind::ready});
+  const auto model = train(user);
+  EXPECT_EQ(model.cpus, 1);
+  EXPECT_EQ(model.state, running);
+  EXPECT_EQ(train(user).cpus, 1);  // that one will end, so this one waits for it
+}
+
+TEST_F(Supervising, a_seed_that_nobody_gave_is_drawn_and_kept) {
+  const auto submit = [&](std::optional<std::uint64_t> seed) {
+    return call(user, api::train_model,
+                {.filename = "m.yaml", .yaml = "unseeded", .datasets = {{.dataset = "fashion"}}, .seed = seed});
+  };
+  EXPECT_EQ(submit(3).seed, 3u);
+  EXPECT_EQ(train(user).seed, 7u);
+  const auto first = submit({}), second = submit({});
+  EXPECT_NE(first.seed, second.seed);
+  EXPECT_EQ(show(user, first.id).seed, first.seed);
+}
+
+TEST_F(Supervising, what_cannot_fit_is_refused_with_the_numbers) {
+  api::TrainModel request{.filename = "m.yaml", .yaml = "large and odd", .datasets = {{.dataset = "fashion"}}};
+  EXPECT_REFUSED(call(user, api::train_model, request), invalid_argument, "--memory 1536MiB");
+  request.memory = "1536MiB";
+  const auto model = call(user, api::train_model, request);
+  EXPECT_EQ(model.memory_needed_bytes, std::int64_t{3} << 29);
+  EXPECT_EQ(model.warnings.size(), 1u);
+}
+
+TEST_F(Supervising, a_dry_run_says_what_would_happen_and_does_nothing) {
+  api::TrainModel request{
+      .filename = "m.yaml", .yaml = "layers: []", .datasets = {{.dataset = "fashion"}}, .dry_run = true};
+  const auto first = call(user, api::train_model, request);
+  EXPECT_EQ(first.id, 0);
+  EXPECT_EQ(first.state, running);
+  EXPECT_EQ(first.cpus, 2);
+  EXPECT_EQ(first.epochs, 3);
+  EXPECT_EQ(first.seed, 7u);
+  ASSERT_EQ(first.datasets.size(), 1u);
+  EXPECT_EQ(first.datasets[0].dataset, "fashion");
+  train(user, 2);
+  const auto second = call(user, api::train_model, request);
+  EXPECT_EQ(second.state, queued);
+  EXPECT_EQ(second.queue_position, 1);
+  EXPECT_EQ(second.reason, "waits for 2 CPUs: model 1 holds 2 of 2");
+  EXPECT_NE(second.remedy.find("ncloud model stop 1"), std::string::npos);
+  request.cpus = 3;
+  EXPECT_REFUSED(call(user, api::train_model, request), over_allotment, "3 CPUs asked for");
+  EXPECT_EQ(call(user, api::list_models, {}).items.size(), 1u);
+  EXPECT_EQ(worker->started(), 1u);
+}
+
+TEST_F(Supervising, a_queued_model_keeps_what_if_match_compares) {
+  train(user);
+  const auto waiting = train(user);
+  const std::string etag = api::etag_of(base::encode(waiting), api::passing_of<api::Model>());
+  worker->last().say({.kind = job::EventKind::step, .eta_s = 60.0});
+  EXPECT_NE(show(user, 2).estimated_start, waiting.estimated_start);
+  EXPECT_EQ(call(user, api::rename_model, {.model = 2, .name = "n"}, {}, etag).name, "n");
+  EXPECT_REFUSED(call(user, api::rename_model, {.model = 2, .name = "o"}, {}, etag), precondition_failed, "");
+}
+
 TEST_F(Supervising, a_queued_training_stops_at_once) {
   train(user);
   train(user);
@@ -241,7 +345,7 @@ TEST_F(Supervising, a_damaged_checkpoint_is_refused_and_the_last_one_stays) {
 
 TEST_F(Supervising, rename_checks_that_nothing_changed) {
   const auto model = train(user);
-  const std::string etag = api::etag_of(base::encode(show(user, 1)));
+  const std::string etag = api::etag_of(base::encode(show(user, 1)), api::passing_of<api::Model>());
   EXPECT_EQ(call(user, api::rename_model, {.model = 1, .name = "new name"}, {}, etag).name, "new name");
   EXPECT_REFUSED(call(user, api::rename_model, {.model = 1, .name = "other"}, {}, etag), precondition_failed,
                  "changed");
@@ -502,6 +606,20 @@ class Refusal {
   Database database_;
 };
 
+TEST_F(Supervising, a_resume_that_cannot_be_written_is_told_to_nobody) {
+  train(user);
+  worker->last().end(job::Outcome::stopped);
+  call(user, api::stop_model, {.model = train(user).id});
+  const std::size_t before = follow(user, 1, false)->read(0, 100).size();
+  {
+    const Refusal refusal(folder.path());
+    EXPECT_THROW(call(user, api::resume_model, {.model = 1}), base::Error);
+  }
+  const auto feed = follow(user, 1, true);
+  EXPECT_TRUE(feed->ended());
+  EXPECT_EQ(feed->read(0, 100).size(), before);
+}
+
 TEST_F(Supervising, an_end_that_cannot_be_written_is_written_later) {
   const std::int64_t serves = completed_model();
   call(user, api::deploy_model, {.model = serves, .memory = "64MiB"});
@@ -523,7 +641,7 @@ TEST_F(Supervising, a_start_that_cannot_be_written_is_not_tried_again_at_once) {
     const Refusal refusal(folder.path());
     const auto model = train(user);
     EXPECT_EQ(model.state, queued);
-    EXPECT_NE(model.reason.find("tried again"), std::string::npos) << model.reason;
+    EXPECT_NE(model.remedy.find("tried again"), std::string::npos) << model.remedy;
     eventually([&] { return worker->last().ended.load(); });
     EXPECT_EQ(worker->started(), 1u);
   }

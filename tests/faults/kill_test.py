@@ -61,6 +61,10 @@ class Writer(threading.Thread):
             number += 1
             name = f"writer-{number}"
             try:
+                if len(self.acknowledged) >= 500:  # a user has so many and no more
+                    oldest = next(iter(self.acknowledged))
+                    del self.acknowledged[oldest]
+                    self.cloud.rest("DELETE", f"/tokens/{oldest}")
                 token = self.cloud.post("/tokens", {"note": name})
                 self.acknowledged[token["id"]] = name
                 if self.model:

@@ -96,6 +96,14 @@ class FirstUse(unittest.TestCase):
         secret = re.search(r"nc_[\w-]+", before).group(0)
         self.assertIn(secret, (self.data / "access.json").read_text())  # the same token as before, not one more
 
+    def test_a_lost_administrators_token_is_replaced_while_the_daemon_runs(self):
+        self.start()
+        address = re.search(r"http://[\d.:]+", (self.data / "access.json").read_text()).group(0)
+        made = subprocess.run(["ncloudd", "--new-admin-token"], env=self.environment, stdout=subprocess.PIPE, text=True,
+                              timeout=60, check=True).stdout
+        token = re.search(r"nc_[\w-]{43}", made).group(0)
+        self.assertIn("admin", self.run_ncloud("whoami", NCLOUD_TOKEN=token, NCLOUD_HOST=address))
+
     def test_several_daemons_and_what_is_said_wins(self):
         self.start()
         other = Path(self.scratch.name) / "other"

@@ -91,6 +91,12 @@ void Connection::stop() {
   stream_.cancel();
 }
 
+void Connection::check_token() {
+  if (!streaming_) return;  // others' tokens are checked with each request and each piece of a file
+  woken_ = true;
+  stream_.cancel();
+}
+
 Task<void> Connection::serve() {
   const auto self = shared_from_this();
   Next next = Next::keep;
@@ -218,6 +224,7 @@ Task<Connection::Next> Connection::exchange() {
     std::string request_id = to_.request_id;
     to_ = service_.destination(head);
     to_.request_id = std::move(request_id);
+    to_.address = address_;
 
     parser_->limit_body(to_.body_limit_bytes);
     const std::size_t announced = head.content_length.value_or(0);
@@ -333,6 +340,7 @@ Task<bool> Connection::send_file(OpenFile& file) {
   std::int64_t left = file.size_bytes;
   const std::function<void()> read = [&] {
     try {
+      service_.admit(to_);  // a revoked token gets no more of it
       got = base::read_some(
           file.fd, std::span(buffer).first(static_cast<std::size_t>(std::min<std::int64_t>(left, kFilePieceBytes))));
     } catch (const std::exception& error) {
@@ -376,7 +384,14 @@ Task<void> Connection::stream_events(HttpAnswer& answer) {
   std::vector<EventFeed::Event> events;
   bool ended = false;
   bool failed = false;
+  bool admitted = true;
   const std::function<void()> read = [&] {
+    try {
+      service_.admit(to_);
+    } catch (const std::exception&) {
+      admitted = false;  // revoked: not an event more
+      return;
+    }
     try {
       ended = answer.events->ended();  // first, so that an event just before the end is not missed
       events = answer.events->read(after, kEventsAtOnce);
@@ -385,19 +400,10 @@ Task<void> Connection::stream_events(HttpAnswer& answer) {
       failed = true;
     }
   };
-  bool admitted = true;
-  const std::function<void()> check = [&] {
-    try {
-      service_.admit(to_);
-    } catch (const std::exception&) {
-      admitted = false;
-    }
-  };
-
   while (!io_.stopping) {
     woken_ = false;
     co_await on_worker(read);
-    if (failed) co_return;
+    if (failed || !admitted) co_return;
     for (const EventFeed::Event& event : events) {
       fmt::format_to(std::back_inserter(text), "id: {}\ndata: {}\n\n", event.id, event.data);
       after = event.id;
@@ -405,8 +411,6 @@ Task<void> Connection::stream_events(HttpAnswer& answer) {
     const bool at_end = ended && events.empty();
     if (at_end) text += "event: end\ndata: {}\n\n";
     if (base::steady_now_us() >= next_heartbeat) {
-      co_await on_worker(check);
-      if (!admitted) co_return;
       text += ": still here\n\n";
       next_heartbeat = base::steady_now_us() + us(options_.heartbeat_ms);
     }

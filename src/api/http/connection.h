@@ -46,8 +46,9 @@ class Connection : public std::enable_shared_from_this<Connection> {
   Task<void> serve();
 
   void sweep(std::int64_t now_us) { stream_.sweep(now_us); }
-  void stop();       ///< ends it when it is idle or streams events; a request in work is answered first
-  void break_off();  ///< ends it whatever it does
+  void stop();         ///< ends it when it is idle or streams events; a request in work is answered first
+  void break_off();    ///< ends it whatever it does
+  void check_token();  ///< of a stream of events, now
   const std::string& address() const { return address_; }
 
  private:

@@ -69,6 +69,22 @@ TEST(Events, show_signs_of_life_until_the_token_is_revoked) {
   EXPECT_EQ(client.rest().find("event: end"), std::string::npos);
 }
 
+TEST(Events, end_at_once_when_the_token_is_revoked) {
+  FakeServer server;  // signs of life, which check the token too, come after 15 s
+  RawClient client(server);
+  client.request("GET /api/v2/models/3/events", kUser);
+  ASSERT_TRUE(client.read_until("\r\n\r\n"));
+  const auto began = std::chrono::steady_clock::now();
+  {
+    const std::lock_guard lock(server.mutex);
+    server.revoked.insert("user");
+  }
+  server.log.add("secret");  // wakes the stream, which must not give it any more
+  server.server->check_tokens();
+  EXPECT_EQ(client.rest().find("secret"), std::string::npos);
+  EXPECT_LT(std::chrono::steady_clock::now() - began, std::chrono::seconds(10));
+}
+
 TEST(Events, notice_that_the_client_left) {
   FakeServer server;
   {

@@ -74,6 +74,15 @@ class FakeLog {
   std::atomic<std::size_t> reads_ = 0;
 };
 
+class FakeAnswers : public IdempotencyStore {
+ public:
+  std::optional<Kept> lookup(const Identity&, std::string_view key) override {
+    const auto found = kept.find(key);
+    return found == kept.end() ? std::nullopt : std::optional(found->second);
+  }
+  std::map<std::string, Kept, std::less<>> kept;
+};
+
 class FakeServer {
  public:
   explicit FakeServer(ServerOptions options = {}, const std::function<void(Router&)>& add_handlers = {}) {
@@ -91,11 +100,13 @@ class FakeServer {
       return Model{.id = ref.model.number().value_or(1), .name = "m"};
     });
     router.handle(rename_model, [](const Call& call, const RenameModel& request) {
-      check_if_match(call, base::encode(Model{.id = request.model.number().value_or(1), .name = "m"}));
+      check_if_match(call, Model{.id = request.model.number().value_or(1), .name = "m"});
       return Model{.id = request.model.number().value_or(1), .name = request.name};
     });
-    router.handle(create_tenant, [this](const Call&, const CreateTenant& request) {
-      return Tenant{.id = ++created, .name = request.name};
+    router.handle(create_tenant, [this](const Call& call, const CreateTenant& request) {
+      const Tenant tenant{.id = ++created, .name = request.name};
+      if (call.once) answers.kept[call.once->key] = {call.once->fingerprint, base::encode(tenant)};
+      return tenant;
     });
     router.handle(list_models, [](const Call&, const ListModels& request) {
       Page<Model> page;
@@ -133,6 +144,7 @@ class FakeServer {
                           .tenant = "t"};
         },
         options);
+    server->keep_answers_in(answers);
     server->plain_route("/healthz", [] { return PlainAnswer{.content = "ok\n"}; });
     server->plain_route(
         "/secrets", [] { return PlainAnswer{.content = "42\n"}; }, PlainCost::nothing, Permission::admin);
@@ -155,6 +167,7 @@ class FakeServer {
   std::atomic<bool> busy = false;
   std::atomic<int> predicting = 0;  // calls so far
   FakeLog log;
+  FakeAnswers answers;
   Router router;
   std::unique_ptr<Server> server;
   std::thread thread;

@@ -257,6 +257,13 @@ void Server::plain_route(std::string path, std::function<PlainAnswer()> answer, 
 
 void Server::keep_answers_in(IdempotencyStore& store) { state_->service.keep_answers_in(store); }
 
+void Server::check_tokens() {
+  for (const auto& thread : state_->io)
+    asio::post(thread->context, [&thread = *thread] {
+      for (Connection* connection : thread.working) connection->check_token();
+    });
+}
+
 std::uint16_t Server::port() const { return state_->port; }
 
 std::string Server::url() const {

@@ -15,8 +15,8 @@ namespace api {
 using Authenticate = std::function<Identity(std::string_view token)>;
 
 /// Answers of operations that create something, kept by the caller's Idempotency-Key, so that a repeated request gets
-/// the first one's answer. The server compares fingerprints and keeps two requests with one key from running at once; a
-/// store only remembers. It should forget after a day or so. Threads: any.
+/// the first one's answer. Handlers write them (Call::once) together with what they create, so that nothing can come
+/// between; the server compares fingerprints and keeps two requests with one key from running at once. Threads: any.
 class IdempotencyStore {
  public:
   struct Kept {
@@ -25,11 +25,7 @@ class IdempotencyStore {
   };
   virtual ~IdempotencyStore() = default;
   virtual std::optional<Kept> lookup(const Identity& identity, std::string_view key) = 0;
-  virtual void remember(const Identity& identity, std::string_view key, const Kept& kept) = 0;
 };
-
-/// Keeps the last `capacity` answers in memory.
-std::unique_ptr<IdempotencyStore> memory_idempotency_store(std::size_t capacity = 10000);
 
 struct ServerOptions {
   std::string host = "127.0.0.1";
@@ -115,8 +111,11 @@ class Server {
   void plain_route(std::string path, std::function<PlainAnswer()> answer, PlainCost cost = PlainCost::nothing,
                    Permission permission = Permission::anyone);
 
-  /// `store` must outlive the server; without one, answers are kept in memory. Before run().
+  /// `store` must outlive the server; without one, keys are refused. Before run().
   void keep_answers_in(IdempotencyStore& store);
+
+  /// Ends the streams and downloads of those whose tokens are valid no more. Threads: any.
+  void check_tokens();
 
   std::uint16_t port() const;
   std::string url() const;  ///< "http://127.0.0.1:8642"

@@ -509,6 +509,26 @@ TEST(Server, guards_plain_routes_that_are_not_for_anyone) {
   EXPECT_EQ(status_of(once(server, "GET /secrets", kAdmin)), 200);
 }
 
+TEST(Server, puts_off_whoever_sends_many_wrong_tokens_and_nobody_else) {
+  FakeServer server;
+  RawClient client(server);
+  const auto status = [&](std::string_view authorization) {
+    return client.request("GET /api/v2/me", authorization).answer();
+  };
+  int refused = 0;
+  for (int i = 0; i < 200 && refused == 0; ++i) {
+    const std::string answer = status("Authorization: Bearer guess\r\n");
+    if (status_of(answer) == 429) {
+      ++refused;
+      EXPECT_NE(answer.find("retry-after: "), std::string::npos) << answer;
+    } else {
+      EXPECT_EQ(status_of(answer), 401);
+    }
+  }
+  EXPECT_EQ(refused, 1);
+  EXPECT_EQ(status_of(status(kAdmin)), 200);
+}
+
 TEST(Server, says_what_is_wrong_with_a_body) {
   FakeServer server;
   RawClient client(server);

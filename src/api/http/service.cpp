@@ -6,6 +6,7 @@
 #include "api/http/words.h"
 #include "api/problem.h"
 #include "base/caught.h"
+#include "base/clock.h"
 #include "base/log.h"
 #include "base/sha256.h"
 
@@ -148,8 +149,6 @@ Service::Service(const Router& router, Authenticate authenticate, const ServerOp
       authenticate_(std::move(authenticate)),
       private_folder_(options.private_folder),
       body_memory_bytes_(options.body_memory_bytes),
-      own_store_(memory_idempotency_store()),
-      store_(own_store_.get()),
       request_prefix_(base::hex(base::random_bytes(4))) {
   const std::string bound = bound_host(options.host);
   hosts_.insert(bound);
@@ -273,6 +272,19 @@ Destination Service::destination(const RequestHead& head) const {
   return to;
 }
 
+Identity Service::known(const Destination& to) const {
+  try {
+    return authenticate_(to.token);
+  } catch (const Error& error) {
+    if (error.code != Code::unauthenticated) throw;
+    if (const auto wait_s = wrong_tokens_.count(to.address, base::steady_now_us()))
+      throw StatusError(429, Code::unauthenticated,
+                        "too many wrong tokens came from your address; right ones are taken as always",
+                        {{"retry-after", std::to_string(*wait_s)}});
+    throw;
+  }
+}
+
 Identity Service::admit(const Destination& to) const {
   if (to.permission == Permission::anyone) {
     if (to.token.empty()) return {};
@@ -282,7 +294,7 @@ Identity Service::admit(const Destination& to) const {
       return {};  // what anyone may see, the holder of an old token may see, too
     }
   }
-  Identity identity = authenticate_(to.token);
+  Identity identity = known(to);
   if (to.permission == Permission::admin && !identity.admin)
     throw Error(Code::permission_denied,
                 fmt::format("only administrators may {}; you are {}",
@@ -408,10 +420,10 @@ HttpAnswer Service::written(const RequestHead& head, const Destination& to, Answ
     answer.status = 204;
     return answer;
   }
-  answer.status = operation.creates ? 201 : 200;
+  answer.status = operation.creates && result.created ? 201 : 200;
   answer.content = base::to_text(result.json);
   if (operation.method == Method::get || operation.method == Method::patch) {
-    std::string etag = etag_of(result.json);
+    std::string etag = etag_of(result.json, operation.passing);
     if (operation.method == Method::get && names_etag(head.header("if-none-match"), etag)) {
       answer.status = 304;
       answer.content.clear();
@@ -422,9 +434,10 @@ HttpAnswer Service::written(const RequestHead& head, const Destination& to, Answ
   return answer;
 }
 
-Answer Service::run_once(const Destination& to, const Call& call, const json::value& request, std::string_view key) {
+Answer Service::run_once(const Destination& to, Call& call, const json::value& request, std::string_view key) {
   const OperationInfo& operation = *to.operation;
   if (key.empty()) return router_.call(operation, call, request);
+  if (store_ == nullptr) throw Error(Code::invalid_argument, "this server keeps no answers; leave Idempotency-Key out");
   if (!is_sane_word(key, 255))
     throw Error(Code::invalid_argument, "Idempotency-Key must be 1 to 255 printable ASCII characters without spaces");
   const std::string fingerprint = base::sha256(fmt::format("{}\n{}", operation.name, base::to_text(request)));
@@ -451,9 +464,8 @@ Answer Service::run_once(const Destination& to, const Call& call, const json::va
                         "this Idempotency-Key was used for another request; take a new key");
     return Answer{.json = kept->answer};
   }
-  Answer answer = router_.call(operation, call, request);
-  store_->remember(call.identity, key, {fingerprint, answer.json});
-  return answer;
+  call.once = {std::string(key), fingerprint};
+  return router_.call(operation, call, request);
 }
 
 std::string answer_head(const HttpAnswer& answer, std::optional<std::size_t> content_bytes, Persistence persistence) {

@@ -11,6 +11,7 @@
 #include "api/http/request_parser.h"
 #include "api/http/server.h"
 #include "api/http/shares.h"
+#include "api/http/wrong_tokens.h"
 
 namespace api {
 
@@ -48,6 +49,7 @@ struct Destination {
   std::optional<HttpAnswer> ready;  ///< the answer to OPTIONS
   std::string request_id;
   std::string token;
+  std::string address;  ///< of the client
   std::size_t body_limit_bytes = 0;
   Shares::Share request_share;
   Shares::Share stream_share;
@@ -67,7 +69,7 @@ class Service {
   /// Never waits. Errors: StatusError 400, 401 (no token), 403, 404, 405, 413, 421.
   Destination destination(const RequestHead& head) const;
 
-  /// Who calls. May wait. Errors: unauthenticated, permission_denied.
+  /// Who calls. May wait. Errors: unauthenticated (StatusError 429 after too many), permission_denied.
   Identity admit(const Destination& to) const;
 
   /// Counts the request as one of its tenant's until `to` ends. Errors: StatusError 429.
@@ -96,7 +98,8 @@ class Service {
   bool has_room_held(std::int64_t user, std::int64_t bytes) const;
   HttpAnswer run(const RequestHead& head, Destination& to, const Identity* admitted, std::string_view body);
   HttpAnswer written(const RequestHead& head, const Destination& to, Answer result) const;
-  Answer run_once(const Destination& to, const Call& call, const base::json::value& request, std::string_view key);
+  Identity known(const Destination& to) const;
+  Answer run_once(const Destination& to, Call& call, const base::json::value& request, std::string_view key);
 
   const Router& router_;
   Authenticate authenticate_;
@@ -110,8 +113,8 @@ class Service {
   std::int64_t reserved_ = 0;
   std::map<std::int64_t, std::int64_t> reserved_by_;  // users that hold some
   std::map<std::string, PlainRoute, std::less<>> plain_routes_;
-  std::unique_ptr<IdempotencyStore> own_store_;
-  IdempotencyStore* store_;
+  IdempotencyStore* store_ = nullptr;
+  mutable WrongTokens wrong_tokens_;
   std::mutex running_mutex_;
   std::set<std::string> running_keys_;
   std::string request_prefix_;

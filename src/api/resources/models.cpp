@@ -72,7 +72,7 @@ const Operation<ModelRef, Deleted> delete_model{{.name = "delete_model",
                                                  .done = "model {model} removed, {freed_bytes} freed",
                                                  .errors = {Code::conflict}}};
 
-const Operation<ModelRef, Model> stop_model{
+const Operation<StopModel, Model> stop_model{
     {.name = "stop_model",
      .method = Method::post,
      .path = "/api/v2/models/{model}/stop",
@@ -120,15 +120,15 @@ const Operation<DeployModel, Model> deploy_model{{.name = "deploy_model",
                                                   .summary = "Deploy a trained model, so that it answers predictions",
                                                   .command = "model deploy",
                                                   .errors = {Code::conflict, Code::over_allotment},
-                                                  .example = R"({"cpus": 1, "memory": "512MiB"})"}};
+                                                  .example = R"({"cpus": 1, "memory": "512MiB", "wait": true})"}};
 
-const Operation<ModelRef, Model> undeploy_model{{.name = "undeploy_model",
-                                                 .method = Method::post,
-                                                 .path = "/api/v2/models/{model}/undeploy",
-                                                 .permission = Permission::user,
-                                                 .summary = "End a deployment and give its resources back",
-                                                 .command = "model undeploy",
-                                                 .errors = {Code::conflict}}};
+const Operation<UndeployModel, Model> undeploy_model{{.name = "undeploy_model",
+                                                      .method = Method::post,
+                                                      .path = "/api/v2/models/{model}/undeploy",
+                                                      .permission = Permission::user,
+                                                      .summary = "End a deployment and give its resources back",
+                                                      .command = "model undeploy",
+                                                      .errors = {Code::conflict}}};
 
 const Operation<Predict, Prediction, true> predict{
     {.name = "predict",

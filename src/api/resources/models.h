@@ -44,6 +44,7 @@ struct Model {
   ModelState state = ModelState::received;
   std::string reason;
   bool stop_requested = false;
+  std::string remedy;
   std::int64_t epochs_completed = 0;
   std::int64_t epochs = 0;
   std::optional<double> train_cost;
@@ -51,7 +52,10 @@ struct Model {
   base::json::object metrics;
   int cpus = 1;
   std::int64_t memory_bytes = 0;
+  std::optional<std::int64_t> memory_needed_bytes;
+  std::uint64_t seed = 0;
   std::vector<DatasetUse> datasets;
+  std::vector<std::string> warnings;
   int restarts = 0;
   std::optional<std::int64_t> queue_position;
   std::optional<std::string> estimated_start;
@@ -61,13 +65,18 @@ struct Model {
   std::optional<std::string> started_at;
   std::optional<std::string> ended_at;
   std::string owner;
+  /// How things stand at the moment: no part of what If-Match compares.
+  static constexpr std::array passing{std::string_view("reason"), std::string_view("remedy"),
+                                      std::string_view("queue_position"), std::string_view("estimated_start")};
   static constexpr auto fields() {
     return std::tuple(
-        base::field("id", &Model::id, "number"), base::field("name", &Model::name, "for people; need not be unique"),
+        base::field("id", &Model::id, "number; 0 in the answer to a dry run"),
+        base::field("name", &Model::name, "for people; need not be unique"),
         base::field("state", &Model::state, "where it is in its life"),
         base::field("reason", &Model::reason, "why it waits, stopped or failed; empty when there is nothing to say"),
         base::field("stop_requested", &Model::stop_requested,
                     "whether it was asked to stop and has not ended yet: it writes a checkpoint first"),
+        base::field("remedy", &Model::remedy, "what helps while it waits; empty when there is nothing to do"),
         base::field("epochs_completed", &Model::epochs_completed, "whole passes over the data so far"),
         base::field("epochs", &Model::epochs, "passes asked for"),
         base::field("train_cost", &Model::train_cost, "mean cost of the last epoch"),
@@ -75,7 +84,12 @@ struct Model {
         base::field("metrics", &Model::metrics, "figures on the evaluation data after the last epoch, by name"),
         base::field("cpus", &Model::cpus, "CPUs that its training, or its deployment, holds"),
         base::field("memory_bytes", &Model::memory_bytes, "memory that its training, or its deployment, holds"),
+        base::field("memory_needed_bytes", &Model::memory_needed_bytes,
+                    "estimate of what its training needs; in the answer to a submit, when it is known"),
+        base::field("seed", &Model::seed,
+                    "of all random numbers: the submitted one, the file's, or drawn at the submit"),
         base::field("datasets", &Model::datasets, "what it is trained and evaluated on"),
+        base::field("warnings", &Model::warnings, "likely mistakes; in the answer to a submit"),
         base::field("restarts", &Model::restarts,
                     "automatic restarts after crashes of its process; those of the server do not count"),
         base::field("queue_position", &Model::queue_position, "1 is next; while queued"),
@@ -124,16 +138,22 @@ struct TrainModel {
   std::optional<std::uint64_t> seed;
   int cpus = 0;
   std::string memory = "1GiB";
+  bool dry_run = false;
   static constexpr auto fields() {
-    return std::tuple(base::field("filename", &TrainModel::filename, "name of the model file, for messages").required(),
-                      base::field("yaml", &TrainModel::yaml, "text of the model file").required(),
-                      base::field("name", &TrainModel::name, "for people; the file's name when left out"),
-                      base::field("datasets", &TrainModel::datasets, "what to train (and evaluate) on").required(),
-                      base::field("epochs", &TrainModel::epochs, "instead of the file's").range(1, 1000000),
-                      base::field("batch_size", &TrainModel::batch_size, "instead of the file's").range(1, 1000000),
-                      base::field("seed", &TrainModel::seed, "of all random numbers; the file's, or 0"),
-                      base::field("cpus", &TrainModel::cpus, "CPUs to hold; 0: all that the tenant has").range(0, 4096),
-                      base::field("memory", &TrainModel::memory, "memory to hold, such as 2GiB"));
+    return std::tuple(
+        base::field("filename", &TrainModel::filename, "name of the model file, for messages").required(),
+        base::field("yaml", &TrainModel::yaml, "text of the model file").required(),
+        base::field("name", &TrainModel::name, "for people; the file's name when left out"),
+        base::field("datasets", &TrainModel::datasets, "what to train (and evaluate) on").required(),
+        base::field("epochs", &TrainModel::epochs, "instead of the file's").range(1, 1000000),
+        base::field("batch_size", &TrainModel::batch_size, "instead of the file's").range(1, 1000000),
+        base::field("seed", &TrainModel::seed, "of all random numbers; the file's when left out, else drawn and kept"),
+        base::field("cpus", &TrainModel::cpus,
+                    "CPUs to hold; 0: all of the tenant's that no deployment holds, and at least 1")
+            .range(0, 4096),
+        base::field("memory", &TrainModel::memory, "memory to hold, such as 2GiB"),
+        base::field("dry_run", &TrainModel::dry_run,
+                    "check everything and answer what would happen, but submit nothing"));
   }
 };
 
@@ -141,15 +161,36 @@ struct ResumeModel {
   ModelKey model;
   std::optional<std::int64_t> epochs;
   std::optional<int> cpus;
+  bool wait = false;
   static constexpr auto fields() {
-    return std::tuple(base::field("model", &ResumeModel::model, "its number or name").required().positional(),
-                      base::field("epochs", &ResumeModel::epochs, "epochs in all; as before when left out")
-                          .range(1, 1000000)
-                          .flag('e'),
-                      base::field("cpus", &ResumeModel::cpus,
-                                  "CPUs to hold; as before when left out, and only then are the results the same bits")
-                          .range(1, 4096)
-                          .flag('c'));
+    return std::tuple(
+        base::field("model", &ResumeModel::model, "its number or name").required().positional(),
+        base::field("epochs", &ResumeModel::epochs, "epochs in all; as before when left out")
+            .range(1, 1000000)
+            .flag('e'),
+        base::field("cpus", &ResumeModel::cpus,
+                    "CPUs to hold; as before when left out, and only then are the results the same bits")
+            .range(1, 4096)
+            .flag('c'),
+        base::field("wait", &ResumeModel::wait, "if it is stopping or undeploying, wait until it has, up to 60 s"));
+  }
+};
+
+struct StopModel {
+  ModelKey model;
+  bool wait = false;
+  static constexpr auto fields() {
+    return std::tuple(base::field("model", &StopModel::model, "its number or name").required().positional(),
+                      base::field("wait", &StopModel::wait, "answer when it has stopped, or after 60 s"));
+  }
+};
+
+struct UndeployModel {
+  ModelKey model;
+  bool wait = false;
+  static constexpr auto fields() {
+    return std::tuple(base::field("model", &UndeployModel::model, "its number or name").required().positional(),
+                      base::field("wait", &UndeployModel::wait, "answer when it is undeployed, or after 60 s"));
   }
 };
 
@@ -234,10 +275,14 @@ struct DeployModel {
   ModelKey model;
   int cpus = 1;
   std::string memory = "512MiB";
+  bool wait = false;
   static constexpr auto fields() {
     return std::tuple(base::field("model", &DeployModel::model, "its number or name").required().positional(),
                       base::field("cpus", &DeployModel::cpus, "CPUs to hold").range(1, 4096).flag('c'),
-                      base::field("memory", &DeployModel::memory, "memory to hold").flag('m'));
+                      base::field("memory", &DeployModel::memory, "memory to hold").flag('m'),
+                      base::field("wait", &DeployModel::wait,
+                                  "answer when it can predict, or after 60 s; if it is stopping or undeploying, that "
+                                  "is waited for too"));
   }
 };
 
@@ -276,13 +321,13 @@ extern const Operation<ListModels, Page<Model>> list_models;
 extern const Operation<ModelRef, Model> get_model;
 extern const Operation<RenameModel, Model> rename_model;
 extern const Operation<ModelRef, Deleted> delete_model;
-extern const Operation<ModelRef, Model> stop_model;
+extern const Operation<StopModel, Model> stop_model;
 extern const Operation<ResumeModel, Model> resume_model;
 extern const Operation<FollowModel, EventsOf<TrainingEvent>> follow_model;
 extern const Operation<ModelRef, Bytes> get_model_file;
 extern const Operation<ModelRef, Bytes> get_checkpoint;
 extern const Operation<DeployModel, Model> deploy_model;
-extern const Operation<ModelRef, Model> undeploy_model;
+extern const Operation<UndeployModel, Model> undeploy_model;
 extern const Operation<Predict, Prediction, true> predict;
 
 }  // namespace api

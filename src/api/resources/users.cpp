@@ -46,6 +46,7 @@ const Operation<CreateToken, Token> create_token{
      .summary = "Make a token for yourself (administrators: for anybody); it is shown once",
      .command = "token add",
      .done = "token {id} of {user} in tenant {tenant}, shown this once: {token}",
+     .errors = {Code::permission_denied, Code::over_allotment},
      .example = R"({"user": "ada", "tenant": "vision"})",
      .creates = true}};
 
@@ -57,14 +58,15 @@ const Operation<PageRequest, Page<Token>> list_tokens{
      .summary = "List your tokens (administrators: all), without their secrets",
      .command = "token ls"}};
 
-const Operation<TokenRef, Nothing> revoke_token{
+const Operation<RevokeToken, Nothing> revoke_token{
     {.name = "revoke_token",
      .method = Method::del,
      .path = "/api/v2/tokens/{token}",
      .permission = Permission::user,
-     .summary = "Revoke a token: new calls are refused at once, open streams end within 15 seconds",
+     .summary = "Revoke a token and those it made: calls are refused and streams end at once",
      .command = "token revoke",
-     .done = "token {token} revoked"}};
+     .done = "token {token} revoked",
+     .errors = {Code::conflict}}};
 
 const Operation<Nothing, Caller> get_caller{{.name = "get_caller",
                                              .method = Method::get,

@@ -46,6 +46,8 @@ struct Token {
   std::string user;
   std::string tenant;
   std::string note;
+  bool restricted = false;
+  std::optional<std::int64_t> made_by;
   std::string created_at;
   std::optional<std::string> expires_at;
   std::optional<std::string> token;
@@ -53,6 +55,8 @@ struct Token {
     return std::tuple(base::field("id", &Token::id, "number"), base::field("user", &Token::user, "whose"),
                       base::field("tenant", &Token::tenant, "the tenant that calls with it act in"),
                       base::field("note", &Token::note, "what it is for"),
+                      base::field("restricted", &Token::restricted, "without the rights of an administrator"),
+                      base::field("made_by", &Token::made_by, "number of the token that made it, and takes it along"),
                       base::field("created_at", &Token::created_at, "RFC 3339, UTC"),
                       base::field("expires_at", &Token::expires_at, "RFC 3339, UTC; absent when it does not expire"),
                       base::field("token", &Token::token, "the secret; only in the answer to its creation"));
@@ -64,19 +68,30 @@ struct CreateToken {
   std::string tenant;
   std::string note;
   int expires_in_days = 0;
+  bool restricted = false;
   static constexpr auto fields() {
     return std::tuple(
         base::field("user", &CreateToken::user, "id or name; yourself when left out").positional(),
-        base::field("tenant", &CreateToken::tenant, "one of the user's tenants; the first when left out").flag('t'),
+        base::field("tenant", &CreateToken::tenant, "one of the user's tenants; the first, or your own, when left out")
+            .flag('t'),
         base::field("note", &CreateToken::note, "what it is for"),
-        base::field("expires_in_days", &CreateToken::expires_in_days, "0: it does not expire").range(0, 36500));
+        base::field("expires_in_days", &CreateToken::expires_in_days, "0: it lives as long as the token that makes it")
+            .range(0, 36500),
+        base::field("restricted", &CreateToken::restricted,
+                    "without the rights of an administrator, though the user is one"));
   }
 };
 
-struct TokenRef {
+struct RevokeToken {
   std::int64_t token = 0;
+  bool keep_made = false;
+  bool force = false;
   static constexpr auto fields() {
-    return std::tuple(base::field("token", &TokenRef::token, "its number").required().positional());
+    return std::tuple(
+        base::field("token", &RevokeToken::token, "its number").required().positional(),
+        base::field("keep_made", &RevokeToken::keep_made, "keep the tokens that it made for other users"),
+        base::field("force", &RevokeToken::force,
+                    "even if it is the last with an administrator's rights, or tokens of other users go with it"));
   }
 };
 
@@ -97,7 +112,7 @@ extern const Operation<UserRef, User> get_user;
 extern const Operation<UserRef, Nothing> delete_user;
 extern const Operation<CreateToken, Token> create_token;
 extern const Operation<PageRequest, Page<Token>> list_tokens;
-extern const Operation<TokenRef, Nothing> revoke_token;
+extern const Operation<RevokeToken, Nothing> revoke_token;
 extern const Operation<Nothing, Caller> get_caller;
 
 }  // namespace api

@@ -70,7 +70,7 @@ struct FakeCloud {
       if (request.model.text() == "404") throw base::Error(base::Code::not_found, "there is no model 404");
       return look_at(request.model.number().value_or(7));
     });
-    router.handle(api::stop_model, [this](const api::Call&, const api::ModelRef& request) {
+    router.handle(api::stop_model, [this](const api::Call&, const api::StopModel& request) {
       const std::int64_t id = request.model.number().value_or(7);
       if (states[id] != api::ModelState::running) throw base::Error(base::Code::conflict, "there is nothing to stop");
       looks_until[id] = 2;
@@ -86,7 +86,7 @@ struct FakeCloud {
       looks_until[7] = 2;
       return api::Model{.id = 7, .name = "m", .state = states[7] = api::ModelState::deploying};
     });
-    router.handle(api::undeploy_model, [this](const api::Call&, const api::ModelRef&) {
+    router.handle(api::undeploy_model, [this](const api::Call&, const api::UndeployModel&) {
       looks_until[7] = 2;
       return api::Model{.id = 7, .name = "m", .state = states[7] = api::ModelState::undeploying};
     });

@@ -26,10 +26,18 @@ void say(const std::string& line) {
   std::fflush(stdout);
 }
 
+template <class Checked>
+cloud::CheckedModel told(const Checked& checked) {
+  cloud::CheckedModel model{.epochs = checked.spec.epochs, .seed = checked.spec.seed};
+  if constexpr (requires { checked.memory_bytes; }) model.memory_needed_bytes = checked.memory_bytes;
+  if constexpr (requires { checked.warnings; }) model.warnings = checked.warnings;
+  return model;
+}
+
 cloud::CheckedModel check(const cloud::ModelToCheck& model) {
   const job::CheckedModel checked =
       job::check_model(model.yaml, model.filename, model.types.size(), model.labels.size());
-  return {.epochs = checked.spec.epochs, .seed = checked.spec.seed.value_or(0)};
+  return told(checked);
 }
 
 /// Lets `ncloud` of the same user find this daemon by itself for as long as what is returned lives.
@@ -43,6 +51,16 @@ base::Fd publish(cloud::Daemon& daemon, const cloud::DataFolder& folder, const O
     base::log_warning("`ncloud` does not find this daemon by itself: {}", error.message);
     return {};
   }
+}
+
+/// Also beside a daemon that runs: the database takes two writers, and the daemon finds the token when it is used.
+std::string new_admin_token(const std::filesystem::path& data_folder) {
+  const auto database = data_folder / "ncloud.db";
+  if (!std::filesystem::exists(database))
+    throw base::Error(base::Code::not_found,
+                      fmt::format("'{}' is no data folder of ncloudd; name it with --data-dir", data_folder.string()));
+  cloud::Store store(database, cloud::Store::Schema::as_it_is);
+  return cloud::Identities(store).new_admin_token("made by --new-admin-token");
 }
 
 void serve(const Options& options) {
@@ -59,14 +77,10 @@ void serve(const Options& options) {
   if (options.cpus > 0) machine.cpus = options.cpus;
   if (options.memory_bytes > 0) machine.memory_bytes = options.memory_bytes;
 
+  if (options.new_admin_token) return say("admin token (shown once): " + new_admin_token(options.data_dir));
   const cloud::DataFolder folder(options.data_dir);
   if (!options.sandbox)
     base::log_warning("jobs run WITHOUT a sandbox (--no-sandbox): they can read and write what this user can");
-  if (options.new_admin_token) {
-    cloud::Store store(folder.path() / "ncloud.db");
-    say("admin token (shown once): " + cloud::Identities(store).new_admin_token("made by --new-admin-token"));
-    return;
-  }
   auto worker = cloud::make_local_worker(folder.path() / "jobs", options.neon, options.sandbox);
   cloud::Daemon daemon(folder.path(), std::move(worker), machine, check);
   if (daemon.first_token()) say("admin token (shown once): " + *daemon.first_token());
@@ -82,6 +96,8 @@ void serve(const Options& options) {
                       .port = options.port,
                       .allowed_hosts = options.allowed_hosts,
                       .private_folder = std::filesystem::absolute(options.data_dir).string()});
+  server.keep_answers_in(daemon.answers());
+  daemon.identities().on_change([&server] { server.check_tokens(); });
   server.plain_route("/healthz", [&] {
     const std::string hangs = daemon.trouble();
     if (hangs.empty()) return api::PlainAnswer{.content = "ok\n"};

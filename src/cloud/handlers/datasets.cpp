@@ -7,6 +7,7 @@
 #include "base/error.h"
 #include "base/log.h"
 #include "base/sha256.h"
+#include "cloud/answers.h"
 #include "cloud/handlers/handlers.h"
 #include "cloud/names.h"
 #include "records/shard.h"
@@ -16,6 +17,8 @@ namespace {
 
 using base::Code;
 using base::Error;
+
+constexpr std::int64_t kMaxDatasets = 10000;  // of a tenant
 
 constexpr std::size_t kMaxLabels = 100000;
 constexpr std::size_t kMaxLabelBytes = 256;
@@ -78,13 +81,20 @@ api::Dataset create(const Parts& parts, const api::Call& call, const api::Create
                               request.name, why),
                   "/name");
     }
+    const std::int64_t held = db.number("select count(*) from datasets where tenant_id = ?", tenant);
+    if (held >= kMaxDatasets)
+      throw Error(
+          Code::over_allotment,
+          fmt::format("the tenant has {} datasets, which is as many as one may have; remove some: ncloud dataset "
+                      "ls",
+                      held));
     const std::int64_t id = db.number(
         "insert into datasets (tenant_id, name, state, record_count, types, labels, manifest_sha256, created_us) "
         "values (?, ?, ?, ?, ?, ?, ?, ?) returning id",
         tenant, request.name, api::DatasetState::uploading, request.record_count,
         base::to_text(base::encode(request.types)), base::to_text(base::encode(request.labels)),
         request.manifest_sha256, base::wall_now_us());
-    return dataset_with(db, id);
+    return kept_answer(db, call, dataset_with(db, id));
   });
 }
 

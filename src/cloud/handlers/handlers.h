@@ -23,7 +23,9 @@ struct ModelToCheck {
 
 struct CheckedModel {
   std::int64_t epochs = 1;
-  std::uint64_t seed = 0;
+  std::optional<std::uint64_t> seed;                ///< nothing when the file has none
+  std::optional<std::int64_t> memory_needed_bytes;  ///< estimate of what its training needs; nothing when not known
+  std::vector<std::string> warnings;                ///< likely mistakes
 };
 
 /// Refuses, as invalid_argument, a model that could not train on this data. The program hands it in, because the engine

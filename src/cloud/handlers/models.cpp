@@ -1,9 +1,12 @@
 #include "api/resources/models.h"
 
+#include <cstring>
+
 #include "base/clock.h"
 #include "base/error.h"
 #include "base/files.h"
 #include "base/log.h"
+#include "base/sha256.h"
 #include "cloud/datasets.h"
 #include "cloud/handlers/handlers.h"
 #include "cloud/names.h"
@@ -24,6 +27,17 @@ std::string name_from(std::string_view filename) {
   filename = filename.substr(filename.find_last_of('/') + 1);
   const auto dot = filename.find_last_of('.');
   return std::string(dot == 0 ? filename : filename.substr(0, dot));
+}
+
+// Rounded up.
+std::int64_t mebibytes(std::int64_t bytes) { return (bytes + (1 << 20) - 1) >> 20; }
+
+// Small enough to be typed again.
+std::uint64_t drawn_seed() {
+  std::uint32_t seed = 0;
+  const std::string bytes = base::random_bytes(sizeof seed);
+  std::memcpy(&seed, bytes.data(), sizeof seed);
+  return seed;
 }
 
 api::Model train(const Parts& parts, const api::Call& call, const api::TrainModel& request) {
@@ -95,8 +109,20 @@ api::Model train(const Parts& parts, const api::Call& call, const api::TrainMode
   check.labels = row.labels;
   const CheckedModel checked = parts.check(check);
   row.epochs = request.epochs.value_or(checked.epochs);
-  row.seed = request.seed.value_or(checked.seed);
-  return parts.supervisor.submit(std::move(row), uses);
+  if (checked.memory_needed_bytes && *checked.memory_needed_bytes > memory)
+    throw Error(
+        Code::invalid_argument,
+        fmt::format("this training needs about {} of memory and {} were asked for; ask for more (--memory {}MiB), "
+                    "or take a smaller batch (--batch-size)",
+                    base::memory_text(*checked.memory_needed_bytes), base::memory_text(memory),
+                    mebibytes(*checked.memory_needed_bytes)),
+        "/memory");
+  row.seed = request.seed ? *request.seed : checked.seed ? *checked.seed : drawn_seed();
+  api::Model model = request.dry_run ? parts.supervisor.foresee(std::move(row), uses)
+                                     : parts.supervisor.submit(call, std::move(row), uses);
+  model.memory_needed_bytes = checked.memory_needed_bytes;
+  model.warnings = checked.warnings;
+  return model;
 }
 
 /// Numbers are taken as they are, without the database: predictions go this way.
@@ -147,12 +173,12 @@ void handle_models(api::Router& router, Parts parts) {
   router.handle(api::delete_model, [parts](const api::Call& call, const api::ModelRef& request) {
     return parts.supervisor.remove(call.identity.tenant_id, id_of(parts, call, request.model));
   });
-  router.handle(api::stop_model, [parts](const api::Call& call, const api::ModelRef& request) {
-    return parts.supervisor.stop(call.identity.tenant_id, id_of(parts, call, request.model));
+  router.handle(api::stop_model, [parts](const api::Call& call, const api::StopModel& request) {
+    return parts.supervisor.stop(call.identity.tenant_id, id_of(parts, call, request.model), request.wait);
   });
   router.handle(api::resume_model, [parts](const api::Call& call, const api::ResumeModel& request) {
     return parts.supervisor.resume(call.identity.tenant_id, id_of(parts, call, request.model), request.epochs,
-                                   request.cpus);
+                                   request.cpus, request.wait);
   });
   router.handle(api::follow_model, [parts](const api::Call& call, const api::FollowModel& request) {
     return parts.supervisor.follow(call.identity.tenant_id, id_of(parts, call, request.model), request.follow);
@@ -168,10 +194,11 @@ void handle_models(api::Router& router, Parts parts) {
     if (memory < (std::int64_t{16} << 20))
       throw Error(Code::invalid_argument, fmt::format("memory must be at least 16 MiB, got '{}'", request.memory),
                   "/memory");
-    return parts.supervisor.deploy(call.identity.tenant_id, id_of(parts, call, request.model), request.cpus, memory);
+    return parts.supervisor.deploy(call.identity.tenant_id, id_of(parts, call, request.model), request.cpus, memory,
+                                   request.wait);
   });
-  router.handle(api::undeploy_model, [parts](const api::Call& call, const api::ModelRef& request) {
-    return parts.supervisor.undeploy(call.identity.tenant_id, id_of(parts, call, request.model));
+  router.handle(api::undeploy_model, [parts](const api::Call& call, const api::UndeployModel& request) {
+    return parts.supervisor.undeploy(call.identity.tenant_id, id_of(parts, call, request.model), request.wait);
   });
   router.handle(api::predict, [parts](const api::Call& call, const api::Predict& request) {
     if (call.body.empty())

@@ -2,6 +2,7 @@
 
 #include "base/clock.h"
 #include "base/error.h"
+#include "cloud/answers.h"
 #include "cloud/handlers/handlers.h"
 #include "cloud/names.h"
 #include "cloud/supervisor.h"
@@ -12,13 +13,14 @@ namespace {
 using base::Code;
 using base::Error;
 
-api::Tenant create(const Parts& parts, const api::CreateTenant& request) {
+api::Tenant create(const Parts& parts, const api::Call& call, const api::CreateTenant& request) {
   check_name("tenant", request.name);
   return parts.store.write([&](Database& db) {
     if (db.number("select count(*) from tenants where name = ?", request.name) > 0)
       throw Error(Code::conflict, fmt::format("there is a tenant '{}' already", request.name), "/name");
-    return tenant_with(db, db.number("insert into tenants (name, created_us) values (?, ?) returning id", request.name,
-                                     base::wall_now_us()));
+    const std::int64_t id = db.number("insert into tenants (name, created_us) values (?, ?) returning id", request.name,
+                                      base::wall_now_us());
+    return kept_answer(db, call, tenant_with(db, id));
   });
 }
 
@@ -32,7 +34,8 @@ void remove(const Parts& parts, const api::TenantRef& request) {
       throw Error(Code::conflict,
                   fmt::format("tenant '{}' still has {} users, {} datasets and {} models; remove them first",
                               tenant_with(db, id).name, users, datasets, models));
-    db.run("delete from tokens where tenant_id = ?", id);
+    drop_tokens(db, "tenant_id", id);
+    db.run("delete from answers where tenant_id = ?", id);
     db.run("delete from tenants where id = ?", id);
     share_rest(db, parts.machine);
   });
@@ -96,7 +99,7 @@ api::Tenant allot(const Parts& parts, const api::Allotment& request) {
 void handle_tenants(api::Router& router, Parts parts) {
   router.handle(api::create_tenant, [parts](const api::Call& call, const api::CreateTenant& request) {
     require_admin(call);
-    return create(parts, request);
+    return create(parts, call, request);
   });
   router.handle(api::list_tenants, [parts](const api::Call& call, const api::PageRequest& request) {
     require_admin(call);

@@ -1,10 +1,13 @@
 #include "api/resources/users.h"
 
+#include <fmt/ranges.h>
+
 #include <set>
 
 #include "base/clock.h"
 #include "base/error.h"
 #include "base/log.h"
+#include "cloud/answers.h"
 #include "cloud/handlers/handlers.h"
 #include "cloud/names.h"
 #include "cloud/tenants.h"
@@ -50,16 +53,19 @@ api::Token token_of(const Row& row) {
                    .user = row.text(1),
                    .tenant = row.text(2),
                    .note = row.text(3),
+                   .restricted = row.integer(6) != 0,
+                   .made_by = row.optional_integer(7),
                    .created_at = base::rfc3339(row.integer(4))};
   if (!row.null(5)) token.expires_at = base::rfc3339(row.integer(5));
   return token;
 }
 
 constexpr std::string_view kTokensWhere =
-    "select t.id, u.name, n.name, t.note, t.created_us, t.expires_us from tokens t join users u on u.id = t.user_id "
-    "join tenants n on n.id = t.tenant_id where ";
+    "select t.id, u.name, n.name, t.note, t.created_us, t.expires_us, t.restricted, t.parent_id from tokens t join "
+    "users u "
+    "on u.id = t.user_id join tenants n on n.id = t.tenant_id where ";
 
-api::User create(const Parts& parts, const api::CreateUser& request) {
+api::User create(const Parts& parts, const api::Call& call, const api::CreateUser& request) {
   check_name("user", request.name, "@");
   if (request.tenants.empty())
     throw Error(Code::invalid_argument, "a user needs at least one tenant; name it with --tenant", "/tenants");
@@ -75,7 +81,7 @@ api::User create(const Parts& parts, const api::CreateUser& request) {
       if (seen.insert(tenant).second)
         db.run("insert into memberships (user_id, tenant_id, position) values (?, ?, ?)", id, tenant, position++);
     }
-    return user_with(db, id);
+    return kept_answer(db, call, user_with(db, id));
   });
 }
 
@@ -84,7 +90,8 @@ void remove(const Parts& parts, const api::Call& call, const api::UserRef& reque
     const std::int64_t id = user_id_of(db, request.user);
     if (id == call.identity.user_id)
       throw Error(Code::conflict, "you cannot remove yourself; let another administrator do it");
-    db.run("delete from tokens where user_id = ?", id);
+    drop_tokens(db, "user_id", id);
+    db.run("delete from answers where user_id = ?", id);
     db.run("delete from memberships where user_id = ?", id);
     db.run("delete from users where id = ?", id);
   });
@@ -109,6 +116,47 @@ std::int64_t tenant_for_token(Database& db, std::int64_t user_id, const std::str
   return found;
 }
 
+// The token that makes another one, as it is now.
+struct Maker {
+  std::optional<std::int64_t> expires_us;
+  bool restricted = false;
+};
+
+Maker maker_of(Database& db, const api::Call& call) {
+  const auto maker = db.first(
+      "select expires_us, restricted from tokens where id = ?",
+      [](const Row& row) { return Maker{row.optional_integer(0), row.integer(1) != 0}; }, call.identity.token_id);
+  if (!maker) throw Error(Code::unauthenticated, "your token has just been revoked");
+  return *maker;
+}
+
+// A token gives no more than it has: not a longer life, not another tenant, not an administrator's rights.
+std::optional<std::int64_t> expiry_within(const Maker& maker, int days, std::int64_t now) {
+  if (days == 0) return maker.expires_us;
+  const std::int64_t wanted = now + days * kDayUs;
+  if (maker.expires_us && wanted > *maker.expires_us)
+    throw Error(
+        Code::permission_denied,
+        fmt::format("your token ends at {}, and what it makes cannot live longer; leave expires_in_days out, or "
+                    "use a token that lives longer",
+                    base::rfc3339(*maker.expires_us)),
+        "/expires_in_days");
+  return wanted;
+}
+
+std::int64_t tenant_within(Database& db, const api::Call& call, std::int64_t user, const std::string& reference) {
+  if (user == call.identity.user_id && reference.empty()) return call.identity.tenant_id;
+  const std::int64_t tenant = tenant_for_token(db, user, reference);
+  if (tenant != call.identity.tenant_id && !call.identity.admin)
+    throw Error(
+        Code::permission_denied,
+        fmt::format("your token acts in tenant '{}' and makes tokens for that one only; use one of '{}', or ask "
+                    "an administrator",
+                    call.identity.tenant, base::printable(reference.substr(0, 80))),
+        "/tenant");
+  return tenant;
+}
+
 api::Token create_token(const Parts& parts, const api::Call& call, const api::CreateToken& request) {
   if (!request.note.empty()) check_title("note:", request.note);
   const std::string secret = new_secret();
@@ -119,26 +167,75 @@ api::Token create_token(const Parts& parts, const api::Call& call, const api::Cr
       if (!call.identity.admin) throw no_such_user(request.user);  // says nothing about who exists
       user = user_id_of(db, request.user);
     }
-    const std::int64_t tenant = tenant_for_token(db, user, request.tenant);
+    const Maker maker = maker_of(db, call);
+    const std::int64_t tenant = tenant_within(db, call, user, request.tenant);
     const std::int64_t now = base::wall_now_us();
-    std::optional<std::int64_t> expires;
-    if (request.expires_in_days > 0) expires = now + request.expires_in_days * kDayUs;
+    const auto expires = expiry_within(maker, request.expires_in_days, now);
+    db.run("delete from tokens where expires_us <= ?", now);  // with those they made, which end no later
+    const std::int64_t held = db.number("select count(*) from tokens where user_id = ?", user);
+    if (held >= kMaxTokens)
+      throw Error(
+          Code::over_allotment,
+          fmt::format("the user has {} tokens, which is as many as one may have; revoke some: ncloud token ls", held));
     const std::int64_t id = db.number(
-        "insert into tokens (user_id, tenant_id, hash, note, created_us, expires_us) values (?, ?, ?, ?, ?, ?) "
-        "returning id",
-        user, tenant, hash_of_secret(secret), request.note, now, expires);
-    return *db.first(fmt::format("{}t.id = ?", kTokensWhere), token_of, id);
+        "insert into tokens (user_id, tenant_id, hash, note, created_us, expires_us, parent_id, restricted) values (?, "
+        "?, ?, ?, ?, ?, ?, ?) returning id",
+        user, tenant, hash_of_secret(secret), request.note, now, expires, call.identity.token_id,
+        maker.restricted || request.restricted);
+    api::Token made = *db.first(fmt::format("{}t.id = ?", kTokensWhere), token_of, id);
+    made.token = secret;
+    return kept_answer(db, call, std::move(made));
   });
   parts.identities.reload();
-  token.token = secret;
   return token;
 }
 
-void revoke(const Parts& parts, const api::Call& call, const api::TokenRef& request) {
+// A token and all that it made, and that these made.
+constexpr std::string_view kFamily =
+    "with recursive family (id) as (select id from tokens where id = ? union select t.id from tokens t join family f "
+    "on "
+    "t.parent_id = f.id) ";
+
+// Errors: conflict when nobody could administrate any more, or others could not work.
+void check_revocation(Database& db, const api::RevokeToken& request, std::int64_t owner) {
+  constexpr std::string_view kAdmins =
+      "from tokens t join users u on u.id = t.user_id where u.admin = 1 and t.restricted = 0 and (t.expires_us is null "
+      "or t.expires_us > ?)";
+  const std::int64_t now = base::wall_now_us();
+  const auto admins = [&](std::string_view which) {
+    return db.number(fmt::format("{}select count(*) {} and t.id {} (select id from family)", kFamily, kAdmins, which),
+                     request.token, now);
+  };
+  if (admins("in") > 0 && admins("not in") == 0)
+    throw Error(Code::conflict,
+                fmt::format("token {} is the last one with the rights of an administrator; make another first, or "
+                            "revoke it with --force and make one on the server's machine: ncloudd --new-admin-token",
+                            request.token));
+  const auto users = db.all(
+      fmt::format("{}select distinct u.name from tokens t join users u on u.id = t.user_id where t.id in (select id "
+                  "from family) and t.user_id <> ? order by u.name limit 4",
+                  kFamily),
+      [](const Row& row) { return row.text(0); }, request.token, owner);
+  if (!users.empty())
+    throw Error(Code::conflict,
+                fmt::format("tokens of other users that token {} made go with it ({}{}); keep them with "
+                            "--keep-made, or revoke them too with --force",
+                            request.token, fmt::join(users, ", "), users.size() > 3 ? ", …" : ""));
+}
+
+void revoke(const Parts& parts, const api::Call& call, const api::RevokeToken& request) {
   parts.store.write([&](Database& db) {
-    const auto gone = db.run("delete from tokens where id = ? and (? = 1 or user_id = ?)", request.token,
-                             call.identity.admin, call.identity.user_id);
-    if (gone == 0) throw Error(Code::not_found, fmt::format("no token {}; see: ncloud token ls", request.token));
+    const std::int64_t owner = db.number("select user_id from tokens where id = ?", request.token);
+    if (owner == 0 || (owner != call.identity.user_id && !call.identity.admin))
+      throw Error(Code::not_found, fmt::format("no token {}; see: ncloud token ls", request.token));
+    if (request.keep_made)  // whoever made this one answers for them from now on
+      db.run(
+          fmt::format("{}update tokens set parent_id = (select parent_id from tokens where id = ?) where user_id <> ? "
+                      "and parent_id in (select f.id from family f join tokens t on t.id = f.id where t.user_id = ?)",
+                      kFamily),
+          request.token, request.token, owner, owner);
+    if (!request.force) check_revocation(db, request, owner);
+    db.run(fmt::format("{}delete from tokens where id in (select id from family)", kFamily), request.token);
   });
   parts.identities.reload();
 }
@@ -148,7 +245,7 @@ void revoke(const Parts& parts, const api::Call& call, const api::TokenRef& requ
 void handle_users(api::Router& router, Parts parts) {
   router.handle(api::create_user, [parts](const api::Call& call, const api::CreateUser& request) {
     require_admin(call);
-    return create(parts, request);
+    return create(parts, call, request);
   });
   router.handle(api::list_users, [parts](const api::Call& call, const api::PageRequest& request) {
     require_admin(call);
@@ -183,7 +280,7 @@ void handle_users(api::Router& router, Parts parts) {
       return page_of(std::move(tokens), request.page_size, [](const api::Token& token) { return token.id; });
     });
   });
-  router.handle(api::revoke_token, [parts](const api::Call& call, const api::TokenRef& request) {
+  router.handle(api::revoke_token, [parts](const api::Call& call, const api::RevokeToken& request) {
     revoke(parts, call, request);
     return api::Nothing{};
   });

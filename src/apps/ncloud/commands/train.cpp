@@ -27,7 +27,10 @@ struct Train {
             .range(1, 1000000)
             .flag('e'),
         base::field("batch_size", &Train::batch_size, "instead of the file's").range(1, 1000000).flag('z'),
-        base::field("cpus", &Train::cpus, "CPUs to hold; 0: all that the tenant has").range(0, 4096).flag('c'),
+        base::field("cpus", &Train::cpus,
+                    "CPUs to hold; 0: all of the tenant's that no deployment holds, and at least 1")
+            .range(0, 4096)
+            .flag('c'),
         base::field("memory", &Train::memory, "memory to hold, such as 2GiB (or 2GB, which is 1.863 GiB)").flag('m'),
         base::field("follow", &Train::follow, "show the training until it ends").flag('f'));
   }
