@@ -10,6 +10,7 @@
 #include "neon/cost.h"
 #include "neon/metric.h"
 #include "neon/optimizer.h"
+#include "neon/pairing.h"
 
 namespace job {
 namespace {
@@ -65,9 +66,10 @@ CheckedModel check_unlocated(neon::ModelSpec spec, std::size_t columns, std::siz
   neon::TargetInfo target;
   target.class_count = static_cast<std::int64_t>(labels);
   checked.graph = neon::build_graph(spec, preprocessor.sample_shape(), target);
-  neon::Shelf<neon::Cost>::instance().make(spec.cost);
+  const auto cost = neon::Shelf<neon::Cost>::instance().make(spec.cost);
   const auto optimizer = neon::Shelf<neon::Optimizer>::instance().make(spec.optimizer);
   neon::Shelf<neon::Metric>::instance().make(spec.metric);
+  checked.warnings = neon::pairing_warnings(checked.graph, *cost, spec.cost.type);
   checked.memory_bytes = least_memory(checked.graph, *optimizer, spec.batch_size, preprocessor.sample_dtype());
   checked.spec = std::move(spec);
   return checked;
@@ -84,8 +86,11 @@ CheckedModel check_model(neon::ModelSpec spec, std::size_t columns, std::size_t 
   }
 }
 
-CheckedModel check_model(std::string_view yaml, std::string_view file_name, std::size_t columns, std::size_t labels) {
-  return check_model(neon::parse_model(yaml, file_name), columns, labels);
+CheckedModel check_model(std::string_view yaml, std::string_view file_name, std::size_t columns, std::size_t labels,
+                         std::optional<std::int64_t> batch_size) {
+  neon::ModelSpec spec = neon::parse_model(yaml, file_name);
+  if (batch_size) spec.batch_size = *batch_size;
+  return check_model(std::move(spec), columns, labels);
 }
 
 }  // namespace job

@@ -1,4 +1,5 @@
 #pragma once
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -18,12 +19,15 @@ struct CheckedModel {
   /// states, the outputs that the way back needs, two batches and the decoding of a photo. Kernels may want more, and
   /// caches take what is left.
   std::int64_t memory_bytes = 0;
+
+  std::vector<std::string> warnings;  ///< what is legal but surely a mistake, such as a cost without its activation
 };
 
 /// Finds everything that can be wrong with a model file without its records: grammar, names, keys, ranges, shapes, and
 /// that the etl list fits the data set's columns and the last layer its labels (either may be unknown: 0 columns, no
-/// labels). Errors: invalid_argument; messages end with file and line.
-CheckedModel check_model(std::string_view yaml, std::string_view file_name, std::size_t columns, std::size_t labels);
+/// labels). `batch_size` stands in for the file's. Errors: invalid_argument; messages end with file and line.
+CheckedModel check_model(std::string_view yaml, std::string_view file_name, std::size_t columns, std::size_t labels,
+                         std::optional<std::int64_t> batch_size = {});
 CheckedModel check_model(neon::ModelSpec spec, std::size_t columns, std::size_t labels);
 
 }  // namespace job

@@ -7,7 +7,6 @@
 #include "job/check.h"
 #include "job/memory.h"
 #include "neon/metric.h"
-#include "neon/pairing.h"
 #include "neon/plan.h"
 #include "neon/trainer.h"
 
@@ -152,8 +151,7 @@ Outcome train_checked(const Training& training, const CheckedModel& checked, con
   if (training.resume_from) trainer.resume(*training.resume_from);
   Reporter reporter(training, checked, train_source->info().labels, checked.spec.batch_size, emit);
   emit({.kind = EventKind::ready});
-  for (const std::string& warning : neon::pairing_warnings(checked.graph, *plan_options.cost, checked.spec.cost.type))
-    emit({.kind = EventKind::log, .text = "warning: " + warning});
+  for (const std::string& warning : checked.warnings) emit({.kind = EventKind::log, .text = "warning: " + warning});
   return trainer.run(reporter, stop) == neon::Trainer::Outcome::completed ? Outcome::completed : Outcome::stopped;
 }
 

@@ -26,18 +26,13 @@ void say(const std::string& line) {
   std::fflush(stdout);
 }
 
-template <class Checked>
-cloud::CheckedModel told(const Checked& checked) {
-  cloud::CheckedModel model{.epochs = checked.spec.epochs, .seed = checked.spec.seed};
-  if constexpr (requires { checked.memory_bytes; }) model.memory_needed_bytes = checked.memory_bytes;
-  if constexpr (requires { checked.warnings; }) model.warnings = checked.warnings;
-  return model;
-}
-
 cloud::CheckedModel check(const cloud::ModelToCheck& model) {
   const job::CheckedModel checked =
-      job::check_model(model.yaml, model.filename, model.types.size(), model.labels.size());
-  return told(checked);
+      job::check_model(model.yaml, model.filename, model.types.size(), model.labels.size(), model.batch_size);
+  return {.epochs = checked.spec.epochs,
+          .seed = checked.spec.seed,
+          .memory_needed_bytes = checked.memory_bytes,
+          .warnings = checked.warnings};
 }
 
 /// Lets `ncloud` of the same user find this daemon by itself for as long as what is returned lives.
