@@ -54,6 +54,17 @@ std::string_view kind_of_file(mode_t mode) {
   return "something else";
 }
 
+std::optional<Fd> open_file(const std::filesystem::path& path, int flags) {
+  // O_NONBLOCK: without waiting for a pipe's writer.
+  Fd file(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK | flags));
+  if (!file && errno == ELOOP && flags != 0) return std::nullopt;
+  if (!file) throw system_error(fmt::format("cannot open '{}'", path.string()), errno);
+  const mode_t mode = status_of(file, path).st_mode;
+  if (!S_ISREG(mode))
+    throw Error(Code::invalid_argument, fmt::format("'{}' is {}, not a file", path.string(), kind_of_file(mode)));
+  return file;
+}
+
 }  // namespace
 
 void set_disk_fault(DiskFault fault) {
@@ -67,14 +78,9 @@ void Fd::reset() {
   value_ = -1;
 }
 
-Fd open_for_reading(const std::filesystem::path& path) {
-  Fd file(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK));  // without waiting for a pipe's writer
-  if (!file) throw system_error(fmt::format("cannot open '{}'", path.string()), errno);
-  const mode_t mode = status_of(file, path).st_mode;
-  if (!S_ISREG(mode))
-    throw Error(Code::invalid_argument, fmt::format("'{}' is {}, not a file", path.string(), kind_of_file(mode)));
-  return file;
-}
+Fd open_for_reading(const std::filesystem::path& path) { return std::move(*open_file(path, 0)); }
+
+std::optional<Fd> open_unless_link(const std::filesystem::path& path) { return open_file(path, O_NOFOLLOW); }
 
 Fd open_foreign_file(const std::filesystem::path& folder, const std::string& name) {
   const auto refuse = [&](std::string_view what) -> Error {

@@ -2,6 +2,7 @@
 #include <filesystem>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -41,6 +42,9 @@ class Fd {
 /// Only files are opened: a named pipe would wait for a writer, and a device may have no end. Errors: also
 /// invalid_argument for anything else, naming what it is.
 Fd open_for_reading(const std::filesystem::path& path);
+
+/// The same, but gives nothing when `path` itself is a link.
+std::optional<Fd> open_unless_link(const std::filesystem::path& path);
 
 /// Opens a file that somebody who is not trusted put into `folder`: a regular file directly in it, under its only name.
 /// Follows no link and waits for nothing. Errors: invalid_argument for anything else there.

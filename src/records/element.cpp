@@ -114,10 +114,23 @@ std::filesystem::path Root::path_of(const std::filesystem::path& name) const {
   return name.is_absolute() ? name : folder_ / name;
 }
 
+// Finding out takes longer than opening a file, so it is done once for each folder.
+bool Root::lies_within(const std::filesystem::path& folder) const {
+  if (within_.contains(folder.native())) return true;
+  std::error_code failure;
+  const std::string real = std::filesystem::canonical(folder.empty() ? "." : folder, failure).string() + '/';
+  if (failure || !real.starts_with(prefix_)) return false;
+  within_.insert(folder.native());
+  return true;
+}
+
 base::Fd Root::open(const std::filesystem::path& name) const {
-  base::Fd file = base::open_for_reading(path_of(name));
-  if (prefix_.empty()) return file;
-  // The open file is asked and not its name, so that no link can be put in its place meanwhile.
+  const std::filesystem::path path = path_of(name);
+  if (prefix_.empty()) return base::open_for_reading(path);
+  if (lies_within(path.parent_path()))
+    if (auto file = base::open_unless_link(path)) return std::move(*file);
+  // A link, or a folder elsewhere: the open file is asked and not its name.
+  base::Fd file = base::open_for_reading(path);
   const std::string real = base::real_path(file).string();
   if (!real.starts_with(prefix_))
     throw Error(

@@ -4,6 +4,7 @@
 #include <filesystem>
 #include <string>
 #include <string_view>
+#include <unordered_set>
 #include <utility>
 #include <vector>
 
@@ -56,7 +57,8 @@ enum class Reach {
   everywhere  ///< any file
 };
 
-/// Where a manifest's FILE elements are: relative names start here.
+/// Where a manifest's FILE elements are: relative names start here. Threads: one at a time, unless the reach is
+/// everywhere.
 class Root {
  public:
   /// `folder` empty: the manifest's. Errors: not_found.
@@ -67,7 +69,10 @@ class Root {
   std::filesystem::path path_of(const std::filesystem::path& name) const;
 
  private:
+  bool lies_within(const std::filesystem::path& folder) const;
+
   std::filesystem::path folder_;
+  mutable std::unordered_set<std::string> within_;  // folders that are known to lie below the root
   std::string prefix_;  // what the real path of everything below begins with; empty: anything
 };
 
