@@ -20,9 +20,9 @@ Arena::Arena(std::size_t size_bytes) : size_bytes_(size_bytes) {
   const std::size_t rounded = (size_bytes + alignment - 1) / alignment * alignment;
   auto* data = static_cast<std::byte*>(std::aligned_alloc(alignment, rounded == 0 ? alignment : rounded));
   if (data == nullptr)
-    throw base::Error(
-        base::Code::unavailable,
-        fmt::format("no memory for the {} bytes that this network needs; use a smaller batch", size_bytes));
+    throw base::Error(base::Code::unavailable,
+                      fmt::format("no memory for the {:.1f} GiB that this network needs; use a smaller batch",
+                                  static_cast<double>(size_bytes) / (1 << 30)));
   data_.reset(data);
   if (alignment == kHugePage) ::madvise(data, rounded, MADV_HUGEPAGE);  // fewer TLB misses; a refusal does no harm
   std::memset(data, 0, rounded);

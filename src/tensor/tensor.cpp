@@ -14,7 +14,7 @@ std::int64_t element_count(const Shape& shape) {
       throw base::Error(base::Code::invalid_argument,
                         fmt::format("every extent of shape {} must be positive", text(shape)));
     if (extent > kLimit / count)
-      throw base::Error(base::Code::invalid_argument, fmt::format("shape {} has more than 2^40 elements", text(shape)));
+      throw base::Error(base::Code::invalid_argument, fmt::format("{} numbers would take over 4096 GiB", text(shape)));
     count *= extent;
   }
   return count;

@@ -15,18 +15,23 @@ VendorCall::VendorCall() { ++vendor_depth; }
 VendorCall::~VendorCall() { --vendor_depth; }
 
 const dnnl::engine& engine() {
-  static const dnnl::engine engine(dnnl::engine::kind::cpu, 0);
+  static const dnnl::engine engine = guarded("an engine", [] { return dnnl::engine(dnnl::engine::kind::cpu, 0); });
   return engine;
 }
 
 dnnl::stream& stream() {
   // CPU streams run in the caller and keep nothing between kernels; one per thread spares any question of sharing.
-  thread_local dnnl::stream stream(engine());
+  thread_local dnnl::stream stream = guarded("a stream", [] { return dnnl::stream(engine()); });
   return stream;
 }
 
 void fail(const char* what, const char* message) {
   throw base::Error(base::Code::internal, fmt::format("oneDNN cannot make or run {}: {}", what, message));
+}
+
+void out_of_memory(const char* what) {
+  throw base::Error(base::Code::unavailable,
+                    fmt::format("no memory for {}; use a smaller batch_size or ask for more memory", what));
 }
 
 dnnl::memory::data_type data_type(Dtype dtype) {

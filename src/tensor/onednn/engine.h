@@ -40,6 +40,7 @@ template <class Call>
 auto guarded(const char* what, Call&& call);
 
 [[noreturn]] void fail(const char* what, const char* message);
+[[noreturn]] void out_of_memory(const char* what);
 
 template <class Call>
 auto guarded(const char* what, Call&& call) {
@@ -47,7 +48,10 @@ auto guarded(const char* what, Call&& call) {
   try {
     return call();
   } catch (const dnnl::error& error) {
+    if (error.status == dnnl_out_of_memory) out_of_memory(what);
     fail(what, error.message);
+  } catch (const std::bad_alloc&) {
+    out_of_memory(what);
   }
 }
 

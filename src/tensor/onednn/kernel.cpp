@@ -60,6 +60,7 @@ void Kernel::run() const {
   const onednn::VendorCall mark;
   const auto status = dnnl_primitive_execute(storage_->primitive.get(), onednn::stream().get(),
                                              static_cast<int>(storage_->bound.size()), storage_->bound.data());
+  if (status == dnnl_out_of_memory) onednn::out_of_memory(storage_->implementation.c_str());
   if (status != dnnl_success) onednn::fail(storage_->implementation.c_str(), "execution failed");
 }
 
