@@ -6,6 +6,7 @@
 #include "base/version.h"
 #include "job/check.h"
 #include "job/memory.h"
+#include "job/warnings.h"
 #include "neon/metric.h"
 #include "neon/plan.h"
 #include "neon/trainer.h"
@@ -21,6 +22,12 @@ class Reporter : public neon::TrainingEvents {
   Reporter(const Training& training, const CheckedModel& checked, std::vector<std::string> labels,
            std::int64_t batch_size, const Emit& emit)
       : training_(training), checked_(checked), labels_(std::move(labels)), batch_size_(batch_size), emit_(emit) {}
+
+  void warn(const std::string& warning) { emit_({.kind = EventKind::log, .text = "warning: " + warning}); }
+
+  void on_first_batch(const tensor::Batch& batch) override {
+    if (const auto warning = unscaled_input(batch, checked_.graph)) warn(*warning);
+  }
 
   void on_step(const neon::StepEvent& step) override {
     const std::int64_t now = base::steady_now_us();
@@ -59,9 +66,7 @@ class Reporter : public neon::TrainingEvents {
   }
 
   void on_checkpoint(const neon::Trainer& trainer) override {
-    // A stop right after an epoch asks for the step that the epoch's end has saved already.
-    if (!training_.save || trainer.position().step == saved_step_) return;
-    saved_step_ = trainer.position().step;
+    if (!training_.save) return;
     neon::Checkpoint checkpoint = trainer.checkpoint();
     checkpoint.spec = checked_.spec;
     checkpoint.preprocessing = preprocessing_of(checked_.section);
@@ -77,7 +82,6 @@ class Reporter : public neon::TrainingEvents {
   std::int64_t batch_size_;
   const Emit& emit_;
   bool first_ = true;
-  std::int64_t saved_step_ = -1;
   std::int64_t last_step_us_ = 0;
 };
 
@@ -148,10 +152,14 @@ Outcome train_checked(const Training& training, const CheckedModel& checked, con
   options.checkpoint_every = training.checkpoint_every;
   options.evaluate_every = training.evaluate_every;
   neon::Trainer trainer(*plan, *train_source, eval_source.get(), metric.get(), options);
-  if (training.resume_from) trainer.resume(*training.resume_from);
   Reporter reporter(training, checked, train_source->info().labels, checked.spec.batch_size, emit);
   emit({.kind = EventKind::ready});
-  for (const std::string& warning : checked.warnings) emit({.kind = EventKind::log, .text = "warning: " + warning});
+  for (const std::string& warning : checked.warnings) reporter.warn(warning);
+  if (const auto warning = unused_outputs(checked.graph, train_source->info())) reporter.warn(*warning);
+  if (training.resume_from) {
+    for (const std::string& warning : resume_warnings(checked, *training.resume_from)) reporter.warn(warning);
+    trainer.resume(*training.resume_from);
+  }
   return trainer.run(reporter, stop) == neon::Trainer::Outcome::completed ? Outcome::completed : Outcome::stopped;
 }
 

@@ -208,18 +208,22 @@ std::size_t Booking::place_passing(Program program, std::vector<std::size_t>& of
   return end;
 }
 
-tensor::Arena Booking::settle() {
+std::size_t Booking::place_all() {
   find_lifetimes();
-  std::vector<std::size_t> offsets(buffers_.size(), 0);
-  lasting_bytes_ = place_lasting(offsets);
+  offsets_.assign(buffers_.size(), 0);
+  lasting_bytes_ = place_lasting(offsets_);
   // The programs never run at the same time, so their passing buffers share one area.
-  const std::size_t passing = std::max(place_passing(Program::train, offsets), place_passing(Program::infer, offsets));
-  tensor::Arena arena(lasting_bytes_ + passing);
+  passing_bytes_ = std::max(place_passing(Program::train, offsets_), place_passing(Program::infer, offsets_));
+  return lasting_bytes_ + passing_bytes_;
+}
+
+tensor::Arena Booking::settle() {
+  tensor::Arena arena(lasting_bytes_ + passing_bytes_);
   for (std::size_t i = 0; i < buffers_.size(); ++i) {
     Buffer& b = buffers_[i];
     if (b.kind == Kind::outside) continue;
     const std::size_t at =
-        b.kind == Kind::lasting ? offsets[i] : lasting_bytes_ + offsets[index_of(root_of(static_cast<int>(i)))];
+        b.kind == Kind::lasting ? offsets_[i] : lasting_bytes_ + offsets_[index_of(root_of(static_cast<int>(i)))];
     b.address = arena.data() + at;
   }
   for (auto& program : programs_)

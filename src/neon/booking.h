@@ -104,7 +104,9 @@ class Booking {
   Value gradient(Parameter& parameter, const tensor::Layout& produced);
   void deliver(const Value& produced, Parameter& parameter);
 
-  /// Gives every buffer its place and binds all steps. Returns the arena.
+  /// Gives every buffer its place. Returns the bytes that they take.
+  std::size_t place_all();
+  /// Makes the arena and binds all steps to their places in it.
   tensor::Arena settle();
   std::byte* address(int buffer) const { return buffers_[static_cast<std::size_t>(buffer)].address; }
   /// What all buffers would need if none shared a place.
@@ -147,7 +149,8 @@ class Booking {
   std::array<std::vector<Step>, 2> programs_;
   std::vector<Replacement> replacements_;
   std::list<Parameter> parameters_;
-  std::size_t lasting_bytes_ = 0;
+  std::size_t lasting_bytes_ = 0, passing_bytes_ = 0;
+  std::vector<std::size_t> offsets_;
 };
 
 }  // namespace neon

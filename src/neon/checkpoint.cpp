@@ -2,6 +2,7 @@
 
 #include <cstdlib>
 
+#include "neon/finite.h"
 #include "neon/safetensors.h"
 
 namespace neon {
@@ -79,6 +80,11 @@ void write_to(const Checkpoint& checkpoint, To&&... to) {
                           {"labels", base::to_text(base::encode(checkpoint.labels))},
                           {"position", base::to_text(text_of(checkpoint.position))},
                           {"provenance", base::to_text(checkpoint.provenance)}};
+  for (const auto* tensors : {&checkpoint.parameters, &checkpoint.optimizer_states})
+    for (const NamedTensor& tensor : *tensors)
+      if (!all_finite(tensor.values))
+        throw base::Error(base::Code::invalid_argument,
+                          fmt::format("'{}' holds values that are not finite; such a model is not kept", tensor.name));
   std::vector<TensorView> views;
   add_views(views, kParameters, checkpoint.parameters);
   add_views(views, kOptimizerStates, checkpoint.optimizer_states);

@@ -27,6 +27,11 @@ struct TrainingPosition {
   std::int32_t threads = 0;           ///< results are the same bits only with as many
   double epoch_cost_sum = 0;          ///< of the epoch so far, for its mean
   std::int64_t epoch_cost_count = 0;  ///< batches in that sum
+  std::int64_t batch_size = 0;        ///< what `batch` counts; 0: not known
+  std::int64_t records = 0;           ///< of the training data; 0: not known
+
+  /// The epoch before is trained but neither evaluated nor reported: its sum is still here.
+  bool awaits_evaluation() const { return batch == 0 && epoch_cost_count > 0; }
 
   static constexpr auto fields() {
     using P = TrainingPosition;
@@ -36,7 +41,9 @@ struct TrainingPosition {
                       base::field("seed", &P::seed, "seed of every random number of the training"),
                       base::field("threads", &P::threads, "compute threads of the training").at_least(0),
                       base::field("epoch_cost_sum", &P::epoch_cost_sum, "sum of the batch costs of this epoch so far"),
-                      base::field("epoch_cost_count", &P::epoch_cost_count, "batches in that sum").at_least(0));
+                      base::field("epoch_cost_count", &P::epoch_cost_count, "batches in that sum").at_least(0),
+                      base::field("batch_size", &P::batch_size, "records in a batch").at_least(0),
+                      base::field("records", &P::records, "records of the training data").at_least(0));
   }
 };
 

@@ -99,13 +99,16 @@ TEST_F(CheckpointFile, GivesBackWhatWasWritten) {
   expect_equal(read.optimizer_states, c.optimizer_states);
 }
 
-TEST_F(CheckpointFile, KeepsNumbersThatAreNone) {
-  Checkpoint c = example();
-  c.position.epoch_cost_sum = std::nan("");
-  c.parameters[0].values[0] = std::nanf("");
-  write_checkpoint(c, path_);
-  EXPECT_TRUE(std::isnan(read_checkpoint(path_).position.epoch_cost_sum));
-  EXPECT_TRUE(std::isnan(read_checkpoint(path_).parameters[0].values[0]));
+TEST_F(CheckpointFile, RefusesToKeepWhatIsNotFinite) {
+  const std::string before = written(example());
+  for (const float value : {std::nanf(""), HUGE_VALF, -HUGE_VALF}) {
+    Checkpoint weights = example(), states = example();
+    weights.parameters[0].values[0] = value;
+    states.optimizer_states[0].values.back() = value;
+    EXPECT_THROW(write_checkpoint(weights, path_), base::Error);
+    EXPECT_THROW(write_checkpoint(states, path_), base::Error);
+  }
+  EXPECT_EQ(base::read_file(path_), before);
 }
 
 TEST_F(CheckpointFile, SameContentGivesSameBytes) {

@@ -72,6 +72,7 @@ class Builder {
     try {
       node.out = layer->out_shape(node.in);
       node.parameters = layer->parameters(node.in);
+      tensor::element_count(node.out);
       for (const ParameterSpec& spec : node.parameters) tensor::element_count(spec.shape);
     } catch (const base::Error& error) {
       throw base::Error(error.code, fmt::format("layer '{}': {}", node.name, error.message), part.where);
@@ -125,6 +126,19 @@ Graph build_graph(const ModelSpec& spec, const tensor::Shape& sample_shape, cons
   for (const Part& part : spec.layers) builder.add(part);
   check_target(graph, target);
   return graph;
+}
+
+void check_statistics(const Graph& graph, std::int64_t examples) {
+  for (const Node& node : graph.nodes) {
+    const std::int64_t each = node.layer->statistics_per_example(node.in);
+    if (each == 0 || each * examples > 1) continue;
+    throw base::Error(
+        base::Code::invalid_argument,
+        fmt::format("layer '{}' normalises each feature over the batch, but a batch of 1 with inputs {} has a single "
+                    "number of each: its outputs would not depend on the input; use a batch_size of at least 2",
+                    node.name, tensor::text(node.in)),
+        node.where);
+  }
 }
 
 std::string description(const Graph& graph) {

@@ -32,6 +32,10 @@ struct TargetInfo {
 /// Errors: invalid_argument naming the layer and the numbers that do not fit, with the layer's place in the file.
 Graph build_graph(const ModelSpec& spec, const tensor::Shape& sample_shape, const TargetInfo& target = {});
 
+/// Refuses layers that would take statistics over a single number when `examples` different ones are in a batch:
+/// whatever comes in, they would give the same. Errors: invalid_argument naming the layer and the numbers.
+void check_statistics(const Graph& graph, std::int64_t examples);
+
 /// A table for people: name, class, output shape, parameters.
 std::string description(const Graph& graph);
 

@@ -82,6 +82,9 @@ class Layer {
   virtual bool absorbs_bias() const { return false; }
   virtual bool absorbs(const ElementWise& next) const { return static_cast<void>(next), false; }
 
+  /// How many numbers of each example its statistics over the batch are taken of; 0 for layers without.
+  virtual std::int64_t statistics_per_example(const tensor::Shape& in) const { return static_cast<void>(in), 0; }
+
   /// Multiplications and additions per sample of the forward pass, roughly.
   virtual double operations(const tensor::Shape& in) const;
 

@@ -16,13 +16,17 @@ struct StepScalars {
   double norm_scale = 1;        ///< s of gradient_clip_norm; 1 when nothing is clipped
 };
 
+/// Buffers that a rule may keep for each parameter.
+inline constexpr int kMaximumStates = 8;
+
 /// An update rule. It works element by element, so any memory layout will do. Formulas: docs/reference/optimizers.md.
 class Optimizer {
  public:
   static constexpr std::string_view kKind = "optimizer";
   virtual ~Optimizer() = default;
 
-  /// Buffers of the parameter's size that the rule keeps between steps, all zero at first (momentum, squares).
+  /// Buffers of the parameter's size that the rule keeps between steps, all zero at first (momentum, squares); at most
+  /// kMaximumStates.
   virtual int state_count() const = 0;
 
   /// The bound c of ‖all gradients‖₂ / batch_size, when the rule has one. Then the plan computes

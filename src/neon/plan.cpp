@@ -3,6 +3,7 @@
 #include <omp.h>
 
 #include <chrono>
+#include <cmath>
 
 #include "base/error.h"
 #include "base/fields.h"
@@ -57,9 +58,11 @@ void Plan::State::set_targets(const tensor::Batch& batch) {
   }
 }
 
-void Plan::State::run(Program program) {
+void Plan::State::run(Program program, std::size_t begin, std::size_t end) {
   int current = threads;
-  for (const Step& step : booking.steps(program)) {
+  const std::vector<Step>& steps = booking.steps(program);
+  for (std::size_t i = begin; i < end; ++i) {
+    const Step& step = steps[i];
     if (step.threads != current) omp_set_num_threads(current = step.threads);
     step.run(context);
   }
@@ -74,8 +77,10 @@ double Plan::train_step(const tensor::Batch& batch, const StepScalars& scalars) 
   state_->context.seed = state_->options.seed;
   state_->context.scalars = scalars;
   state_->context.scalars.batch_size = state_->options.batch_size;
-  state_->run(Program::train);
-  return *state_->cost;
+  state_->run(Program::train, 0, state_->cost_end);
+  const double cost = *state_->cost;
+  if (std::isfinite(cost)) state_->run(Program::train, state_->cost_end, state_->booking.steps(Program::train).size());
+  return cost;
 }
 
 std::span<const float> Plan::infer(const tensor::Tensor& input) {

@@ -40,7 +40,8 @@ class Plan {
  public:
   ~Plan();
 
-  /// One training step on all rows of the batch. Returns the mean cost of the rows before the update.
+  /// One training step on all rows of the batch. Returns the mean cost of the rows before the update. When that is not
+  /// a number the weights stay as they were.
   /// Errors: invalid_argument for a batch of another shape or a class index out of range.
   double train_step(const tensor::Batch& batch, const StepScalars& scalars);
 
@@ -55,6 +56,12 @@ class Plan {
   std::vector<NamedTensor> export_optimizer_states() const;
   std::vector<NamedTensor> export_gradients() const;
   std::vector<float> export_input_gradient() const;  ///< row-major; empty unless asked for
+
+  /// Names what is not finite: "W of layer 'fc1'", of weights and optimizer states; or the first layer whose outputs
+  /// for the batch of the last call of train_step (`training`) or infer are not, by computing them again. Empty when
+  /// all is.
+  std::string parameter_not_finite() const;
+  std::string output_not_finite(bool training);
 
   /// Errors: invalid_argument naming what is missing, unknown or of another shape.
   void import_parameters(std::span<const NamedTensor> tensors);

@@ -3,7 +3,9 @@
 #include <cmath>
 
 #include "base/error.h"
+#include "neon/finite.h"
 #include "neon/initializer.h"
+#include "neon/memory.h"
 #include "neon/pairing.h"
 #include "neon/parallel.h"
 #include "neon/passes/pass.h"
@@ -13,16 +15,6 @@
 
 namespace neon {
 namespace {
-
-/// In this order; each sees what the ones before left.
-constexpr Pass kPasses[] = {fuse_bias, fuse_activation};
-
-std::vector<Group> groups_of(const Graph& graph) {
-  std::vector<Group> groups;
-  for (const Node& node : graph.nodes) groups.push_back({&node, {}});
-  for (const Pass pass : kPasses) pass(groups);
-  return groups;
-}
 
 /// One thread for a step that is over in about a millisecond: waking and joining a team costs more than it gains.
 int threads_for_graph(const Graph& graph, const PlanOptions& options) {
@@ -59,6 +51,8 @@ class PlanMaker {
     if (s_.options.cost) add_training();
     add_inference();
     find_input_uses();
+    const std::size_t needed = b_.place_all();
+    check_memory(s_.graph, s_.options, needed);
     s_.arena = b_.settle();
     if (s_.options.cost) {
       s_.target = b_.address(target_);
@@ -77,6 +71,9 @@ class PlanMaker {
   void declare_parameters() {
     for (const Node& node : s_.graph.nodes) {
       const int states = s_.options.optimizer ? s_.options.optimizer->rule_for(node.name, node.type).state_count() : 0;
+      if (states > kMaximumStates)
+        throw base::Error(base::Code::internal, fmt::format("the update rule of layer '{}' keeps {} states; at most {}",
+                                                            node.name, states, kMaximumStates));
       b_.declare(node, [&](const ParameterSpec&) { return states; });
     }
     if (s_.options.weights_of == nullptr) return;
@@ -107,6 +104,7 @@ class PlanMaker {
     for (const Group& group : groups_) {
       layers.push_back(group.node->layer->lower(group));
       value = layers.back()->forward(b_, value);
+      note_output(Program::train, group, value);
     }
     Value error = add_cost(as_rows(value)).reshaped(batch_shape(s_.graph.out_shape()));
     for (std::size_t i = groups_.size(); i-- > 0;) {
@@ -128,7 +126,10 @@ class PlanMaker {
   void add_inference() {
     b_.begin(Program::infer);
     Value value = as_numbers(input_);
-    for (const Group& group : groups_) value = group.node->layer->lower(group)->forward(b_, value);
+    for (const Group& group : groups_) {
+      value = group.node->layer->lower(group)->forward(b_, value);
+      note_output(Program::infer, group, value);
+    }
     output_ = as_rows(value);
     if (output_.buffer == input_.buffer) {  // a network of identities
       const Value copy = b_.value(output_.layout);
@@ -136,6 +137,10 @@ class PlanMaker {
       output_ = copy;
     }
     b_.keep_to_end(output_);
+  }
+
+  void note_output(Program program, const Group& group, const Value& value) {
+    s_.outputs[static_cast<std::size_t>(program)].push_back({group.node, value, b_.steps(program).size()});
   }
 
   Value add_cost(const Value& y) {
@@ -152,6 +157,7 @@ class PlanMaker {
              const std::span<float> dy(floats(memory[2]), count);
              shortcut ? cost->gradient(y, t, dy, rows, columns) : cost->true_gradient(y, t, dy, rows, columns);
            });
+    s_.cost_end = b_.steps(Program::train).size();
     return dy;
   }
 
@@ -233,7 +239,7 @@ class PlanMaker {
              if (clips) scalars.norm_scale = *reinterpret_cast<const double*>(memory[2 + states]);
              for_elements(count, [&](std::int64_t begin, std::int64_t end) {
                const auto length = static_cast<std::size_t>(end - begin);
-               std::array<float*, 8> at{};
+               std::array<float*, kMaximumStates> at{};
                for (std::size_t i = 0; i < states; ++i) at[i] = floats(memory[2 + i]) + begin;
                rule.update({floats(memory[0]) + begin, length}, {floats(memory[1]) + begin, length},
                            {at.data(), states}, scalars);
@@ -271,6 +277,12 @@ void initialize(Plan& plan) {
         spec.init->fill(tensors[i].values, spec.rows, spec.columns, random);
       else
         std::fill(tensors[i].values.begin(), tensors[i].values.end(), spec.constant);
+      if (!all_finite(tensors[i].values))
+        throw base::Error(base::Code::invalid_argument,
+                          fmt::format("layer '{}': the initial values of {} pass the limit of f32, 3.4e38; start with "
+                                      "smaller ones",
+                                      node.name, spec.name),
+                          node.where);
     }
   plan.import_parameters(tensors);
 }
@@ -283,6 +295,7 @@ void check(const Graph& graph, const PlanOptions& options) {
     refuse(fmt::format("the network gives {} numbers, but targets are {}", graph.out_count(),
                        tensor::text(options.target_shape)));
   if (options.optimizer && !options.cost) refuse("training needs a cost");
+  if (options.cost) check_statistics(graph, options.batch_size);
 }
 
 }  // namespace

@@ -2,7 +2,9 @@
 #include <set>
 
 #include "base/error.h"
+#include "neon/finite.h"
 #include "neon/plan_state.h"
+#include "neon/threads.h"
 
 namespace neon {
 namespace {
@@ -108,6 +110,35 @@ std::vector<float> Plan::export_input_gradient() const {
   if (!state_->input_gradient) return {};
   const auto* values = reinterpret_cast<const float*>(state_->booking.address(state_->input_gradient.buffer));
   return {values, values + state_->input_gradient.layout.size_bytes() / sizeof(float)};
+}
+
+std::string Plan::parameter_not_finite() const {
+  const auto finite = [&](const Parameter& p, int buffer) {
+    return all_finite(
+        {reinterpret_cast<const float*>(state_->booking.address(buffer)), p.layout.size_bytes() / sizeof(float)});
+  };
+  for (const Parameter& p : state_->booking.parameters()) {
+    if (!finite(p, p.weights)) return fmt::format("{} of layer '{}'", p.spec->name, p.node->name);
+    for (const int state : p.states)
+      if (!finite(p, state))
+        return fmt::format("the optimizer's state for {} of layer '{}'", p.spec->name, p.node->name);
+  }
+  return {};
+}
+
+std::string Plan::output_not_finite(bool training) {
+  const Program program = training ? Program::train : Program::infer;
+  const ThreadScope scope(state_->threads);
+  std::size_t done = 0;
+  for (const State::Output& output : state_->outputs[static_cast<std::size_t>(program)]) {
+    state_->run(program, done, output.steps);
+    done = output.steps;
+    const std::byte* at = output.value.buffer < 0 ? nullptr : state_->booking.address(output.value.buffer);
+    if (at != nullptr && output.value.layout.dtype() == tensor::Dtype::f32 &&
+        !all_finite({reinterpret_cast<const float*>(at), output.value.layout.size_bytes() / sizeof(float)}))
+      return fmt::format("the outputs of layer '{}'", output.node->name);
+  }
+  return {};
 }
 
 void Plan::import_parameters(std::span<const NamedTensor> tensors) {

@@ -4,6 +4,7 @@
 #include <numeric>
 
 #include "base/error.h"
+#include "neon/finite.h"
 
 namespace neon {
 
@@ -19,7 +20,11 @@ Predictor::Predictor(const Checkpoint& checkpoint, const PredictorOptions& optio
                       fmt::format("max_batch must be positive, got {}", options.max_batch));
   for (std::int64_t rows = 1; rows < options.max_batch; rows *= 2) plans_.push_back({rows, nullptr});
   plans_.push_back({options.max_batch, nullptr});
-  plan_for(plans_.front()).import_parameters(checkpoint.parameters);
+  Plan& plan = plan_for(plans_.front());
+  plan.import_parameters(checkpoint.parameters);
+  if (const std::string what = plan.parameter_not_finite(); !what.empty())
+    throw base::Error(base::Code::invalid_argument,
+                      fmt::format("{} is not finite: the training of this model diverged, it cannot predict", what));
 }
 
 Plan& Predictor::plan_for(Sized& sized) {
@@ -53,7 +58,13 @@ std::span<const float> Predictor::predict(const void* samples, std::int64_t rows
     std::memcpy(padded_.data(), samples, sample_bytes_ * static_cast<std::size_t>(rows));
     samples = padded_.data();
   }
-  return run(sized, samples).first(static_cast<std::size_t>(rows * out_count()));
+  const auto outputs = run(sized, samples).first(static_cast<std::size_t>(rows * out_count()));
+  if (!all_finite(outputs))
+    throw base::Error(base::Code::invalid_argument,
+                      fmt::format("{} are not finite for this input: it is out of all proportion to what the model was "
+                                  "trained on, or the training diverged",
+                                  sized.plan->output_not_finite(false)));
+  return outputs;
 }
 
 void Predictor::check_k(std::int64_t k) const {

@@ -4,6 +4,7 @@
 
 #include <cmath>
 
+#include "base/error.h"
 #include "base/random.h"
 #include "neon/plan.h"
 
@@ -119,6 +120,16 @@ inline std::vector<float> as_exported(const ParameterSpec& spec, const std::vect
       result[static_cast<std::size_t>(row * spec.columns + column)] =
           static_cast<float>(values[static_cast<std::size_t>(column * spec.rows + row)]);
   return result;
+}
+
+/// False for batches that a plan refuses to train on, because statistics would be over one number.
+inline bool can_train(const Graph& graph, std::int64_t batch) {
+  try {
+    check_statistics(graph, batch);
+    return true;
+  } catch (const base::Error&) {
+    return false;
+  }
 }
 
 /// Outputs of training and prediction, all gradients and the statistics of a plan against the plain loops.

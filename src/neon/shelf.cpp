@@ -36,6 +36,25 @@ Part Part::from_json(const base::json::value& value, std::string_view where) {
   return part;
 }
 
+void check_numbers(const base::json::value& value, std::string_view where) {
+  if (value.is_object()) {
+    for (const auto& member : value.get_object()) check_numbers(member.value(), base::pointer_to(where, member.key()));
+  } else if (value.is_array()) {
+    std::size_t i = 0;
+    for (const auto& item : value.get_array()) check_numbers(item, base::pointer_to(where, i++));
+  } else if (value.is_double()) {
+    const double number = value.get_double();
+    const auto single = static_cast<float>(number);
+    if (std::isfinite(single) && (single != 0 || number == 0)) return;
+    const std::string_view key = where.substr(where.rfind('/') + 1);
+    throw base::Error(
+        base::Code::invalid_argument,
+        fmt::format("{} must be a number that f32 can hold, of a magnitude from {:.1e} to {:.1e}, got {}", key,
+                    std::numeric_limits<float>::denorm_min(), std::numeric_limits<float>::max(), number),
+        std::string(where));
+  }
+}
+
 base::json::value Part::to_json() const { return base::json::object{{"type", type}, {"config", config}}; }
 
 base::json::object Part::schema() {

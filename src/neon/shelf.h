@@ -21,6 +21,10 @@ struct Part {
   static base::json::object schema();
 };
 
+/// Everything is computed in f32. Errors: invalid_argument for a number, at any depth, that f32 cannot hold: it would
+/// be infinite, or 0 without being 0.
+void check_numbers(const base::json::value& value, std::string_view where);
+
 /// All members of one kind (layers, costs, optimizers, ...), by the name that model files use. Members register
 /// themselves from their own files; nothing else names them.
 template <class Interface>
@@ -70,6 +74,7 @@ struct OnShelf {
     Shelf<Interface>::instance().add(
         {name, doc, details, [] { return base::schema<typename T::Config>(); },
          [](const base::json::object& config, std::string_view where) -> std::unique_ptr<Interface> {
+           check_numbers(config, where);
            auto decoded = base::decode<typename T::Config>(config, where);
            try {
              return std::make_unique<T>(std::move(decoded));

@@ -4,6 +4,7 @@
 
 #include "base/clock.h"
 #include "base/error.h"
+#include "neon/finite.h"
 
 namespace neon {
 namespace {
@@ -41,9 +42,23 @@ class Rate {
   double per_second_ = 0, first_ = 0;
 };
 
+/// What was the first not to be finite when a batch gave a cost that is not.
+std::string lost_where(Plan& plan, const tensor::Batch& batch, bool training) {
+  if (batch.input.dtype == tensor::Dtype::f32 && !all_finite(batch.input.as<const float>()))
+    return "the input itself is not finite";
+  if (const std::string what = plan.parameter_not_finite(); !what.empty()) return what + " is not finite";
+  if (const std::string what = plan.output_not_finite(training); !what.empty())
+    return what + " are the first that are not finite";
+  return "the outputs are finite, but not their cost";
+}
+
+constexpr std::string_view kRemedy =
+    "Lower the learning rate, start with smaller weights, or clip the gradients (gradient_clip_norm)";
+
 }  // namespace
 
-Evaluation evaluate(Plan& plan, tensor::BatchSource& source, const Metric* metric) {
+std::optional<Evaluation> evaluate(Plan& plan, tensor::BatchSource& source, const Metric* metric,
+                                   const std::atomic<bool>& stop) {
   const Cost& cost = *plan.options().cost;
   const std::int64_t columns = plan.graph().out_count();
   std::vector<std::string> names;
@@ -53,13 +68,20 @@ Evaluation evaluate(Plan& plan, tensor::BatchSource& source, const Metric* metri
   std::int64_t count = 0;
   source.seek(0, 0);
   while (const tensor::Batch* batch = source.next()) {
+    if (stop.load(std::memory_order_relaxed)) return {};
     const auto length = static_cast<std::size_t>(batch->count * columns);
     const auto t = plan.targets(*batch).first(length);
     const auto y = plan.infer(batch->input).first(length);
-    cost_sum += cost.value(y, t, batch->count, columns) * static_cast<double>(batch->count);
+    const double batch_cost = cost.value(y, t, batch->count, columns);
+    if (!std::isfinite(batch_cost))
+      throw base::Error(base::Code::invalid_argument,
+                        fmt::format("the cost of evaluation records {} to {} is not a number ({}): {}", count,
+                                    count + batch->count - 1, batch_cost, lost_where(plan, *batch, false)));
+    cost_sum += batch_cost * static_cast<double>(batch->count);
     if (metric != nullptr) metric->add(y, t, batch->count, columns, sums);
     count += batch->count;
   }
+  if (stop.load(std::memory_order_relaxed)) return {};
   Evaluation result;
   const double records = static_cast<double>(std::max<std::int64_t>(count, 1));
   result.cost = cost_sum / records;
@@ -72,19 +94,49 @@ Trainer::Trainer(Plan& plan, tensor::BatchSource& train, tensor::BatchSource* ev
     : plan_(plan), train_(train), eval_(eval), metric_(metric), options_(options) {
   check_source(plan, train.info(), "training");
   if (eval != nullptr) check_source(plan, eval->info(), "evaluation");
+  check_statistics(plan.graph(), std::min(train.info().record_count, plan.options().batch_size));
   position_.seed = plan.options().seed;
   position_.threads = plan.threads();
+  position_.batch_size = plan.options().batch_size;
+  position_.records = train.info().record_count;
 }
 
 void Trainer::resume(const Checkpoint& checkpoint) {
-  if (checkpoint.position.seed != plan_.options().seed)
-    throw base::Error(base::Code::invalid_argument,
-                      fmt::format("the checkpoint was trained with seed {}, this training has seed {}; a resumed "
-                                  "training must keep its seed",
-                                  checkpoint.position.seed, plan_.options().seed));
+  const auto refuse = [](std::string message) { throw base::Error(base::Code::invalid_argument, std::move(message)); };
+  const TrainingPosition& from = checkpoint.position;
+  if (from.seed != plan_.options().seed)
+    refuse(
+        fmt::format("the checkpoint was trained with seed {}, this training has seed {}; a resumed training must keep "
+                    "its seed",
+                    from.seed, plan_.options().seed));
+  std::int64_t batch = from.batch;
+  if (batch > 0) {
+    if (from.records != 0 && from.records != position_.records)
+      refuse(
+          fmt::format("the checkpoint stands within epoch {} of {} records, this training has {}; the order of the "
+                      "epoch would be another. Resume with the same data, or from the end of an epoch",
+                      from.epoch, from.records, position_.records));
+    const std::int64_t done = batch * (from.batch_size != 0 ? from.batch_size : position_.batch_size);
+    if (done % position_.batch_size != 0)
+      refuse(
+          fmt::format("the checkpoint stands at record {} of epoch {}, after {} batches of {}; no batch of {} begins "
+                      "there. Resume with batch_size {}",
+                      done, from.epoch, batch, from.batch_size, position_.batch_size, from.batch_size));
+    batch = done / position_.batch_size;
+    if (batch > train_.info().batches_per_epoch())
+      refuse(fmt::format("the checkpoint stands after batch {} of its epoch, but an epoch of this training has {}",
+                         batch, train_.info().batches_per_epoch()));
+  }
   plan_.import_parameters(checkpoint.parameters);
   plan_.import_optimizer_states(checkpoint.optimizer_states);
-  position_ = checkpoint.position;
+  if (const std::string what = plan_.parameter_not_finite(); !what.empty())
+    refuse(
+        fmt::format("{} is not finite in the checkpoint: its training had diverged; resume from an earlier one", what));
+  const TrainingPosition now = position_;
+  position_ = from;
+  position_.batch = batch;
+  position_.batch_size = now.batch_size;
+  position_.records = now.records;
   position_.threads = plan_.threads();
   recent_count_ = 0;
 }
@@ -99,39 +151,52 @@ Checkpoint Trainer::checkpoint() const {
 }
 
 Trainer::Outcome Trainer::run(TrainingEvents& events, const std::atomic<bool>& stop) {
-  while (position_.epoch < options_.epochs) {
-    if (!run_epoch(events, stop)) {
-      events.on_checkpoint(*this);
+  for (;;) {
+    if (position_.awaits_evaluation() && !finish_epoch(events, stop)) return Outcome::stopped;
+    if (position_.epoch >= options_.epochs) return Outcome::completed;
+    if (!train_epoch(events, stop)) {
+      save(events);
       return Outcome::stopped;
     }
-    const bool last = position_.epoch == options_.epochs;
-    if (last || (options_.checkpoint_every > 0 && position_.epoch % options_.checkpoint_every == 0))
-      events.on_checkpoint(*this);
   }
-  return Outcome::completed;
 }
 
-/// False when stopped before the epoch's end.
-bool Trainer::run_epoch(TrainingEvents& events, const std::atomic<bool>& stop) {
+/// Trains the rest of the epoch. False when stopped before its end.
+bool Trainer::train_epoch(TrainingEvents& events, const std::atomic<bool>& stop) {
   const std::int64_t begin = base::steady_now_us();
   const std::int64_t batches = train_.info().batches_per_epoch();
   Rate rate;
-  std::int64_t images = 0;
+  epoch_images_ = 0;
+  last_batch_ = nullptr;
   train_.seek(position_.epoch, position_.batch);
   while (position_.batch < batches) {
     if (stop.load(std::memory_order_relaxed)) return false;
-    const tensor::Batch* batch = train_.next();
+    const tensor::Batch* batch = next_batch(events);
     if (batch == nullptr)
       throw base::Error(base::Code::internal,
                         fmt::format("the training data ended after batch {} of {}", position_.batch, batches));
+    if (std::exchange(first_batch_, false)) events.on_first_batch(*batch);
     step(*batch);
-    images += batch->count;
+    epoch_images_ += batch->count;
     rate.add(batch->count);
     events.on_step(
         {position_.epoch, options_.epochs, position_.batch, batches, position_.step, recent_cost(), rate.per_second()});
   }
-  end_epoch(events, static_cast<double>(base::steady_now_us() - begin) * 1e-6, images);
+  epoch_seconds_ = static_cast<double>(base::steady_now_us() - begin) * 1e-6;
+  ++position_.epoch;
+  position_.batch = 0;
   return true;
+}
+
+/// A fault in the data must not cost the steps that were done.
+const tensor::Batch* Trainer::next_batch(TrainingEvents& events) {
+  last_batch_ = nullptr;
+  try {
+    return last_batch_ = train_.next();
+  } catch (const base::Error&) {
+    if (position_.batch > 0) save(events);
+    throw;
+  }
 }
 
 void Trainer::step(const tensor::Batch& batch) {
@@ -142,9 +207,10 @@ void Trainer::step(const tensor::Batch& batch) {
   if (!std::isfinite(cost))
     throw base::Error(
         base::Code::invalid_argument,
-        fmt::format("the cost is no longer a number ({}) at epoch {}, batch {}: the training has diverged. "
-                    "Lower the learning rate, start with smaller weights, or clip the gradients (gradient_clip_norm)",
-                    cost, position_.epoch, position_.batch));
+        fmt::format(
+            "the cost is no longer a number ({}) at epoch {}, batch {} (step {}): {}. The training has diverged. "
+            "{}",
+            cost, position_.epoch, position_.batch, scalars.step, lost_where(plan_, batch, true), kRemedy));
   ++position_.step;
   ++position_.batch;
   position_.epoch_cost_sum += cost;
@@ -152,25 +218,69 @@ void Trainer::step(const tensor::Batch& batch) {
   recent_[static_cast<std::size_t>(recent_count_++) % recent_.size()] = cost;
 }
 
-void Trainer::end_epoch(TrainingEvents& events, double seconds, std::int64_t images) {
+/// Evaluates and reports the epoch that is trained. False when stopped before its evaluation was done.
+bool Trainer::finish_epoch(TrainingEvents& events, const std::atomic<bool>& stop) {
+  const bool last = position_.epoch == options_.epochs;
+  const auto due = [&](std::int64_t every) { return every > 0 && (last || position_.epoch % every == 0); };
+  const bool saves = last || due(options_.checkpoint_every);
+  check_finite();
   EpochEvent event;
-  event.epoch = position_.epoch;
+  event.epoch = position_.epoch - 1;
   event.epochs = options_.epochs;
   event.step = position_.step;
-  event.cost = position_.epoch_cost_sum / static_cast<double>(std::max<std::int64_t>(position_.epoch_cost_count, 1));
-  event.seconds = seconds;
-  event.images_per_s = seconds > 0 ? static_cast<double>(images) / seconds : 0;
-  ++position_.epoch;
-  position_.batch = 0;
+  event.cost = position_.epoch_cost_sum / static_cast<double>(position_.epoch_cost_count);
+  event.seconds = epoch_seconds_;
+  event.images_per_s = epoch_seconds_ > 0 ? static_cast<double>(epoch_images_) / epoch_seconds_ : 0;
+  if (eval_ != nullptr && due(options_.evaluate_every)) {
+    if (saves) save(events);
+    auto evaluation = evaluate_or_save(events, stop);
+    if (!evaluation) return false;
+    event.eval_cost = evaluation->cost;
+    event.metrics = std::move(evaluation->metrics);
+  }
+  epoch_seconds_ = 0;
+  epoch_images_ = 0;
   position_.epoch_cost_sum = 0;
   position_.epoch_cost_count = 0;
-  const bool last = position_.epoch == options_.epochs;
-  if (eval_ != nullptr && options_.evaluate_every > 0 && (last || position_.epoch % options_.evaluate_every == 0)) {
-    Evaluation evaluation = evaluate(plan_, *eval_, metric_);
-    event.eval_cost = evaluation.cost;
-    event.metrics = std::move(evaluation.metrics);
-  }
   events.on_epoch(event);
+  if (saves) save(events);
+  return true;
+}
+
+/// Nothing when stopped. In that case, and when it fails, the trained epoch is kept.
+std::optional<Evaluation> Trainer::evaluate_or_save(TrainingEvents& events, const std::atomic<bool>& stop) {
+  try {
+    auto evaluation = evaluate(plan_, *eval_, metric_, stop);
+    if (!evaluation) save(events);
+    return evaluation;
+  } catch (const base::Error&) {
+    save(events);
+    throw;
+  }
+}
+
+/// The cost of a step shows what the steps before did to the weights, except where a layer hides it, and except for the
+/// last step: looks at all weights, and predicts the last batch with them.
+void Trainer::check_finite() {
+  if (checked_step_ == position_.step) return;
+  checked_step_ = position_.step;
+  std::string what = plan_.parameter_not_finite();
+  if (what.empty() && last_batch_ != nullptr && !all_finite(plan_.infer(last_batch_->input)))
+    what = plan_.output_not_finite(false);
+  if (what.empty()) return;
+  throw base::Error(
+      base::Code::invalid_argument,
+      fmt::format("not a number, or infinite, after step {} (epoch {}): {}. The training has diverged. {}",
+                  position_.step, position_.epoch - (position_.awaits_evaluation() ? 1 : 0), what, kRemedy));
+}
+
+/// A checkpoint of now, once for each position, and none with what is not a number.
+void Trainer::save(TrainingEvents& events) {
+  const std::pair now{position_.step, position_.awaits_evaluation()};
+  if (saved_ == now) return;
+  check_finite();
+  events.on_checkpoint(*this);
+  saved_ = now;
 }
 
 double Trainer::recent_cost() const {

@@ -41,9 +41,11 @@ class Trainer;
 class TrainingEvents {
  public:
   virtual ~TrainingEvents() = default;
+  virtual void on_first_batch(const tensor::Batch&) {}  ///< of this run, before its step
   virtual void on_step(const StepEvent&) {}
   virtual void on_epoch(const EpochEvent&) {}
-  /// Time for a checkpoint: every checkpoint_every epochs, at the end, and when stopped.
+  /// Time for a checkpoint: every checkpoint_every epochs, at the end, and when stopped. An epoch with an evaluation
+  /// has one before it, so that nothing that happens there costs the epoch, and one after it.
   virtual void on_checkpoint(const Trainer&) {}
 };
 
@@ -53,12 +55,14 @@ struct TrainerOptions {
   std::int64_t evaluate_every = 1;    ///< epochs; 0: never
 };
 
-/// Mean cost and metrics over the records of a source, by the prediction pass.
+/// Mean cost and metrics over the records of a source, by the prediction pass. Nothing when `stop` became true, which
+/// is looked at between batches. Errors: invalid_argument when the cost is not a number; those of the source.
 struct Evaluation {
   double cost = 0;
   std::vector<std::pair<std::string, double>> metrics;
 };
-Evaluation evaluate(Plan& plan, tensor::BatchSource& source, const Metric* metric);
+std::optional<Evaluation> evaluate(Plan& plan, tensor::BatchSource& source, const Metric* metric,
+                                   const std::atomic<bool>& stop);
 
 /// Trains a plan on a source. Everything that the next step depends on is in the plan's tensors and the position, so a
 /// training that stops anywhere and goes on from a checkpoint ends with the same bits as one that never stopped.
@@ -69,14 +73,17 @@ class Trainer {
   Trainer(Plan& plan, tensor::BatchSource& train, tensor::BatchSource* eval, const Metric* metric,
           const TrainerOptions& options);
 
-  /// Takes over weights, optimizer states and position. Errors: invalid_argument when they belong to another network or
-  /// seed.
+  /// Takes over weights, optimizer states and position; goes on at the same record. Errors: invalid_argument with both
+  /// values when they belong to another network or seed, or, within an epoch, to other data or to a batch size that has
+  /// no batch beginning there.
   void resume(const Checkpoint& checkpoint);
 
   enum class Outcome { completed, stopped };
 
   /// Trains from the present position to the end of the epochs, or until `stop` becomes true, which is looked at
-  /// between steps. Errors: invalid_argument when the cost is no longer a number; those of the sources and of `events`.
+  /// between steps and while evaluating. What is not a number ends it: no checkpoint has any. A fault in the data ends
+  /// it after a checkpoint of the steps done.
+  /// Errors: invalid_argument naming step and layer where a number is lost; those of the sources and of `events`.
   Outcome run(TrainingEvents& events, const std::atomic<bool>& stop);
 
   const TrainingPosition& position() const { return position_; }
@@ -85,9 +92,13 @@ class Trainer {
   Checkpoint checkpoint() const;
 
  private:
-  bool run_epoch(TrainingEvents& events, const std::atomic<bool>& stop);
+  bool train_epoch(TrainingEvents& events, const std::atomic<bool>& stop);
+  bool finish_epoch(TrainingEvents& events, const std::atomic<bool>& stop);
+  const tensor::Batch* next_batch(TrainingEvents& events);
   void step(const tensor::Batch& batch);
-  void end_epoch(TrainingEvents& events, double seconds, std::int64_t images);
+  void check_finite();
+  void save(TrainingEvents& events);
+  std::optional<Evaluation> evaluate_or_save(TrainingEvents& events, const std::atomic<bool>& stop);
   double recent_cost() const;
 
   Plan& plan_;
@@ -96,6 +107,12 @@ class Trainer {
   const Metric* metric_;
   TrainerOptions options_;
   TrainingPosition position_;
+  std::optional<std::pair<std::int64_t, bool>> saved_;  ///< step of the last checkpoint; whether it awaits evaluation
+  double epoch_seconds_ = 0;                            ///< of this run's part of the epoch
+  std::int64_t epoch_images_ = 0;
+  std::int64_t checked_step_ = -1;
+  bool first_batch_ = true;
+  const tensor::Batch* last_batch_ = nullptr;  ///< while its data hold
   std::array<double, 10> recent_{};
   std::int64_t recent_count_ = 0;
 };

@@ -173,7 +173,7 @@ TEST(Trainer, LearnsAndReports) {
   ASSERT_TRUE(listener.epochs[4].eval_cost);
   EXPECT_EQ(listener.epochs.back().metrics.at(0).first, "Top1Misclass");
   EXPECT_LE(listener.epochs.back().metrics.at(0).second, 0.1);
-  EXPECT_EQ(listener.checkpoints.size(), 3u);  // after 8, 16 and 20
+  EXPECT_EQ(listener.checkpoints.size(), 4u);  // after 8 and 16, and before and after the evaluation of 20
   EXPECT_EQ(listener.checkpoints.back().position.epoch, 20);
 }
 
@@ -200,7 +200,199 @@ TEST(Trainer, SaysWhenTrainingHasDiverged) {
     FAIL() << "no error";
   } catch (const base::Error& error) {
     EXPECT_THAT(error.message, HasSubstr("epoch 0, batch "));
+    EXPECT_THAT(error.message, HasSubstr("(step "));
+    EXPECT_THAT(error.message, HasSubstr("of layer 'Convolution_0"));
     EXPECT_THAT(error.message, HasSubstr("Lower the learning rate"));
+  }
+  EXPECT_TRUE(listener.checkpoints.empty());
+}
+
+/// Passes batches on until `fails_at`, counted over all epochs; may ask for a stop at a batch.
+class Watched final : public tensor::BatchSource {
+ public:
+  explicit Watched(Records& records) : records_(records) {}
+  const tensor::SourceInfo& info() const override { return records_.info(); }
+  void seek(std::int64_t epoch, std::int64_t batch) override { records_.seek(epoch, batch); }
+  const tensor::Batch* next() override {
+    if (seen_ == fails_at) throw base::Error(base::Code::invalid_argument, "record 7 is broken");
+    if (seen_ == stops_at) *stop = true;
+    if (++seen_ == spoiled_at) return spoiled();
+    return records_.next();
+  }
+
+  std::int64_t fails_at = -1, stops_at = -1, spoiled_at = -1;
+  std::atomic<bool>* stop = nullptr;
+
+ private:
+  const tensor::Batch* spoiled() {
+    const tensor::Batch* batch = records_.next();
+    batch->input.as<float>()[5] = HUGE_VALF;
+    return batch;
+  }
+  Records& records_;
+  std::int64_t seen_ = 0;
+};
+
+std::string failure_of(Trainer& trainer, Listener& listener) {
+  try {
+    trainer.run(listener, listener.stop);
+  } catch (const base::Error& error) {
+    return error.message;
+  }
+  return "none";
+}
+
+TEST(Trainer, FindsWeightsThatTheLastStepSpoiled) {
+  const auto plan = plan_for(
+      spec_with(R"({"type": "GradientDescentMomentum", "config": {"learning_rate": 3e38, "momentum_coef": 0.9}})"), 16);
+  Records data(16, 16), test(20, 16);  // one step, whose cost is fine
+  Listener listener;
+  Trainer trainer(*plan, data, &test, nullptr, {});
+  EXPECT_THAT(failure_of(trainer, listener), HasSubstr("after step 1 (epoch 0): the outputs of layer 'Convolution_0'"));
+  EXPECT_EQ(listener.steps.size(), 1u);
+  EXPECT_TRUE(listener.epochs.empty());
+  EXPECT_TRUE(listener.checkpoints.empty());
+}
+
+TEST(Trainer, NamesAnInputThatIsNotFinite) {
+  const auto plan = plan_for(spec_with(kMomentum), 16);
+  Records data(64, 16);
+  Watched watched(data);
+  watched.spoiled_at = 3;
+  Listener listener;
+  Trainer trainer(*plan, watched, nullptr, nullptr, {});
+  EXPECT_THAT(failure_of(trainer, listener), HasSubstr("batch 2 (step 3): the input itself is not finite"));
+}
+
+TEST(Trainer, FaultsOfTheDataCostNoTrainedStep) {
+  Records data(64, 16), test(40, 16);
+  TrainerOptions options;
+  options.epochs = 3;
+  options.checkpoint_every = 0;
+  {
+    const auto plan = plan_for(spec_with(kMomentum), 16);
+    Watched broken(data);
+    broken.fails_at = 6;
+    Listener listener;
+    Trainer trainer(*plan, broken, nullptr, nullptr, options);
+    EXPECT_EQ(failure_of(trainer, listener), "record 7 is broken");
+    ASSERT_EQ(listener.checkpoints.size(), 1u);
+    EXPECT_EQ(listener.checkpoints[0].position.step, 6);
+  }
+  const auto plan = plan_for(spec_with(kMomentum), 16);
+  Watched broken(test);
+  broken.fails_at = 1;
+  Listener listener;
+  Trainer trainer(*plan, data, &broken, nullptr, options);
+  EXPECT_EQ(failure_of(trainer, listener), "record 7 is broken");
+  ASSERT_EQ(listener.checkpoints.size(), 1u);
+  EXPECT_EQ(listener.checkpoints[0].position.epoch, 1);
+  EXPECT_EQ(listener.checkpoints[0].position.batch, 0);
+  EXPECT_TRUE(listener.checkpoints[0].position.awaits_evaluation());
+}
+
+TEST(Trainer, AStopEndsAnEvaluationWhichIsRepeatedOnResume) {
+  const ModelSpec spec = spec_with(kMomentum);
+  Records data(64, 16), test(100, 16);
+  TrainerOptions options;
+  options.epochs = 2;
+  const auto straight_plan = plan_for(spec, 16);
+  Listener straight;
+  Trainer(*straight_plan, data, &test, nullptr, options).run(straight, straight.stop);
+
+  for (const std::int64_t stops_at : {2, 9}) {  // in the first evaluation and in the second
+    const auto plan = plan_for(spec, 16), resumed_plan = plan_for(spec, 16);
+    Watched watched(test);
+    Listener listener, resumed;
+    watched.stops_at = stops_at;
+    watched.stop = &listener.stop;
+    Trainer trainer(*plan, data, &watched, nullptr, options);
+    EXPECT_EQ(trainer.run(listener, listener.stop), Trainer::Outcome::stopped);
+    const TrainingPosition at = listener.checkpoints.back().position;
+    EXPECT_EQ(at.epoch, stops_at == 2 ? 1 : 2);
+    EXPECT_TRUE(at.awaits_evaluation());
+    EXPECT_EQ(static_cast<std::int64_t>(listener.epochs.size()), at.epoch - 1);
+
+    Trainer after(*resumed_plan, data, &test, nullptr, options);
+    after.resume(listener.checkpoints.back());
+    EXPECT_EQ(after.run(resumed, resumed.stop), Trainer::Outcome::completed);
+    ASSERT_EQ(resumed.epochs.size(), static_cast<std::size_t>(3 - at.epoch));
+    EXPECT_EQ(resumed.epochs.front().epoch, at.epoch - 1);
+    EXPECT_EQ(resumed.epochs.front().cost, straight.epochs[static_cast<std::size_t>(at.epoch - 1)].cost);
+    EXPECT_EQ(resumed.epochs.back().eval_cost, straight.epochs.back().eval_cost);
+    EXPECT_TRUE(same_bits(resumed_plan->export_parameters(), straight_plan->export_parameters()));
+    EXPECT_FALSE(resumed.checkpoints.back().position.awaits_evaluation());
+  }
+}
+
+TEST(Trainer, ResumesAtTheSameRecordOrRefusesWithBothValues) {
+  const ModelSpec spec = spec_with(kMomentum);
+  Records data(64, 16);
+  const auto plan = plan_for(spec, 16);
+  Listener listener(2);
+  Trainer trainer(*plan, data, nullptr, nullptr, {});
+  trainer.run(listener, listener.stop);
+  const Checkpoint within = listener.checkpoints.back();  // at record 32
+
+  const auto resumed = [&](std::int64_t batch_size, std::int64_t records, const Checkpoint& from) {
+    const auto other = plan_for(spec, batch_size);
+    Records source(records, batch_size);
+    Trainer after(*other, source, nullptr, nullptr, {});
+    after.resume(from);
+    return after.position();
+  };
+  EXPECT_EQ(resumed(8, 64, within).batch, 4);
+  EXPECT_EQ(resumed(32, 64, within).batch, 1);
+  const auto refusal = [&](std::int64_t batch_size, std::int64_t records) {
+    try {
+      resumed(batch_size, records, within);
+    } catch (const base::Error& error) {
+      return error.message;
+    }
+    return std::string("none");
+  };
+  EXPECT_THAT(refusal(12, 64),
+              HasSubstr("at record 32 of epoch 0, after 2 batches of 16; no batch of 12 begins there"));
+  EXPECT_THAT(refusal(16, 65), HasSubstr("of 64 records, this training has 65"));
+
+  Checkpoint whole = within;  // between epochs the next one begins with its first record, whatever it is
+  whole.position.epoch = 1;
+  whole.position.batch = 0;
+  EXPECT_EQ(resumed(12, 65, whole).epoch, 1);
+}
+
+TEST(Trainer, RefusesStatisticsOverASingleNumber) {
+  ModelSpec spec;
+  spec.layers = {part(R"({"type": "Affine", "config": {"nout": 4, "init": "GlorotUniform", "batch_norm": true}})")};
+  spec.cost = part(R"("SumSquared")");
+  spec.optimizer = part(kMomentum);
+  try {
+    plan_for(spec, 1);
+    FAIL() << "no error";
+  } catch (const base::Error& error) {
+    EXPECT_THAT(error.message, HasSubstr("layer 'Linear_0_bnorm'"));
+    EXPECT_THAT(error.message, HasSubstr("batch of 1"));
+  }
+  const auto plan = plan_for(spec, 16);
+  Records one(1, 16);  // the batch repeats its only record
+  EXPECT_THROW(Trainer(*plan, one, nullptr, nullptr, {}), base::Error);
+}
+
+TEST(Predictor, RefusesWhatIsNotFinite) {
+  const ModelSpec spec = spec_with(kMomentum);
+  const auto plan = plan_for(spec, 16);
+  Records data(64, 16);
+  Checkpoint checkpoint = Trainer(*plan, data, nullptr, nullptr, {}).checkpoint();
+  checkpoint.spec = spec;
+  Predictor predictor(checkpoint, {.max_batch = 2, .threads = 1});
+  std::vector<float> sample(72, HUGE_VALF);
+  EXPECT_THROW(predictor.predict(sample.data(), 1), base::Error);
+  checkpoint.parameters[0].values[3] = HUGE_VALF;
+  try {
+    Predictor refused(checkpoint, {.max_batch = 2, .threads = 1});
+    FAIL() << "no error";
+  } catch (const base::Error& error) {
+    EXPECT_THAT(error.message, HasSubstr("of layer 'Convolution_0'"));
   }
 }
 

@@ -40,6 +40,9 @@ class BatchNorm final : public Layer {
   bool absorbs(const ElementWise& next) const override {
     return !next.identity && next.function.function == tensor::Function::rectlin;
   }
+  std::int64_t statistics_per_example(const tensor::Shape& in) const override {
+    return tensor::element_count(in) / in[0];
+  }
   std::unique_ptr<LayerSteps> lower(const Group& group) const override;
 
   void reference_forward(Reference& r) const override {

@@ -1,6 +1,7 @@
 #pragma once
 #include <vector>
 
+#include "neon/graph.h"
 #include "neon/layer.h"
 
 namespace neon {
@@ -11,6 +12,9 @@ using Pass = void (*)(std::vector<Group>& groups);
 
 void fuse_bias(std::vector<Group>& groups);
 void fuse_activation(std::vector<Group>& groups);
+
+/// The groups of a graph after all passes.
+std::vector<Group> groups_of(const Graph& graph);
 
 /// Moves group i + 1, which is a single node, into group i.
 void absorb_next(std::vector<Group>& groups, std::size_t i);
