@@ -12,9 +12,15 @@ class Console {
 
  private:
   void show_step(const job::Event& event);
+  void clear_live_line();
   void show_epoch(const job::Event& event);
 
   std::string cost_name_;
   bool live_;
-  std::string line_;  ///< what the live line shows now
+  std::size_t drawn_columns_ = 0;  ///< of the live line as it stands on the screen
 };
+
+bool both_are_terminals();  ///< standard output and standard error
+
+/// The live line of a step in at most `columns` columns: what matters least goes first.
+std::string live_line(const job::Event& step, std::size_t columns);

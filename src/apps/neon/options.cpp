@@ -12,7 +12,8 @@ std::optional<int> read_options(int argc, char** argv, Options& options) {
       ->check(CLI::PositiveNumber);
   app.add_option("-z,--batch_size", options.batch_size, "rows of a step, instead of the file's")
       ->check(CLI::PositiveNumber);
-  app.add_option("-r,--rng_seed", options.rng_seed, "of all random numbers, instead of the file's; else 0");
+  app.add_option("-r,--rng_seed", options.rng_seed,
+                 "of all random numbers, instead of the file's; drawn when neither has one");
   app.add_option("-s,--save_path", options.save_path, "checkpoint file");
   app.add_option("--serialize", options.serialize, "epochs between checkpoints (1 when there is a save_path)")
       ->check(CLI::PositiveNumber);

@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include <csignal>
+#include <random>
 #include <thread>
 
 #include "apps/neon/console.h"
@@ -35,6 +36,37 @@ std::filesystem::path data_folder(const Options& options) {
                                   : std::filesystem::path(options.data_dir);
 }
 
+/// The file's or the command line's; of a resumed training its own; else a drawn one, which checkpoints keep.
+std::uint64_t seed_of(const neon::ModelSpec& spec, const std::optional<neon::Checkpoint>& resume_from) {
+  if (spec.seed) return *spec.seed;
+  if (resume_from) return resume_from->position.seed;
+  std::random_device device;
+  return device();
+}
+
+/// A word as a shell takes it back.
+std::string quoted(const std::string& word) {
+  const bool plain = !word.empty() && word.find_first_not_of(
+                                          "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+                                          "0123456789_-./,:+@%=") == std::string::npos;
+  if (plain) return word;
+  std::string result = "'";
+  for (const char c : word) c == '\'' ? result += "'\\''" : result += c;
+  return result + "'";
+}
+
+/// The command that goes on from `checkpoint`, to be pasted.
+std::string command_to_resume(const Options& options, const std::filesystem::path& checkpoint) {
+  std::string command = fmt::format("neon {}", quoted(options.model_file));
+  if (options.batch_size) command += fmt::format(" --batch_size {}", *options.batch_size);
+  if (!options.data_dir.empty()) command += fmt::format(" --data_dir {}", quoted(options.data_dir));
+  if (options.threads > 0) command += fmt::format(" --threads {}", options.threads);
+  if (options.rng_seed) command += fmt::format(" --rng_seed {}", *options.rng_seed);
+  if (options.serialize > 0) command += fmt::format(" --serialize {}", options.serialize);
+  if (options.history != 1) command += fmt::format(" --history {}", options.history);
+  return command + fmt::format(" --save_path {} --model_file {}", quoted(options.save_path), quoted(checkpoint));
+}
+
 /// Before hours of training, not after.
 void check_folder(const std::filesystem::path& save_path) {
   const std::filesystem::path folder = save_path.has_parent_path() ? save_path.parent_path() : ".";
@@ -50,12 +82,14 @@ class Saver {
   void save(const neon::Checkpoint& checkpoint) {
     if (history_ == 1) {
       neon::write_checkpoint(checkpoint, path_);
+      newest_ = path_;
       return;
     }
     const std::filesystem::path numbered =
         path_.parent_path() /
         fmt::format("{}_{}{}", path_.stem().string(), checkpoint.position.epoch, path_.extension().string());
     neon::write_checkpoint(checkpoint, numbered);
+    newest_ = numbered;
     if (kept_.empty() || kept_.back() != numbered) kept_.push_back(numbered);
     if (static_cast<std::int64_t>(kept_.size()) > history_) {
       std::filesystem::remove(kept_.front());
@@ -63,10 +97,13 @@ class Saver {
     }
   }
 
+  const std::filesystem::path& newest() const { return newest_; }  ///< empty when nothing was saved
+
  private:
   std::filesystem::path path_;
   std::int64_t history_;
   std::vector<std::filesystem::path> kept_;
+  std::filesystem::path newest_;
 };
 
 }  // namespace
@@ -87,11 +124,11 @@ int run_stand_alone(const Options& options) {
   training.spec = checked.spec;
   training.section = checked.section;
   training.data = job::open_files(checked.section, data_folder(options));
-  training.seed = checked.spec.seed.value_or(0);
   training.threads = threads;
   training.checkpoint_every = options.serialize > 0 ? options.serialize : options.save_path.empty() ? 0 : 1;
   training.evaluate_every = options.eval_freq;
   if (!options.load_path.empty()) training.resume_from = neon::read_checkpoint(options.load_path);
+  training.seed = seed_of(checked.spec, training.resume_from);
   if (options.save_path.empty())
     fmt::print(stderr, "neon: nothing will be kept; give --save_path FILE to keep the trained model\n");
   else
@@ -104,7 +141,7 @@ int run_stand_alone(const Options& options) {
     output.reset(std::fopen(options.output_file.c_str(), "w"));
     if (!output) throw base::system_error(fmt::format("cannot write '{}'", options.output_file), errno);
   }
-  Console console(checked.spec.cost.type, ::isatty(STDOUT_FILENO) != 0 && !options.no_progress_bar);
+  Console console(checked.spec.cost.type, both_are_terminals() && !options.no_progress_bar);
   std::signal(SIGINT, ask_to_stop);
   std::signal(SIGTERM, ask_to_stop);
   const job::Outcome outcome = job::train(
@@ -116,8 +153,6 @@ int run_stand_alone(const Options& options) {
       stop_asked);
   if (outcome == job::Outcome::completed) return 0;
   fmt::print(stderr, "neon: stopped{}\n",
-             options.save_path.empty()
-                 ? ""
-                 : fmt::format("; go on with: neon {} --model_file {}", options.model_file, options.save_path));
+             saver.newest().empty() ? "" : "; go on with: " + command_to_resume(options, saver.newest()));
   return base::kind_of(base::Code::interrupted).exit_code;
 }
