@@ -194,7 +194,7 @@ const tensor::Batch* Trainer::next_batch(TrainingEvents& events) {
   try {
     return last_batch_ = train_.next();
   } catch (const base::Error&) {
-    if (position_.batch > 0) save(events);
+    if (position_.step > 0) save(events);
     throw;
   }
 }
