@@ -9,6 +9,7 @@
 #include <cstdio>
 
 #include "base/clock.h"
+#include "base/log.h"
 
 namespace {
 
@@ -58,7 +59,7 @@ void Console::show(const job::Event& event) {
   if (event.kind == job::EventKind::log) {
     clear_live_line();
     std::fflush(stdout);
-    fmt::print(stderr, "neon: {}\n", event.text.value_or(""));
+    fmt::print(stderr, "neon: {}\n", base::printable(event.text.value_or("")));
   }
   std::fflush(stdout);
 }
