@@ -31,6 +31,14 @@ ParameterBytes parameter_bytes(const Node& node, const PlanOptions& options) {
   return bytes;
 }
 
+bool keeps_input(const Group& group) {
+  return group.node->layer->absorbs_bias() || group.node->layer->statistics_per_example(group.node->in) > 0;
+}
+
+bool keeps_output(const Group& group) {
+  return !group.node->layer->activation().empty() || (group.node->layer->absorbs_bias() && group.then());
+}
+
 }  // namespace
 
 std::string size_text(double bytes) {
@@ -48,7 +56,9 @@ MemoryNeeds memory_of(const Graph& graph, const PlanOptions& options) {
   bool learned = false;  // does anything learn before this group, so that its input's errors are wanted?
   double lasting = 0, kept = 0, peak = 0, before = 0;
   if (options.input_dtype != tensor::Dtype::f32) kept = before = elements(graph.sample_shape) * row;
-  for (const Group& group : groups_of(graph)) {
+  const std::vector<Group> groups = groups_of(graph);
+  for (std::size_t i = 0; i < groups.size(); ++i) {
+    const Group& group = groups[i];
     ParameterBytes parameters = parameter_bytes(*group.node, options);
     const Node* last = group.node;
     for (const Node* node : group.absorbed) {
@@ -58,9 +68,11 @@ MemoryNeeds memory_of(const Graph& graph, const PlanOptions& options) {
       last = node;
     }
     const double out = elements(last->out) * row;
-    // Training keeps each output for the way back, where the errors of a layer's outputs and inputs live beside it;
-    // layers that keep their input's shape and multiply by nothing turn one into the other in place.
-    kept += trains ? out : 0;
+    // Training keeps an output where it or the next layer is asked for it on the way back. There the errors of a
+    // layer's outputs and inputs live side by side; layers that keep their input's shape and multiply by nothing turn
+    // one into the other in place.
+    const Group* next = i + 1 < groups.size() ? &groups[i + 1] : nullptr;
+    if (trains && (keeps_output(group) || (next != nullptr && keeps_input(*next)))) kept += out;
     const bool in_place = group.node->in == last->out && !group.node->layer->absorbs_bias();
     peak = std::max(peak, !trains ? out + before : kept + out + (in_place || !learned ? 0 : before));
     learned = learned || !group.node->parameters.empty();
