@@ -66,6 +66,7 @@ CheckedModel check_unlocated(neon::ModelSpec spec, std::size_t columns, std::siz
   neon::TargetInfo target;
   target.class_count = static_cast<std::int64_t>(labels);
   checked.graph = neon::build_graph(spec, preprocessor.sample_shape(), target);
+  neon::check_statistics(checked.graph, spec.batch_size);
   const auto cost = neon::Shelf<neon::Cost>::instance().make(spec.cost);
   const auto optimizer = neon::Shelf<neon::Optimizer>::instance().make(spec.optimizer);
   neon::Shelf<neon::Metric>::instance().make(spec.metric);
