@@ -75,11 +75,15 @@ def main():
     parser.add_argument("--source", type=Path, default=Path("/usr/share/datasets/fashion-mnist"),
                         help="folder with the four IDX files (default: %(default)s)")
     parser.add_argument("--output", type=Path, default=here, help="folder to write into (default: %(default)s)")
+    parser.add_argument("--count", type=int, default=None, help="only the first so many images of each part (all)")
     options = parser.parse_args()
+    if options.count is not None and options.count < 1:
+        parser.error(f"--count must be at least 1, got {options.count}")
     output = options.output
     marker = output / "data" / "complete"
+    version = VERSION if options.count is None else f"{VERSION.strip()}, {options.count} images\n"
     products = [output / "labels.txt"] + [output / f"{name}.tsv" for name, _ in PARTS]
-    if marker.is_file() and marker.read_text() == VERSION and all(product.is_file() for product in products):
+    if marker.is_file() and marker.read_text() == version and all(product.is_file() for product in products):
         print(f"{output}: Fashion-MNIST is complete already")
         return
 
@@ -89,10 +93,12 @@ def main():
         (label_count,), labels = read_idx(options.source / f"{prefix}-labels-idx1-ubyte.gz", 1)
         if label_count != count or (labels and max(labels) >= len(LABELS)):
             sys.exit(f"{options.source}: {count} {name} images but {label_count} labels, the largest {max(labels, default=0)}")
+        count = min(count, options.count or count)
+        labels = labels[:count]
         folder = output / "data" / name
         folder.mkdir(parents=True, exist_ok=True)
         size = width * height
-        tasks += [(str(folder), first, pixels[first * size:(first + CHUNK) * size], width, height)
+        tasks += [(str(folder), first, pixels[first * size:min(first + CHUNK, count) * size], width, height)
                   for first in range(0, count, CHUNK)]
         manifests[name] = "@FILE\tSTRING\n" + "".join(f"data/{name}/{i:05}.png\t{label}\n" for i, label in enumerate(labels))
 
@@ -107,7 +113,7 @@ def main():
     for name, text in manifests.items():
         write_text(output / f"{name}.tsv", text)
     write_text(output / "labels.txt", "".join(label + "\n" for label in LABELS))
-    write_text(marker, VERSION)
+    write_text(marker, version)
     if sys.stdout.isatty():
         print("\r", end="")
     print(f"{output}: {total} images, train.tsv, test.tsv, labels.txt in {time.monotonic() - start:.1f} s")

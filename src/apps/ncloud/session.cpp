@@ -6,16 +6,22 @@
 #include "base/log.h"
 
 namespace ncloud {
+namespace {
+
+constexpr int kWaitForDaemonMs = 2000;
+
+}  // namespace
 
 const Target& Session::target() const {
-  if (!target_) target_ = std::make_unique<Target>(find_target(overrides_));
+  if (!target_) target_ = std::make_unique<Target>(find_target(overrides_, kWaitForDaemonMs));
   return *target_;
 }
 
 api::Client Session::new_client() const { return api::Client(target().host, target().token); }
 
 api::Client Session::quick_client() const {
-  return api::Client(target().host, target().token, {.connect_timeout_ms = 500, .answer_timeout_ms = 1000, .tries = 1});
+  const Target target = find_target(overrides_);  // without waiting for a daemon
+  return api::Client(target.host, target.token, {.connect_timeout_ms = 500, .answer_timeout_ms = 1000, .tries = 1});
 }
 
 api::Client& Session::client() {

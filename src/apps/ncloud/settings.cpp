@@ -5,6 +5,7 @@
 #include <cstdlib>
 
 #include "api/access.h"
+#include "base/clock.h"
 #include "base/files.h"
 
 namespace ncloud {
@@ -28,6 +29,20 @@ std::optional<Target> own_daemon(const std::string& host) {
   }
   if (!access || (!host.empty() && normal_host(host) != access->host)) return std::nullopt;
   return Target{access->host, access->token};
+}
+
+/// own_daemon(""), as soon as there is one.
+std::optional<Target> own_daemon_within(int wait_ms) {
+  const std::int64_t end_us = base::steady_now_us() + std::int64_t{wait_ms} * 1000;
+  while (true) {
+    const bool last = base::steady_now_us() >= end_us;
+    try {
+      if (auto own = own_daemon(""); own || last) return own;
+    } catch (const Error& error) {
+      if (last || error.code != Code::unavailable) throw;
+    }
+    std::this_thread::sleep_for(std::chrono::milliseconds(20));
+  }
 }
 
 }  // namespace
@@ -87,7 +102,7 @@ std::string normal_host(std::string host) {
   return host;
 }
 
-Target find_target(const Overrides& overrides) {
+Target find_target(const Overrides& overrides, int wait_ms) {
   const Settings settings = read_settings();
   const std::string name = profile_name(overrides);
   const auto found = settings.profiles.find(name);
@@ -101,7 +116,7 @@ Target find_target(const Overrides& overrides) {
   const std::string host = overrides.host ? *overrides.host : environment("NCLOUD_HOST");
   const std::string token = environment("NCLOUD_TOKEN");
   if (found == settings.profiles.end() && token.empty())
-    if (const auto own = own_daemon(host)) return *own;
+    if (const auto own = host.empty() ? own_daemon_within(wait_ms) : own_daemon(host)) return *own;
   const Profile profile = found == settings.profiles.end() ? Profile{} : found->second;
   Target target{normal_host(host.empty() ? profile.host : host), token};
   if (target.token.empty() && target.host == normal_host(profile.host)) target.token = profile.token;

@@ -50,7 +50,8 @@ struct Target {
 /// The server to talk to: --host, $NCLOUD_HOST or the profile's; with $NCLOUD_TOKEN or the profile's token. When
 /// nothing of these says anything: the daemon that this user runs on this machine (api/access.h). A token is never sent
 /// to another host than its own. Errors: unauthenticated when the named profile is not there; those of find_access.
-Target find_target(const Overrides& overrides);
+/// For that daemon it waits up to `wait_ms`, because `ncloudd & ncloud ...` is how people begin.
+Target find_target(const Overrides& overrides, int wait_ms = 0);
 
 /// "http://127.0.0.1:8642" for "127.0.0.1:8642/". Errors: invalid_argument for what is no http address.
 std::string normal_host(std::string host);

@@ -68,6 +68,15 @@ TEST_F(SettingsTest, find_the_own_daemon_when_nothing_else_is_said) {
   EXPECT_EQ(find_target({}).token, "ta");
 }
 
+TEST_F(SettingsTest, wait_for_a_daemon_that_was_started_just_now) {
+  base::Fd lease;
+  std::jthread daemon([&] {
+    std::this_thread::sleep_for(std::chrono::milliseconds(50));
+    lease = api::publish_access(folder_.path(), {"http://127.0.0.1:7", "own"});
+  });
+  EXPECT_EQ(find_target({}, 60000).token, "own");
+}
+
 TEST_F(SettingsTest, name_the_file_that_is_broken) {
   std::filesystem::create_directories(settings_file().parent_path());
   base::write_file_atomically(settings_file(), "{");
