@@ -32,6 +32,7 @@ INSTEAD = [
     (r"^ncloudd &", "ncloudd --listen 127.0.0.1:0 &"),
     (r"^make\b(.*?)(&& )?(export .*)?$", ""),
     (r"(python3 examples/fashion_mnist/ingest\.py)", r"\1 --count 500"),
+    (r"^curl ", "curl -f "),
     (r"--epochs 20\b", "--epochs 60"),  # so few pictures are trained before a stop could come
     (r"(neon examples/\S+ --profile)", r"\1 --profile_seconds 0.1"),
 ]
