@@ -78,6 +78,11 @@ CheckedModel check_unlocated(neon::ModelSpec spec, std::size_t columns, std::siz
 
 }  // namespace
 
+void check_rest(const neon::ModelSpec& spec, neon::Faults& faults) {
+  neon::check_layers(spec, faults);
+  faults.watch([&] { aeon::Preprocessor(dataset_section(spec).loader); });
+}
+
 CheckedModel check_model(neon::ModelSpec spec, std::size_t columns, std::size_t labels) {
   const neon::ModelSpec named = spec;
   try {
@@ -89,7 +94,7 @@ CheckedModel check_model(neon::ModelSpec spec, std::size_t columns, std::size_t 
 
 CheckedModel check_model(std::string_view yaml, std::string_view file_name, std::size_t columns, std::size_t labels,
                          std::optional<std::int64_t> batch_size) {
-  neon::ModelSpec spec = neon::parse_model(yaml, file_name);
+  neon::ModelSpec spec = neon::parse_model(yaml, file_name, check_rest);
   if (batch_size) spec.batch_size = *batch_size;
   return check_model(std::move(spec), columns, labels);
 }

@@ -30,4 +30,7 @@ CheckedModel check_model(std::string_view yaml, std::string_view file_name, std:
                          std::optional<std::int64_t> batch_size = {});
 CheckedModel check_model(neon::ModelSpec spec, std::size_t columns, std::size_t labels);
 
+/// For neon::read_model: the faults of the layers and of the `dataset:` section, told with the others.
+void check_rest(const neon::ModelSpec& spec, neon::Faults& faults);
+
 }  // namespace job

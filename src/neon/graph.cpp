@@ -53,11 +53,7 @@ class Builder {
     try {
       return member.make(part.config, base::pointer_to(part.where, "config"));
     } catch (const base::Error& error) {
-      const auto name = part.config.find("name");
-      const bool named = name != part.config.end() && name->value().is_string();
-      throw base::Error(error.code,
-                        fmt::format("layer '{}': {}", named ? std::string_view(name->value().get_string()) : part.type,
-                                    error.message),
+      throw base::Error(error.code, fmt::format("layer '{}': {}", name_of(part), error.message),
                         error.where.empty() ? part.where : error.where);
     }
   }

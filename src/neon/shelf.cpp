@@ -36,6 +36,43 @@ Part Part::from_json(const base::json::value& value, std::string_view where) {
   return part;
 }
 
+std::string name_of(const Part& part) {
+  const auto name = part.config.find("name");
+  const bool named = name != part.config.end() && name->value().is_string();
+  return named ? std::string(name->value().get_string()) : part.type;
+}
+
+bool same_word(std::string_view a, std::string_view b) {
+  const auto lower = [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; };
+  return std::equal(a.begin(), a.end(), b.begin(), b.end(), [&](char x, char y) { return lower(x) == lower(y); });
+}
+
+void without_faulty_keys(base::json::value value, std::string_view where, Faults& faults, std::string_view prefix,
+                         const std::function<void(const base::json::value&)>& read) {
+  std::vector<std::string> dropped;
+  while (true) {
+    try {
+      return read(value);
+    } catch (const base::Error& error) {
+      // A key that is missing because it was dropped is no fault of the file.
+      for (const std::string& key : dropped)
+        if (error.where == where && error.message.find(fmt::format("'{}' is missing", key)) != std::string::npos)
+          return;
+      const bool inside = error.where.empty() || error.where.starts_with(where);
+      faults.add({error.code, (inside ? std::string(prefix) : "") + error.message,
+                  error.where.empty() ? std::string(where) : error.where});
+      if (!value.is_object() || !error.where.starts_with(where) || error.where.size() <= where.size() + 1) return;
+      for (const auto& member : value.get_object()) {
+        const std::string at = base::pointer_to(where, member.key());
+        if (error.where != at && !error.where.starts_with(at + "/")) continue;
+        dropped.emplace_back(member.key());
+        break;
+      }
+      if (dropped.empty() || value.as_object().erase(dropped.back()) == 0) return;
+    }
+  }
+}
+
 void check_numbers(const base::json::value& value, std::string_view where) {
   if (value.is_object()) {
     for (const auto& member : value.get_object()) check_numbers(member.value(), base::pointer_to(where, member.key()));

@@ -1,4 +1,5 @@
 #pragma once
+#include <functional>
 #include <map>
 #include <memory>
 #include <string>
@@ -6,6 +7,7 @@
 #include <vector>
 
 #include "base/fields.h"
+#include "neon/faults.h"
 
 namespace neon {
 
@@ -21,9 +23,35 @@ struct Part {
   static base::json::object schema();
 };
 
+bool same_word(std::string_view a, std::string_view b);  ///< whatever their capitals
+
 /// Everything is computed in f32. Errors: invalid_argument for a number, at any depth, that f32 cannot hold: it would
 /// be infinite, or 0 without being 0.
 void check_numbers(const base::json::value& value, std::string_view where);
+
+/// The name of a part in messages: the one given in its configuration, or its type.
+std::string name_of(const Part& part);
+
+/// Calls `read` with `value` and, as long as it throws for a key directly below `where`, once more without that key.
+void without_faulty_keys(base::json::value value, std::string_view where, Faults& faults, std::string_view prefix,
+                         const std::function<void(const base::json::value&)>& read);
+
+/// Decodes again and again, each time without the key that was at fault, so that every fault is found. Empty when what
+/// is left does not do.
+template <class T>
+std::optional<T> decode_what_fits(const base::json::value& value, std::string_view where, Faults& faults,
+                                  std::string_view prefix = "") {
+  std::optional<T> result;
+  without_faulty_keys(value, where, faults, prefix,
+                      [&](const base::json::value& rest) { result = base::decode<T>(rest, where); });
+  return result;
+}
+
+/// What a member is called elsewhere, and what to write here instead when that is not just the member's name.
+struct Elsewhere {
+  std::string_view name;
+  std::string_view instead;
+};
 
 /// All members of one kind (layers, costs, optimizers, ...), by the name that model files use. Members register
 /// themselves from their own files; nothing else names them.
@@ -47,14 +75,34 @@ class Shelf {
 
   const std::map<std::string_view, Member>& members() const { return members_; }
 
-  /// Errors: invalid_argument naming the nearest known member.
+  /// Announces names that people know from elsewhere.
+  void add_elsewhere(std::string_view member, const std::vector<Elsewhere>& names) {
+    for (const Elsewhere& other : names) elsewhere_.emplace_back(member, other);
+  }
+
+  /// Errors: invalid_argument naming the member that others call so, or the nearest known one.
   const Member& find(std::string_view name, std::string_view where) const {
     const auto found = members_.find(name);
     if (found != members_.end()) return found->second;
+    for (const auto& [member, other] : elsewhere_)
+      if (same_word(other.name, name))
+        throw base::Error(base::Code::invalid_argument,
+                          other.instead.empty()
+                              ? fmt::format("unknown {} '{}'; it is called {} here", Interface::kKind, name, member)
+                              : fmt::format("unknown {} '{}'; {}", Interface::kKind, name, other.instead),
+                          base::pointer_to(where, "type"));
     std::vector<std::string_view> names;
     for (const auto& [known, member] : members_) names.push_back(known);
     throw base::Error(base::Code::invalid_argument, base::unknown_word(Interface::kKind, name, names),
                       base::pointer_to(where, "type"));
+  }
+
+  /// All faults of a part, each with `prefix` before it.
+  void check(const Part& part, Faults& faults, std::string_view prefix = "") const {
+    const std::string config = base::pointer_to(part.where, "config");
+    without_faulty_keys(part.config, config, faults, prefix, [&](const base::json::value& rest) {
+      find(part.type, part.where).make(rest.get_object(), config);
+    });
   }
 
   std::unique_ptr<Interface> make(const Part& part) const {
@@ -63,6 +111,7 @@ class Shelf {
 
  private:
   std::map<std::string_view, Member> members_;
+  std::vector<std::pair<std::string_view, Elsewhere>> elsewhere_;
 };
 
 /// Puts T on its shelf: `const OnShelf<Optimizer, Adam> registered("Adam", "Kingma and Ba 2014");` in T's file.
@@ -70,7 +119,9 @@ class Shelf {
 /// place of the config.
 template <class Interface, class T>
 struct OnShelf {
-  OnShelf(std::string_view name, std::string_view doc, std::string_view details = {}) {
+  OnShelf(std::string_view name, std::string_view doc, std::string_view details = {},
+          const std::vector<Elsewhere>& elsewhere = {}) {
+    Shelf<Interface>::instance().add_elsewhere(name, elsewhere);
     Shelf<Interface>::instance().add(
         {name, doc, details, [] { return base::schema<typename T::Config>(); },
          [](const base::json::object& config, std::string_view where) -> std::unique_ptr<Interface> {

@@ -1,6 +1,7 @@
 #include "neon/spec.h"
 
 #include "neon/cost.h"
+#include "neon/layer.h"
 #include "neon/metric.h"
 #include "neon/optimizer.h"
 
@@ -37,14 +38,23 @@ base::json::value ModelSpec::to_json() const {
 }
 
 ModelSpec ModelSpec::from_json(const base::json::value& value) {
-  auto document = base::decode<Document>(value);
-  if (document.layers.empty())
-    throw base::Error(base::Code::invalid_argument, "layers is empty; a model needs at least one", "/layers");
-  if (document.metric.where.empty()) document.metric.where = "/metric";
-  Shelf<Cost>::instance().make(document.cost);
-  Shelf<Optimizer>::instance().make(document.optimizer);
-  Shelf<Metric>::instance().make(document.metric);
+  Faults faults;
+  ModelSpec spec = from_json(value, faults);
+  faults.raise(spec);
+  return spec;
+}
+
+ModelSpec ModelSpec::from_json(const base::json::value& value, Faults& faults) {
   ModelSpec spec;
+  auto decoded = decode_what_fits<Document>(value, "", faults);
+  if (!decoded) return spec;
+  Document& document = *decoded;
+  if (document.layers.empty())
+    faults.add({base::Code::invalid_argument, "layers is empty; a model needs at least one", "/layers"});
+  if (document.metric.where.empty()) document.metric.where = "/metric";
+  Shelf<Cost>::instance().check(document.cost, faults);
+  Shelf<Optimizer>::instance().check(document.optimizer, faults);
+  Shelf<Metric>::instance().check(document.metric, faults);
   spec.layers = std::move(document.layers);
   spec.cost = std::move(document.cost);
   spec.optimizer = std::move(document.optimizer);
@@ -59,14 +69,24 @@ ModelSpec ModelSpec::from_json(const base::json::value& value) {
 base::Error located(const base::Error& error, const ModelSpec& spec) {
   base::Error result = error;
   if (spec.file.empty()) return result;
-  for (std::string_view prefix = error.where; !prefix.empty(); prefix = prefix.substr(0, prefix.rfind('/'))) {
-    const auto found = spec.lines.find(std::string(prefix));
-    if (found == spec.lines.end()) continue;
-    result.message += fmt::format(" ({}:{})", spec.file, found->second);
-    return result;
-  }
-  result.message += fmt::format(" ({})", spec.file);
+  if (const auto line = line_of(error.where, spec))
+    result.message += fmt::format(" ({}:{})", spec.file, *line);
+  else
+    result.message += fmt::format(" ({})", spec.file);
   return result;
+}
+
+std::optional<int> line_of(std::string_view where, const ModelSpec& spec) {
+  for (; !where.empty(); where = where.substr(0, where.rfind('/'))) {
+    const auto found = spec.lines.find(std::string(where));
+    if (found != spec.lines.end()) return found->second;
+  }
+  return {};
+}
+
+void check_layers(const ModelSpec& spec, Faults& faults) {
+  for (const Part& part : spec.layers)
+    Shelf<Layer>::instance().check(part, faults, fmt::format("layer '{}': ", name_of(part)));
 }
 
 }  // namespace neon

@@ -1,12 +1,14 @@
 #pragma once
 #include <cstdint>
 #include <filesystem>
+#include <functional>
 #include <map>
 #include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "neon/faults.h"
 #include "neon/shelf.h"
 
 namespace neon {
@@ -28,11 +30,23 @@ struct ModelSpec {
   /// As one JSON document (without file and lines), and back. A checkpoint stores this.
   base::json::value to_json() const;
   static ModelSpec from_json(const base::json::value& value);
+  /// What can be read of it, and the faults of the rest.
+  static ModelSpec from_json(const base::json::value& value, Faults& faults);
 };
 
-/// Reads a model file's text. Errors: invalid_argument with file name and line.
-ModelSpec parse_model(std::string_view yaml, std::string_view file_name);
-ModelSpec read_model(const std::filesystem::path& file);
+/// What else a caller checks of a model file, so that its faults are told with the others.
+using MoreChecks = std::function<void(const ModelSpec&, Faults&)>;
+
+/// Reads a model file's text. Errors: invalid_argument with file name and line, of all faults at once.
+ModelSpec parse_model(std::string_view yaml, std::string_view file_name, const MoreChecks& more = {});
+ModelSpec read_model(const std::filesystem::path& file, const MoreChecks& more = {});
+
+/// The faults of each layer for itself: names, keys, types, ranges. What the graph finds too, but only the first of
+/// them.
+void check_layers(const ModelSpec& spec, Faults& faults);
+
+/// The line of a JSON pointer, or of the innermost place around it that the spec knows.
+std::optional<int> line_of(std::string_view where, const ModelSpec& spec);
 
 /// `error` with its JSON pointer turned into "(model.yaml:14)" at the end of the message, when the spec knows the line.
 base::Error located(const base::Error& error, const ModelSpec& spec);

@@ -25,7 +25,7 @@ class Identity final : public Transform {
   ElementWise function_;
 };
 
-const OnShelf<Transform, Identity> registered("Identity", "x");
+const OnShelf<Transform, Identity> registered("Identity", "x", {}, {{"Linear", ""}, {"None", "leave activation out"}});
 
 }  // namespace
 }  // namespace neon

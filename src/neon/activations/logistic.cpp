@@ -32,7 +32,7 @@ class Logistic final : public Transform {
   bool shortcut_;
 };
 
-const OnShelf<Transform, Logistic> registered("Logistic", "1 / (1 + exp(-x))");
+const OnShelf<Transform, Logistic> registered("Logistic", "1 / (1 + exp(-x))", {}, {{"Sigmoid", ""}});
 
 }  // namespace
 }  // namespace neon

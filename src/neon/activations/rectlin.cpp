@@ -29,7 +29,9 @@ class Rectlin final : public Transform {
   ElementWise function_;
 };
 
-const OnShelf<Transform, Rectlin> registered("Rectlin", "max(x, 0) + slope·min(x, 0)");
+const OnShelf<Transform, Rectlin> registered("Rectlin", "max(x, 0) + slope·min(x, 0)", {},
+                                             {{"ReLU", ""},
+                                              {"LeakyReLU", "write {type: Rectlin, config: {slope: 0.01}}"}});
 
 }  // namespace
 }  // namespace neon

@@ -78,7 +78,8 @@ class Softmax final : public Transform {
   }
 };
 
-const OnShelf<Transform, Softmax> registered("Softmax", "exp(x - max) / sum over the features of an example");
+const OnShelf<Transform, Softmax> registered("Softmax", "exp(x - max) / sum over the features of an example", {},
+                                             {{"LogSoftmax", "write Softmax with the cost CrossEntropyMulti"}});
 
 }  // namespace
 }  // namespace neon

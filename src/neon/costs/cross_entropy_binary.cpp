@@ -57,7 +57,10 @@ class CrossEntropyBinary final : public Cost {
 const OnShelf<Cost, CrossEntropyBinary> registered(
     "CrossEntropyBinary", "for independent yes/no outputs of a Logistic",
     R"(The value is Σ safelog(1 − y)·(t − 1) − safelog(y)·t. With its partner `Logistic(shortcut: true)` before it, the gradient is
-taken with respect to the input of the activation: `scale`·(y − t).)");
+taken with respect to the input of the activation: `scale`·(y − t).)",
+    {{"BCELoss", ""},
+     {"binary_crossentropy", ""},
+     {"BCEWithLogitsLoss", "write CrossEntropyBinary, with Logistic as the last activation"}});
 
 }  // namespace
 }  // namespace neon

@@ -58,7 +58,12 @@ class CrossEntropyMulti final : public Cost {
 const OnShelf<Cost, CrossEntropyMulti> registered(
     "CrossEntropyMulti", "for one class out of many, outputs of a Softmax",
     R"(The value is −L·Σ t·safelog(y), L = 1/ln 2 with `usebits`, else 1. With its partner `Softmax` before it, the gradient is taken
-with respect to the input of the activation: L·`scale`·(y − t).)");
+with respect to the input of the activation: L·`scale`·(y − t).)",
+    {{"CrossEntropyLoss", "write CrossEntropyMulti, with Softmax as the last activation"},
+     {"CrossEntropy", "write CrossEntropyMulti, or CrossEntropyBinary for independent yes/no outputs"},
+     {"NLLLoss", "write CrossEntropyMulti, with Softmax as the last activation"},
+     {"categorical_crossentropy", ""},
+     {"sparse_categorical_crossentropy", ""}});
 
 }  // namespace
 }  // namespace neon

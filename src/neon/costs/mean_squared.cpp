@@ -37,7 +37,10 @@ class MeanSquared final : public Cost {
 };
 
 const OnShelf<Cost, MeanSquared> registered("MeanSquared", "half the mean over outputs of the squared difference",
-                                            R"(The value is mean (y − t)² / 2, the gradient (y − t) / outputs.)");
+                                            R"(The value is mean (y − t)² / 2, the gradient (y − t) / outputs.)",
+                                            {{"MSELoss", "write MeanSquared, which is half of it"},
+                                             {"MSE", "write MeanSquared, which is half of it"},
+                                             {"mean_squared_error", "write MeanSquared, which is half of it"}});
 
 }  // namespace
 }  // namespace neon

@@ -93,7 +93,15 @@ std::unique_ptr<LayerSteps> Activation::lower(const Group& group) const {
   return std::make_unique<Steps>(group, transform_);
 }
 
-const OnShelf<Layer, Activation> registered("Activation", "a function of each number or each row");
+const OnShelf<Layer, Activation> registered(
+    "Activation", "a function of each number or each row", {},
+    {{"ReLU", "write Activation with transform: Rectlin, or activation: Rectlin in the layer before"},
+     {"LeakyReLU", "write Activation with transform: {type: Rectlin, config: {slope: 0.01}}"},
+     {"Rectlin", "write Activation with transform: Rectlin, or activation: Rectlin in the layer before"},
+     {"Sigmoid", "write Activation with transform: Logistic, or activation: Logistic in the layer before"},
+     {"Logistic", "write Activation with transform: Logistic, or activation: Logistic in the layer before"},
+     {"Softmax", "write Activation with transform: Softmax, or activation: Softmax in the layer before"},
+     {"Tanh", "write Activation with transform: Tanh, or activation: Tanh in the layer before"}});
 
 }  // namespace
 }  // namespace neon

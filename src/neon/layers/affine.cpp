@@ -41,7 +41,11 @@ class Affine final : public Compound {
 
 const OnShelf<Layer, Affine> registered(
     "Affine", "Linear, then Bias or BatchNorm, then Activation",
-    R"(A compound: `Linear`, then `Bias` or `BatchNorm`, then `Activation`, with the arguments of these. Its layers are named after it.)");
+    R"(A compound: `Linear`, then `Bias` or `BatchNorm`, then `Activation`, with the arguments of these. Its layers are named after it.)",
+    {{"Dense", ""},
+     {"FullyConnected", ""},
+     {"InnerProduct", ""},
+     {"Flatten", "it is not needed: Affine takes inputs of any shape"}});
 
 }  // namespace
 }  // namespace neon

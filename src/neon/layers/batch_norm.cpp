@@ -273,7 +273,8 @@ std::unique_ptr<LayerSteps> BatchNorm::lower(const Group& group) const {
 const OnShelf<Layer, BatchNorm> registered(
     "BatchNorm", "each feature map to mean beta and deviation gamma over the batch",
     R"((c, …) → (c, …): y = gamma·(x − mean) / sqrt(variance + eps) + beta, with the statistics of the batch in training and the running
-ones, kept with weight `rho`, otherwise. Parameters: gamma, beta, gmean, gvar, each (c). Source: Ioffe and Szegedy 2015.)");
+ones, kept with weight `rho`, otherwise. Parameters: gamma, beta, gmean, gvar, each (c). Source: Ioffe and Szegedy 2015.)",
+    {{"BatchNorm1d", ""}, {"BatchNorm2d", ""}, {"BatchNorm3d", ""}, {"BatchNormalization", ""}});
 
 }  // namespace
 }  // namespace neon

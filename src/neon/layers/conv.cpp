@@ -53,7 +53,10 @@ class Conv final : public Compound {
 
 const OnShelf<Layer, Conv> registered(
     "Conv", "Convolution, then Bias or BatchNorm, then Activation",
-    R"(A compound: `Convolution`, then `Bias` or `BatchNorm`, then `Activation`, with the arguments of these. Its layers are named after it.)");
+    R"(A compound: `Convolution`, then `Bias` or `BatchNorm`, then `Activation`, with the arguments of these. Its layers are named after it.)",
+    {{"Conv1d", "write Conv with fshape: [1, width, maps]"},
+     {"Conv2d", "write Conv with fshape: [height, width, maps]"},
+     {"Conv3d", "write Conv with fshape: [depth, height, width, maps]"}});
 
 }  // namespace
 }  // namespace neon

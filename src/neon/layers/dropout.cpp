@@ -149,7 +149,8 @@ std::unique_ptr<LayerSteps> Dropout::lower(const Group& group) const {
 
 const OnShelf<Layer, Dropout> registered(
     "Dropout", "training: units dropped at random, the others unscaled; prediction: y = x·keep",
-    R"(In training a unit is kept with chance `keep` and not scaled; otherwise all are multiplied by `keep`.)");
+    R"(In training a unit is kept with chance `keep` and not scaled; otherwise all are multiplied by `keep`.)",
+    {{"Dropout2d", ""}});
 
 }  // namespace
 }  // namespace neon

@@ -188,7 +188,13 @@ std::unique_ptr<LayerSteps> Pooling::lower(const Group& group) const {
 const OnShelf<Layer, Pooling> registered(
     "Pooling", "the largest or the average of each window",
     R"((c, h, w) → (c, oh, ow), with oh = ⌊(h + 2·padding − R) / stride⌋ + 1: what does not fill a window is left out, and padding does not count.
-`fshape` is a number, `{R: 3, S: 2}` or `all` (the whole height and width).)");
+`fshape` is a number, `{R: 3, S: 2}` or `all` (the whole height and width).)",
+    {{"MaxPool2d", "write Pooling with fshape: 2, or what the window is"},
+     {"MaxPooling2D", "write Pooling with fshape: 2, or what the window is"},
+     {"MaxPool", "write Pooling with fshape: 2, or what the window is"},
+     {"AvgPool2d", "write Pooling with fshape: 2 and op: avg"},
+     {"AveragePooling2D", "write Pooling with fshape: 2 and op: avg"},
+     {"GlobalAveragePooling2D", "write Pooling with fshape: [height, width] of its input and op: avg"}});
 
 }  // namespace
 }  // namespace neon

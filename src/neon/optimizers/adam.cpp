@@ -93,7 +93,12 @@ class Adam final : public Optimizer {
 const OnShelf<Optimizer, Adam> registered("Adam", "steps from running means of the gradient and of its square",
                                           R"(t counts the steps from 1; there is no schedule.
 
-    l = lr·sqrt(1 − β₂ᵗ) / (1 − β₁ᵗ)     m = β₁·m + (1 − β₁)·g     v = β₂·v + (1 − β₂)·g²     p = p − s·l·m / (sqrt(v) + ε))");
+    l = lr·sqrt(1 − β₂ᵗ) / (1 − β₁ᵗ)     m = β₁·m + (1 − β₁)·g     v = β₂·v + (1 − β₂)·g²     p = p − s·l·m / (sqrt(v) + ε))",
+                                          {{"AdamW", "write Adam; it has no decay of weights"},
+                                           {"NAdam", "write Adam"},
+                                           {"AMSGrad", "write Adam"},
+                                           {"Adamax", "write Adam"},
+                                           {"RAdam", "write Adam"}});
 
 }  // namespace
 }  // namespace neon

@@ -114,14 +114,17 @@ class GradientDescentMomentum final : public Optimizer {
   std::shared_ptr<const LearningRateSchedule> schedule_;
 };
 
-const OnShelf<Optimizer, GradientDescentMomentum> registered("GradientDescentMomentum",
-                                                             "stochastic gradient descent, with momentum or without",
-                                                             R"(With momentum m = `momentum_coef`:
+const OnShelf<Optimizer, GradientDescentMomentum> registered(
+    "GradientDescentMomentum", "stochastic gradient descent, with momentum or without",
+    R"(With momentum m = `momentum_coef`:
 
     g' = s·g + wdecay·p        v = m·v − lr·g'        p = p + v        (nesterov: p = p + m·v − lr·g')
 
 Without momentum `p = −lr·s·g + (1 − lr·wdecay)·p`, where `param_clip_value` has no effect, as in neon. `nesterov` needs
-momentum.)");
+momentum.)",
+    {{"SGD", "write GradientDescentMomentum with momentum_coef: 0, or 0.9 for momentum"},
+     {"Momentum", ""},
+     {"Nesterov", "write GradientDescentMomentum with nesterov: true"}});
 
 }  // namespace
 }  // namespace neon

@@ -86,7 +86,9 @@ class RMSProp final : public Optimizer {
 const OnShelf<Optimizer, RMSProp> registered("RMSProp", "steps divided by a running root mean square of the gradient",
                                              R"(With d = `decay_rate` and ε = `epsilon`:
 
-    a = d·a + (1 − d)·g²       p = p − s·g·lr / (sqrt(a + ε) + ε))");
+    a = d·a + (1 − d)·g²       p = p − s·g·lr / (sqrt(a + ε) + ε))",
+                                             {{"Adagrad", "write RMSProp or Adam"},
+                                              {"Adadelta", "write RMSProp or Adam"}});
 
 }  // namespace
 }  // namespace neon

@@ -40,7 +40,7 @@ std::string_view field_named(std::string_view key) {
 }
 
 /// The description as ModelSpec::from_json takes it: one word for each field, parked anchors left out.
-base::json::object canonical(const YamlDocument& document, std::map<std::string, int>& lines) {
+base::json::object canonical(const YamlDocument& document, std::map<std::string, int>& lines, Faults& faults) {
   base::json::object result;
   for (const auto& member : base::decode<base::json::object>(document.value)) {
     const std::string_view key = member.key();
@@ -48,13 +48,16 @@ base::json::object canonical(const YamlDocument& document, std::map<std::string,
     const bool is_known =
         std::any_of(kKeys.begin(), kKeys.end(), [key](const auto& known) { return known.first == key; });
     if (!is_known && document.anchored.contains(pointer)) continue;
-    const std::string_view field = field_named(key);
+    std::string_view field;
+    if (!faults.watch([&] { field = field_named(key); })) continue;
     if (field.empty()) {
-      check_backend(member.value());
+      faults.watch([&] { check_backend(member.value()); });
       continue;
     }
-    if (result.contains(field))
-      throw base::Error(base::Code::invalid_argument, fmt::format("'{}' says {} a second time", key, field), pointer);
+    if (result.contains(field)) {
+      faults.add({base::Code::invalid_argument, fmt::format("'{}' says {} a second time", key, field), pointer});
+      continue;
+    }
     result[field] = member.value();
     const auto line = lines.find(pointer);
     if (line != lines.end()) lines.emplace(base::pointer_to("", field), line->second);
@@ -64,7 +67,7 @@ base::json::object canonical(const YamlDocument& document, std::map<std::string,
 
 }  // namespace
 
-ModelSpec parse_model(std::string_view yaml, std::string_view file_name) {
+ModelSpec parse_model(std::string_view yaml, std::string_view file_name, const MoreChecks& more) {
   if (yaml.size() > kLimitBytes)
     throw base::Error(base::Code::too_large,
                       fmt::format("{} has {} bytes; a model file has at most {}", file_name, yaml.size(), kLimitBytes));
@@ -72,18 +75,18 @@ ModelSpec parse_model(std::string_view yaml, std::string_view file_name) {
   ModelSpec places;
   places.file = file_name;
   places.lines = document.lines;
-  try {
-    ModelSpec spec = ModelSpec::from_json(canonical(document, places.lines));
-    spec.file = std::move(places.file);
-    spec.lines = std::move(places.lines);
-    return spec;
-  } catch (const base::Error& error) {
-    throw located(error, places);
-  }
+  Faults faults;
+  ModelSpec spec;
+  faults.watch([&] { spec = ModelSpec::from_json(canonical(document, places.lines, faults), faults); });
+  spec.file = std::move(places.file);
+  spec.lines = std::move(places.lines);
+  if (more) more(spec, faults);
+  faults.raise(spec);
+  return spec;
 }
 
-ModelSpec read_model(const std::filesystem::path& file) {
-  return parse_model(base::read_file(file, kLimitBytes), file.string());
+ModelSpec read_model(const std::filesystem::path& file, const MoreChecks& more) {
+  return parse_model(base::read_file(file, kLimitBytes), file.string(), more);
 }
 
 }  // namespace neon
