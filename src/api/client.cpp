@@ -139,8 +139,14 @@ struct Client::State {
     if (operation.creates) http.headers.emplace_back("Idempotency-Key", base::hex(base::random_bytes(16)));
 
     std::chrono::milliseconds wait(options.pause_ms);
+    bool may_have_worked = false;
     for (int attempt = 1;; ++attempt) {
       Transport::Response response = transport.exchange(http);
+      // What a try whose answer was lost has removed is not there any more: that is what was asked for.
+      if (operation.method == Method::del && may_have_worked && response.outcome == Outcome::answered &&
+          response.status == 404)
+        return {.outcome = Outcome::answered, .status = 204};
+      may_have_worked |= response.outcome == Outcome::broken;
       if (response.outcome == Outcome::answered && response.status < 300) return response;
       const bool never_arrived = response.outcome == Outcome::unreachable;
       const bool busy = response.outcome == Outcome::answered && (response.status == 503 || response.status == 429);

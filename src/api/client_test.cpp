@@ -1,5 +1,8 @@
 #include "api/client.h"
 
+#include <netinet/in.h>
+#include <sys/socket.h>
+
 #include "api/http/fake_server_test.h"
 #include "api/http/proxy.h"
 #include "api/problem.h"
@@ -149,6 +152,50 @@ TEST(Client, says_what_to_do_when_it_speaks_another_protocol) {
   expect_says(refusal_of("http://no-such-name.invalid"), "$http_proxy is not used");
   const Variable own("NCLOUD_PROXY", "http://127.0.0.1:1");
   expect_says(refusal_of("https://no-such-name.invalid"), "cannot reach https://no-such-name.invalid");
+}
+
+// The first connection breaks after its request has come; the next one is answered with `answer`.
+class BreakingServer {
+ public:
+  explicit BreakingServer(std::string answer) : listener_(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
+    sockaddr_in address{.sin_family = AF_INET, .sin_port = 0, .sin_addr = {htonl(INADDR_LOOPBACK)}, .sin_zero = {}};
+    socklen_t size = sizeof address;
+    ::bind(listener_.get(), reinterpret_cast<sockaddr*>(&address), size);
+    ::listen(listener_.get(), 4);
+    ::getsockname(listener_.get(), reinterpret_cast<sockaddr*>(&address), &size);
+    port_ = ntohs(address.sin_port);
+    thread_ = std::thread([this, answer = std::move(answer)] {
+      for (int i = 0; i < 2; ++i) {
+        const base::Fd connection(::accept(listener_.get(), nullptr, nullptr));
+        char request[4096];
+        if (::recv(connection.get(), request, sizeof request, 0) > 0 && i == 1)
+          base::write_all(connection, answer, "answer");
+      }
+    });
+  }
+  ~BreakingServer() {
+    ::shutdown(listener_.get(), SHUT_RDWR);
+    thread_.join();
+  }
+  std::string url() const { return fmt::format("http://127.0.0.1:{}", port_); }
+
+ private:
+  base::Fd listener_;
+  std::uint16_t port_ = 0;
+  std::thread thread_;
+};
+
+TEST(Client, what_a_lost_answer_may_have_removed_is_removed) {
+  const std::string content = base::to_text(problem_of(base::Error(base::Code::not_found, "no dataset 'a'"), "id"));
+  const std::string answer =
+      fmt::format("HTTP/1.1 404 Not Found\r\ncontent-type: application/problem+json\r\ncontent-length: {}\r\n\r\n{}",
+                  content.size(), content);
+  {
+    const BreakingServer server(answer);
+    EXPECT_EQ(Client(server.url(), "t", {.pause_ms = 1}).call(delete_dataset, {.dataset = "a"}).freed_bytes, 0);
+  }
+  const BreakingServer server(answer);
+  EXPECT_THROW(Client(server.url(), "t", {.pause_ms = 1}).call(get_dataset, {.dataset = "a"}), base::Error);
 }
 
 TEST(Client, all_codes_survive_the_wire) {

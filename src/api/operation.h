@@ -1,4 +1,5 @@
 #pragma once
+#include <functional>
 #include <optional>
 #include <span>
 #include <string>
@@ -38,6 +39,8 @@ enum class BodyKind {
 struct OpenFile {
   base::Fd fd;
   std::int64_t size_bytes = 0;
+  std::function<void(std::string_view)> check =
+      {};  ///< gets each piece before it is sent; an Error breaks the answer off
 };
 
 /// Raw bytes of a request or an answer.

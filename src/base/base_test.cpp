@@ -94,5 +94,12 @@ TEST(Sha256, GivesThePublishedDigest) {
   EXPECT_EQ(sum.finish(), sha256("abc"));
 }
 
+TEST(Texts, are_shortened_between_characters) {
+  EXPECT_EQ(shortened("as it is", 8), "as it is");
+  EXPECT_EQ(shortened("as it is not", 11), "as it is…");
+  EXPECT_EQ(shortened("äöü äöü", 8), "äö…");  // the third would end in its middle
+  EXPECT_EQ(shortened("äöü äöü", 3), "…");
+}
+
 }  // namespace
 }  // namespace base

@@ -177,6 +177,23 @@ void write_file_atomically(const std::filesystem::path& path, std::string_view b
   }
 }
 
+bool make_folders(const std::filesystem::path& folder) {
+  std::error_code error;
+  const bool made = std::filesystem::create_directories(folder, error);
+  if (error) throw system_error(fmt::format("cannot create folder '{}'", folder.string()), error.value());
+  return made;
+}
+
+std::vector<std::string> names_in(const std::filesystem::path& folder) {
+  std::vector<std::string> names;
+  std::error_code error;
+  auto entry = std::filesystem::directory_iterator(folder, error);
+  for (; !error && entry != std::filesystem::directory_iterator(); entry.increment(error))
+    names.push_back(entry->path().filename().string());
+  if (error) throw system_error(fmt::format("cannot list folder '{}'", folder.string()), error.value());
+  return names;
+}
+
 MappedFile::MappedFile(const std::filesystem::path& path) {
   const Fd file = open_for_reading(path);
   size_ = static_cast<std::size_t>(status_of(file, path).st_size);

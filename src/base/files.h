@@ -6,6 +6,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace base {
 
@@ -65,6 +66,12 @@ void write_file_atomically(const std::filesystem::path& path, std::string_view b
 
 /// Makes an already written temporary file durable under its final name (fsync, rename, fsync of the folder).
 void commit_file(const std::filesystem::path& temporary, const std::filesystem::path& path);
+
+/// Makes a folder and those above it. False when it was there.
+bool make_folders(const std::filesystem::path& folder);
+
+/// Names of what is in a folder, in no order.
+std::vector<std::string> names_in(const std::filesystem::path& folder);
 
 /// A file mapped for reading. The bytes stay where they are until the object ends.
 class MappedFile {

@@ -73,4 +73,12 @@ std::string printable(std::string_view text, std::size_t limit) {
   return out;
 }
 
+std::string shortened(std::string_view text, std::size_t limit_bytes) {
+  constexpr std::string_view kEllipsis = "…";
+  if (text.size() <= limit_bytes) return std::string(text);
+  std::size_t end = limit_bytes - std::min(limit_bytes, kEllipsis.size());
+  while (end > 0 && (static_cast<unsigned char>(text[end]) & 0xC0) == 0x80) --end;  // inside a character
+  return std::string(text.substr(0, end)).append(kEllipsis);
+}
+
 }  // namespace base

@@ -32,6 +32,9 @@ void log_error(fmt::format_string<Args...> format, Args&&... args) {
   if (logs(LogLevel::error)) log_line(LogLevel::error, fmt::format(format, std::forward<Args>(args)...));
 }
 
+/// `text`, or as much of it as fits into `limit_bytes` with an ellipsis behind it; cut between two characters.
+std::string shortened(std::string_view text, std::size_t limit_bytes);
+
 /// `text` with control characters (also ANSI escapes) made visible, for showing foreign text on a terminal.
 std::string printable(std::string_view text, std::size_t limit = std::string_view::npos);
 

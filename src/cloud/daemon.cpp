@@ -3,9 +3,11 @@
 #include <fcntl.h>
 #include <sched.h>
 #include <sys/file.h>
+#include <sys/stat.h>
 #include <sys/sysinfo.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <fstream>
 
@@ -19,9 +21,9 @@ namespace {
 
 // Only a folder that this program made, or an empty one, may be worked in: whatever lies in it is ours to remove.
 void refuse_foreign(const std::filesystem::path& folder) {
-  if (std::filesystem::exists(folder / "ncloud.db")) return;
-  for (const auto& entry : std::filesystem::directory_iterator(folder)) {
-    const std::string name = entry.path().filename().string();
+  const std::vector<std::string> names = base::names_in(folder);
+  if (std::find(names.begin(), names.end(), "ncloud.db") != names.end()) return;
+  for (const std::string& name : names) {
     if (name == "lock" || name == "lost+found") continue;  // a start that got no further; the root of a file system
     throw base::Error(
         base::Code::conflict,
@@ -34,10 +36,7 @@ void refuse_foreign(const std::filesystem::path& folder) {
 }  // namespace
 
 DataFolder::DataFolder(std::filesystem::path path) : path_(std::move(path)) {
-  std::error_code error;
-  const bool made = std::filesystem::create_directories(path_, error);
-  if (error) throw base::system_error(fmt::format("cannot create the data folder '{}'", path_.string()), error.value());
-  if (made) std::filesystem::permissions(path_, std::filesystem::perms::owner_all, error);
+  if (base::make_folders(path_)) ::chmod(path_.c_str(), 0700);
   refuse_foreign(path_);
   const auto file = path_ / "lock";
   lock_ = base::Fd(::open(file.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600));
@@ -84,6 +83,7 @@ Daemon::Daemon(const std::filesystem::path& data_folder, std::unique_ptr<Worker>
       machine_(machine),
       health_([this] { return what_hangs(); }) {
   store_.write([&](Database& db) { share_rest(db, machine); });  // it may have become another machine
+  objects_.find_missing();
   const std::int64_t freed = objects_.sweep();
   if (freed > 0) base::log_info("removed {} bytes that an interrupted write had left", freed);
   const Parts parts{store_, identities_, objects_, supervisor_, machine, std::move(check)};

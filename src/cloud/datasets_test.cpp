@@ -112,25 +112,96 @@ TEST_F(Datasets, a_full_disk_loses_nothing) {
   call(user, api::complete_dataset, {.dataset = "fashion"});
 }
 
-TEST_F(Datasets, removal_frees_what_nobody_else_has) {
+TEST_F(Datasets, removal_frees_what_the_tenant_counted_whatever_others_have) {
   const std::string bytes = shard(4);
-  for (const std::string name : {"a", "b"}) {
-    call(user, api::create_dataset, announcement(name, 4));
-    put(user, name, 0, bytes);
+  const std::string other = make_tenant("audio", 0);
+  for (const std::string& token : {user, other}) {
+    call(token, api::create_dataset, announcement("a", 4));
+    put(token, "a", 0, bytes);
   }
-  EXPECT_EQ(call(user, api::delete_dataset, {.dataset = "a"}).freed_bytes, 0);
-  EXPECT_EQ(call(user, api::delete_dataset, {.dataset = "b"}).freed_bytes, static_cast<std::int64_t>(bytes.size()));
+  for (const std::string& token : {user, other})
+    EXPECT_EQ(call(token, api::delete_dataset, {.dataset = "a"}).freed_bytes, static_cast<std::int64_t>(bytes.size()));
   EXPECT_REFUSED(call(user, api::get_dataset, {.dataset = "a"}), not_found, "no dataset 'a'");
+  EXPECT_NE(daemon->metrics().find("ncloud_objects_bytes 0\n"), std::string::npos);
 }
 
 TEST_F(Datasets, a_dataset_in_use_stays) {
   make_dataset(user);
   const auto model = train(user);
-  EXPECT_REFUSED(call(user, api::delete_dataset, {.dataset = "fashion"}), conflict,
+  EXPECT_REFUSED(call(user, api::delete_dataset, {.dataset = "fashion", .force = true}), conflict,
                  "model 1 (running) uses dataset 'fashion'");
   worker->last().end(job::Outcome::stopped);
-  call(user, api::delete_dataset, {.dataset = "fashion"});
+  EXPECT_REFUSED(call(user, api::delete_dataset, {.dataset = "fashion"}), conflict,
+                 "model 1 (stopped) could not be resumed without dataset 'fashion'");
+  EXPECT_NE(call(user, api::delete_dataset, {.dataset = "fashion", .force = true}).note.find("uploaded again"),
+            std::string::npos);
+  EXPECT_REFUSED(call(user, api::resume_model, {.model = model.id}), conflict, "upload the same files again");
+}
+
+TEST_F(Datasets, the_same_content_uploaded_again_serves_the_models_of_a_removed_dataset) {
+  make_dataset(user);
+  const auto model = train(user);
+  worker->last().end(job::Outcome::stopped);
+  call(user, api::delete_dataset, {.dataset = "fashion", .force = true});
+
+  // Other labels, other records, another tenant: not the same.
+  auto other = announcement("other", 4);
+  other.labels = {"boot", "bag"};
+  call(user, api::create_dataset, other);
+  put(user, "other", 0, shard(4));
+  call(user, api::complete_dataset, {.dataset = "other"});
+  call(user, api::create_dataset, announcement("third", 4));
+  put(user, "third", 0, shard(4, 'y'));
+  call(user, api::complete_dataset, {.dataset = "third"});
+  make_dataset(make_tenant("audio", 0));
   EXPECT_REFUSED(call(user, api::resume_model, {.model = model.id}), conflict, "has been removed");
+
+  make_dataset(user, "again");
+  EXPECT_EQ(show(user, model.id).datasets.at(0).dataset, "again");
+  EXPECT_EQ(call(user, api::resume_model, {.model = model.id}).state, ModelState::running);
+}
+
+TEST_F(Datasets, a_training_takes_no_datasets_that_name_the_classes_differently) {
+  const auto make = [&](const std::string& name, std::vector<std::string> labels) {
+    auto request = announcement(name, 4);
+    request.labels = std::move(labels);
+    call(user, api::create_dataset, request);
+    put(user, name, 0, shard(4));
+    call(user, api::complete_dataset, {.dataset = name});
+  };
+  make("a", {"cat", "dog"});
+  make("b", {"dog", "cat"});
+  make("longer", {"cat", "dog", "emu"});
+  make("none", {});
+  make("same", {"cat", "dog"});
+  const auto train_on = [&](const std::string& first, const std::string& role, const std::string& second) {
+    return call(user, api::train_model,
+                {.filename = "m.yaml",
+                 .yaml = "layers: []",
+                 .datasets = {{.dataset = first}, {.role = role, .dataset = second}},
+                 .cpus = 1});
+  };
+  for (const std::string role : {"train", "eval"}) {
+    EXPECT_REFUSED(train_on("a", role, "b"), invalid_argument,
+                   "datasets 'a' and 'b' name the classes differently: at index 0 'a' has 'cat', and 'b' has 'dog'");
+    EXPECT_REFUSED(train_on("a", role, "longer"), invalid_argument,
+                   "at index 2 'a' ends with 2 names, the last of them 'dog', and 'longer' has 'emu'");
+    EXPECT_REFUSED(train_on("longer", role, "a"), invalid_argument, "at index 2 'longer' has 'emu'");
+    train_on("a", role, "none");
+    train_on("none", role, "a");
+    train_on("a", role, "same");
+  }
+}
+
+TEST_F(Datasets, a_page_ends_early_when_its_entries_are_large) {
+  api::Dataset large;
+  large.labels.assign(1000, std::string(250, 'x'));
+  const auto page = page_of(std::vector<api::Dataset>(20, large), 100, [](const api::Dataset&) { return 7; });
+  EXPECT_LT(page.items.size(), 10u);
+  EXPECT_GT(page.items.size(), 1u);
+  EXPECT_EQ(page.next_page_token, "7");
+  EXPECT_TRUE(
+      page_of(std::vector<api::Dataset>(20), 100, [](const api::Dataset&) { return 7; }).next_page_token.empty());
 }
 
 }  // namespace

@@ -14,6 +14,10 @@
 
 namespace cloud {
 
+namespace {
+constexpr std::size_t kMaxBytesAtOnce = std::size_t{1} << 20;  // that one read gives
+}
+
 struct EventLogs::Log {
   std::filesystem::path path;
   Mutex mutex{locks::kEventLog};
@@ -66,17 +70,19 @@ class EventLogs::Feed : public api::EventFeed {
     if (!aligned) --position;
     std::string line;
     std::string buffer(1 << 16, '\0');
-    while (position < size && events.size() < limit) {
+    std::size_t bytes = 0;
+    while (position < size && events.size() < limit && bytes < kMaxBytesAtOnce) {
       const auto wanted =
           static_cast<std::size_t>(std::min<std::int64_t>(static_cast<std::int64_t>(buffer.size()), size - position));
       const ssize_t got = ::pread(file_.get(), buffer.data(), wanted, position);
       if (got <= 0) break;
-      for (ssize_t i = 0; i < got && events.size() < limit; ++i) {
+      for (ssize_t i = 0; i < got && events.size() < limit && bytes < kMaxBytesAtOnce; ++i) {
         ++position;
         if (buffer[static_cast<std::size_t>(i)] != '\n') {
           line += buffer[static_cast<std::size_t>(i)];
           continue;
         }
+        bytes += line.size();
         if (aligned) events.push_back({position, line});
         aligned = true;
         line.clear();
@@ -107,9 +113,7 @@ class EventLogs::Feed : public api::EventFeed {
   std::function<void()> wake_;
 };
 
-EventLogs::EventLogs(std::filesystem::path folder) : folder_(std::move(folder)) {
-  std::filesystem::create_directories(folder_);
-}
+EventLogs::EventLogs(std::filesystem::path folder) : folder_(std::move(folder)) { base::make_folders(folder_); }
 EventLogs::~EventLogs() = default;
 
 std::shared_ptr<EventLogs::Log> EventLogs::log_of(std::int64_t model) {

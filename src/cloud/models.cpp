@@ -52,7 +52,8 @@ constexpr std::string_view kColumns =
     "train_cost, "
     "eval_cost, metrics, restarts, crashes_since_checkpoint, stop_requested, checkpoint_sha256, checkpoint_bytes, "
     "checkpoint_epochs, deploy_cpus, "
-    "deploy_memory_bytes, rest_state, holds, queued_us, created_us, started_us, ended_us";
+    "deploy_memory_bytes, rest_state, holds, queued_us, created_us, started_us, ended_us, "
+    "previous_sha256, previous_bytes, previous_epochs";
 
 ModelRow row_of(const Row& row) {
   return {.id = row.integer(0),
@@ -83,7 +84,10 @@ ModelRow row_of(const Row& row) {
           .queued_us = row.integer(25),
           .created_us = row.integer(26),
           .started_us = row.optional_integer(27),
-          .ended_us = row.optional_integer(28)};
+          .ended_us = row.optional_integer(28),
+          .previous_sha256 = row.text(29),
+          .previous_bytes = row.optional_integer(30),
+          .previous_epochs = row.integer(31)};
 }
 
 std::optional<std::string> rfc3339(std::optional<std::int64_t> us) {
@@ -169,17 +173,19 @@ std::vector<DatasetOfModel> datasets_of(Database& db, std::int64_t model_id) {
 }
 
 void save(Database& db, const ModelRow& row) {
-  const auto checkpoint = row.checkpoint_sha256.empty() ? std::nullopt : std::optional(row.checkpoint_sha256);
+  const auto known = [](const std::string& sha256) { return sha256.empty() ? std::nullopt : std::optional(sha256); };
   db.run(
       "update models set name = ?, cpus = ?, reason = ?, epochs = ?, epochs_completed = ?, train_cost = ?, eval_cost = "
       "?, metrics = ?, restarts = ?, "
       "crashes_since_checkpoint = ?, stop_requested = ?, checkpoint_sha256 = ?, checkpoint_bytes = ?, "
       "checkpoint_epochs = ?, deploy_cpus = ?, "
-      "deploy_memory_bytes = ?, rest_state = ?, holds = ?, queued_us = ?, started_us = ?, ended_us = ? where id = ?",
-      row.name, row.cpus, row.reason, row.epochs, row.epochs_completed, row.train_cost, row.eval_cost, row.metrics,
-      row.restarts, row.crashes_since_checkpoint, row.stop_requested, checkpoint, row.checkpoint_bytes,
+      "deploy_memory_bytes = ?, rest_state = ?, holds = ?, queued_us = ?, started_us = ?, ended_us = ?, "
+      "previous_sha256 = ?, previous_bytes = ?, previous_epochs = ? where id = ?",
+      row.name, row.cpus, base::shortened(row.reason, kMaxReasonBytes), row.epochs, row.epochs_completed,
+      row.train_cost, row.eval_cost, row.metrics.size() > kMaxMetricsBytes ? "{}" : row.metrics, row.restarts,
+      row.crashes_since_checkpoint, row.stop_requested, known(row.checkpoint_sha256), row.checkpoint_bytes,
       row.checkpoint_epochs, row.deploy_cpus, row.deploy_memory_bytes, row.rest_state, row.holds, row.queued_us,
-      row.started_us, row.ended_us, row.id);
+      row.started_us, row.ended_us, known(row.previous_sha256), row.previous_bytes, row.previous_epochs, row.id);
 }
 
 void become(Database& db, ModelRow& row, ModelState state, std::string reason) {
@@ -198,7 +204,7 @@ api::Model shown(Database& db, const ModelRow& row) {
   api::Model model{.id = row.id,
                    .name = row.name,
                    .state = row.state,
-                   .reason = row.reason,
+                   .reason = base::shortened(row.reason, kMaxReasonBytes),
                    .stop_requested = row.state == running && row.stop_requested,
                    .epochs_completed = row.epochs_completed,
                    .epochs = row.epochs,

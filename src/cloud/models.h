@@ -11,6 +11,10 @@ namespace cloud {
 
 using api::ModelState;
 
+// Texts that come from data, jobs or users are cut where they are stored, so that no list grows with them.
+inline constexpr std::size_t kMaxReasonBytes = 1000;
+inline constexpr std::size_t kMaxMetricsBytes = 8000;
+
 /// Whether a model may go from one state to another: the one table of all transitions.
 bool may_become(ModelState from, ModelState to);
 
@@ -51,6 +55,9 @@ struct ModelRow {
   std::int64_t queued_us = 0;
   std::int64_t created_us = 0;
   std::optional<std::int64_t> started_us, ended_us;
+  std::string previous_sha256;  ///< the checkpoint before the newest; empty when there is none
+  std::optional<std::int64_t> previous_bytes;
+  std::int64_t previous_epochs = 0;
 };
 
 /// What a model is trained or evaluated on.

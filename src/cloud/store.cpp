@@ -1,7 +1,14 @@
 #include "cloud/store.h"
 
+#include <fcntl.h>
+#include <sys/stat.h>
+
+#include <cerrno>
+#include <cstring>
+
 #include "base/clock.h"
 #include "base/error.h"
+#include "base/log.h"
 #include "base/sha256.h"
 
 namespace cloud {
@@ -13,6 +20,25 @@ Store::Store(const std::filesystem::path& file, const std::vector<Migration>& st
     : writer_(file, Database::Mode::write) {
   migrate(steps);
   reader_.emplace(file, Database::Mode::read);
+  file_ = base::Fd(::open(file.c_str(), O_RDWR | O_CLOEXEC));
+  log_ = base::Fd(::open((file.string() + "-wal").c_str(), O_RDWR | O_CLOEXEC));
+  keep_room();
+}
+
+// The log is written from its beginning again and again, so what it has grown to is room too; the file grows for good.
+void Store::keep_room() {
+  constexpr off_t kRoomBytes = off_t{8} << 20;
+  constexpr int kWritesBetween = 256;
+  writes_until_look_ = kWritesBetween;
+  for (const base::Fd* each : {&file_, &log_}) {
+    struct stat status{};
+    if (!*each || ::fstat(each->get(), &status) != 0) continue;
+    if (::fallocate(each->get(), FALLOC_FL_KEEP_SIZE, status.st_size, kRoomBytes) != 0 && !said_no_room_) {
+      said_no_room_ = true;
+      base::log_warning("cannot book room for the database ({}): on a full disk it may take no changes",
+                        std::strerror(errno));
+    }
+  }
 }
 
 Store::Store(const std::filesystem::path& file, Schema) : writer_(file, Database::Mode::write) {

@@ -2,6 +2,7 @@
 #include <filesystem>
 #include <mutex>
 
+#include "base/files.h"
 #include "cloud/lock_order.h"
 #include "cloud/migrations.h"
 #include "cloud/sqlite/database.h"
@@ -25,6 +26,7 @@ class Store {
   template <class Work>
   auto write(Work work) {
     const std::lock_guard lock(write_mutex_);
+    if (--writes_until_look_ <= 0) keep_room();
     Transaction transaction(writer_, "begin immediate");
     return finish(transaction, writer_, work);
   }
@@ -66,8 +68,14 @@ class Store {
   }
 
   void migrate(const std::vector<Migration>& steps);
+  void keep_room();
 
   Mutex write_mutex_{locks::kStoreWrite}, read_mutex_{locks::kStoreRead};
+  // The database's files with room booked behind their ends, so that short writes (the ones that free space: a stop, a
+  // removal) work on a full disk. Open as long as the connections: closing one early would drop SQLite's locks.
+  base::Fd file_, log_;
+  int writes_until_look_ = 0;
+  bool said_no_room_ = false;
   Database writer_;
   std::optional<Database> reader_;
 };

@@ -12,7 +12,9 @@ using base::Error;
 using enum api::ModelState;
 
 Supervisor::Supervisor(Store& store, Objects& objects, EventLogs& logs, Worker& worker)
-    : store_(store), objects_(objects), logs_(logs), worker_(worker), repeater_([this] { repeat(); }) {}
+    : store_(store), objects_(objects), logs_(logs), worker_(worker), repeater_([this] { repeat(); }), checker_([this] {
+        check();
+      }) {}
 
 Supervisor::~Supervisor() { close(0); }
 
@@ -60,6 +62,7 @@ void Supervisor::close(int grace_ms) {
   closing_ = true;
   changed_.notify_all();
   due_.notify_all();
+  check_due_.notify_all();
   write_ends();
   go_on_with_errands();
   for (const auto& [model, write] :
@@ -79,6 +82,7 @@ void Supervisor::close(int grace_ms) {
   }
   lock.unlock();
   if (repeater_.joinable()) repeater_.join();
+  if (checker_.joinable()) checker_.join();
 }
 
 void Supervisor::dispatch() {
@@ -117,6 +121,7 @@ void Supervisor::start_what_can() {
 
 void Supervisor::start(const ModelRow& row) {
   try {
+    if (!is_sound(row)) return;
     if (row.state == queued)
       start_training(row.id);
     else
@@ -148,8 +153,9 @@ bool Supervisor::is_temporary(const Error& error) {
   return error.code == Code::disk_full || error.code == Code::unavailable;
 }
 
-void Supervisor::rest(std::int64_t model, std::string reason) {
-  rests_[model] = {base::steady_now_us() + kRestUs, std::move(reason)};
+void Supervisor::rest(std::int64_t model, const std::string& reason) {
+  rests_[model] = {base::steady_now_us() + kRestUs, "cannot be started now: " + reason,
+                   "it is tried again every few seconds"};
   wake_in(kRestUs);
 }
 
@@ -242,8 +248,8 @@ void Supervisor::fill_in_queue(Database& db, std::int64_t tenant, std::vector<ap
     if (model.state != queued && model.state != deploying) continue;
     const auto resting = rests_.find(model.id);
     if (resting != rests_.end()) {
-      model.reason = "cannot be started now: " + resting->second.reason;
-      model.remedy = "it is tried again every few seconds";
+      model.reason = resting->second.reason;
+      model.remedy = resting->second.remedy;
     }
     if (!todo) todo = decisions(db, tenant);
     for (const Decision& decision : *todo) {
@@ -263,6 +269,8 @@ void Supervisor::change(std::int64_t model, const std::function<void(Database&, 
 
 void Supervisor::note(std::int64_t model, api::TrainingEvent event) {
   event.at = base::rfc3339(base::wall_now_us());
+  if (event.text) event.text = base::shortened(*event.text, kMaxEventTextBytes);
+  if (event.metrics && base::to_text(*event.metrics).size() > kMaxMetricsBytes) event.metrics.reset();
   logs_.append(model, event);
 }
 

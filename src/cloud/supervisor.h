@@ -1,10 +1,12 @@
 #pragma once
 #include <condition_variable>
+#include <deque>
 #include <functional>
 #include <list>
 #include <map>
 #include <memory>
 #include <mutex>
+#include <set>
 #include <shared_mutex>
 #include <thread>
 
@@ -28,8 +30,9 @@ class Supervisor {
   static constexpr int kStopGraceMs = 60000;
   static constexpr std::int64_t kSettledUs =
       60000000;  ///< a deployment that runs out of memory sooner than this has failed again
-  static constexpr std::int64_t kRetryUs = 1000000;   ///< until an end that could not be written is tried again
-  static constexpr std::int64_t kRestUs = 5000000;    ///< until what could not be started is tried again
+  static constexpr std::int64_t kRetryUs = 1000000;  ///< until an end that could not be written is tried again
+  static constexpr std::int64_t kRestUs = 5000000;   ///< until what could not be started is tried again
+  static constexpr std::size_t kMaxEventTextBytes = 8000;
   static constexpr std::int64_t kStepLogUs = 500000;  ///< at least this long between two step events that are kept
 
   Supervisor(Store& store, Objects& objects, EventLogs& logs, Worker& worker);
@@ -110,6 +113,7 @@ class Supervisor {
   struct Rest {
     std::int64_t until_us = 0;
     std::string reason;
+    std::string remedy;
   };
 
   // What a person asked for and waits for.
@@ -138,7 +142,10 @@ class Supervisor {
   void dispatch_held();
   void start_what_can();
   void start(const ModelRow& row);
-  void rest(std::int64_t model, std::string reason);
+  bool is_sound(const ModelRow& row);
+  void found_damaged(std::int64_t model, const std::set<std::string>& damaged);
+  void go_back_to_previous(const ModelRow& row);
+  void rest(std::int64_t model, const std::string& reason);
   static bool is_temporary(const base::Error& error);
   void wake_in(std::int64_t us);
   void write_end(std::int64_t model, std::function<void()> write);
@@ -196,7 +203,16 @@ class Supervisor {
   base::Ordered<std::shared_mutex> registry_mutex_{locks::kRegistry};
   std::map<std::int64_t, std::shared_ptr<Deployment>> registry_;  // what predict() finds
 
-  std::thread repeater_;  // the last member: it uses the others
+  // Objects of models that are to start, which nobody has read since the daemon began: read without the lock.
+  struct Check {
+    std::int64_t model;
+    std::vector<std::string> sha256s;
+  };
+  void check();  // the thread's work
+  std::condition_variable_any check_due_;
+  std::deque<Check> checks_;
+
+  std::thread repeater_, checker_;  // the last members: they use the others
 };
 
 }  // namespace cloud

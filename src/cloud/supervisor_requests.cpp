@@ -65,6 +65,7 @@ void Supervisor::check_submit(Database& db, ModelRow& row, const std::vector<Dat
   }
   check_allotment(db, row.tenant_id, row.cpus, row.memory_bytes);
   check_queue(db, row.tenant_id);
+  check_storage(db, row.tenant_id, 1);        // for its checkpoints
   for (const DatasetOfModel& use : datasets)  // may have been removed since it was looked up
     dataset_id_of(db, row.tenant_id, std::to_string(*use.dataset_id));
 }
@@ -247,10 +248,14 @@ void Supervisor::resume_held(std::int64_t tenant, std::int64_t model, std::optio
     row.cpus = cpus.value_or(row.cpus);
     check_allotment(db, tenant, row.cpus, row.memory_bytes);
     check_queue(db, tenant);
+    check_storage(db, tenant, 1);
     for (const DatasetOfModel& use : datasets_of(db, model))
       if (!use.dataset_id)
-        throw Error(Code::conflict,
-                    fmt::format("dataset '{}', which model {} was trained with, has been removed", use.name, model));
+        throw Error(
+            Code::conflict,
+            fmt::format("dataset '{}', which model {} was trained with, has been removed; upload the same files "
+                        "again (under any name), then resume it",
+                        use.name, model));
     row.epochs = wanted;
     row.queued_us = base::wall_now_us();
     row.stop_requested = false;
@@ -278,19 +283,21 @@ api::Model Supervisor::rename(const api::Call& call, std::int64_t model, const s
 
 api::Deleted Supervisor::remove(std::int64_t tenant, std::int64_t model) {
   const std::lock_guard lock(control_);
-  std::string checkpoint;
+  std::vector<std::string> checkpoints;
   api::Deleted deleted = store_.write([&](Database& db) {
     const ModelRow row = model_of(db, tenant, model);
     if (row.state == running) refuse(row, fmt::format("stop it first: ncloud model stop {}", model));
     if (row.state == undeploying) refuse(row, "its deployment is just ending; try again in a moment");
     if (row.state == deploying || row.state == deployed)
       refuse(row, fmt::format("undeploy it first: ncloud model undeploy {}", model));
-    checkpoint = row.checkpoint_sha256;
     db.run("delete from model_datasets where model_id = ?", model);
     db.run("delete from models where id = ?", model);
-    return api::Deleted{checkpoint.empty() ? 0 : objects_.release(db, checkpoint)};
+    for (const std::string& sha256 : {row.checkpoint_sha256, row.previous_sha256})
+      if (!sha256.empty()) checkpoints.push_back(sha256);
+    for (const std::string& sha256 : checkpoints) objects_.release(db, sha256);
+    return api::Deleted{.freed_bytes = row.checkpoint_bytes.value_or(0) + row.previous_bytes.value_or(0)};
   });
-  if (!checkpoint.empty()) objects_.collect(checkpoint);
+  objects_.collect(checkpoints);
   deleted.freed_bytes += logs_.remove(model);
   dispatch_held();  // it may have been first in the queue
   return deleted;

@@ -172,8 +172,11 @@ void Supervisor::checkpoint_came(std::int64_t model, const job::Event& event, co
   const std::lock_guard lock(control_);
   std::string before;
   change(model, [&](Database& db, ModelRow& row) {
-    before = row.checkpoint_sha256;
     check_epoch(row, event);
+    before = row.previous_sha256;
+    row.previous_sha256 = row.checkpoint_sha256;
+    row.previous_bytes = row.checkpoint_bytes;
+    row.previous_epochs = row.checkpoint_epochs;
     objects_.refer(db, pin);
     const std::int64_t epoch = *event.epoch;
     const bool whole = event.batch && event.batches && *event.batch == *event.batches;

@@ -18,7 +18,7 @@ std::int64_t tenant_id_of(Database& db, std::string_view reference) {
 }
 
 api::Tenant tenant_with(Database& db, std::int64_t id) {
-  return *db.first(
+  api::Tenant tenant = *db.first(
       "select id, name, created_us, cpus, memory_bytes, takes_rest from tenants where id = ?",
       [](const Row& row) {
         return api::Tenant{.id = row.integer(0),
@@ -29,6 +29,31 @@ api::Tenant tenant_with(Database& db, std::int64_t id) {
                            .takes_rest = row.integer(5) != 0};
       },
       id);
+  tenant.disk_bytes = db.number("select disk_bytes from tenants where id = ?", id);
+  return tenant;
+}
+
+Storage storage_of(Database& db, std::int64_t tenant_id) {
+  return {
+      .limit_bytes = db.number("select disk_bytes from tenants where id = ?", tenant_id),
+      .used_bytes = db.number("select coalesce(sum(s.size_bytes), 0) from shards s join datasets d on d.id = "
+                              "s.dataset_id where d.tenant_id = ?",
+                              tenant_id) +
+                    db.number("select coalesce(sum(coalesce(checkpoint_bytes, 0) + coalesce(previous_bytes, 0)), 0) "
+                              "from models where tenant_id = ?",
+                              tenant_id)};
+}
+
+void check_storage(Database& db, std::int64_t tenant_id, std::int64_t more_bytes) {
+  if (db.number("select disk_bytes from tenants where id = ?", tenant_id) == 0) return;
+  const Storage storage = storage_of(db, tenant_id);
+  if (more_bytes <= storage.limit_bytes - storage.used_bytes) return;
+  throw base::Error(
+      base::Code::over_allotment,
+      fmt::format("tenant '{}' may store {} and stores {}; remove datasets (ncloud dataset rm) or models "
+                  "(ncloud model rm), or ask an administrator for more: ncloud resource allot --disk",
+                  tenant_with(db, tenant_id).name, base::size_text(static_cast<double>(storage.limit_bytes)),
+                  base::size_text(static_cast<double>(storage.used_bytes))));
 }
 
 void share_rest(Database& db, const Machine& machine) {
@@ -60,6 +85,9 @@ api::Resources resources_of(Database& db, std::int64_t tenant_id) {
       "tenant_id = ? and "
       "(state in ('deployed', 'undeploying') or (state = 'deploying' and holds = 1))",
       add, tenant_id);
+  const Storage storage = storage_of(db, tenant_id);
+  resources.disk_bytes = storage.limit_bytes;
+  resources.disk_used_bytes = storage.used_bytes;
   resources.jobs_queued = db.number(
       "select count(*) from models where tenant_id = ? and (state = 'queued' or (state = 'deploying' and holds = 0))",
       tenant_id);

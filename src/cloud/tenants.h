@@ -17,4 +17,14 @@ void share_rest(Database& db, const Machine& machine);
 /// What a tenant may use and what its models hold now.
 api::Resources resources_of(Database& db, std::int64_t tenant_id);
 
+/// What a tenant may store and stores: its datasets and checkpoints, each counted as if nobody else had it.
+struct Storage {
+  std::int64_t limit_bytes = 0;  ///< 0: none
+  std::int64_t used_bytes = 0;
+};
+Storage storage_of(Database& db, std::int64_t tenant_id);
+
+/// Errors: over_allotment when the tenant would store more than it may with `more_bytes` more (at least one).
+void check_storage(Database& db, std::int64_t tenant_id, std::int64_t more_bytes);
+
 }  // namespace cloud

@@ -333,7 +333,8 @@ Task<Connection::Next> Connection::respond(HttpAnswer answer, Persistence persis
   co_return persistence == Persistence::close ? Next::linger : Next::keep;
 }
 
-/// False also when the file is shorter than was said: the connection then ends early, which the client notices.
+/// False also when the file is shorter than was said, or not what it should be: the connection then ends early, which
+/// the client notices.
 Task<bool> Connection::send_file(OpenFile& file) {
   std::string buffer(kFilePieceBytes, '\0');
   std::size_t got = 0;
@@ -343,6 +344,7 @@ Task<bool> Connection::send_file(OpenFile& file) {
       service_.admit(to_);  // a revoked token gets no more of it
       got = base::read_some(
           file.fd, std::span(buffer).first(static_cast<std::size_t>(std::min<std::int64_t>(left, kFilePieceBytes))));
+      if (file.check) file.check(std::string_view(buffer).substr(0, got));
     } catch (const std::exception& error) {
       base::log_error("request {}: {}", to_.request_id, error.what());
       got = 0;

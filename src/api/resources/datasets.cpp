@@ -11,7 +11,7 @@ const Operation<CreateDataset, Dataset> create_dataset{
      .permission = Permission::user,
      .summary = "Announce the upload of a dataset, or go on with an unfinished one",
      .command = "",
-     .errors = {Code::conflict},
+     .errors = {Code::conflict, Code::disk_full},
      .example =
          R"({"name": "fashion", "types": ["FILE", "STRING"], "record_count": 60000, "manifest_sha256": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"})",
      .body_limit_bytes = std::size_t{8} << 20,
@@ -24,7 +24,7 @@ const Operation<PutShard, Shard, true> put_shard{
      .permission = Permission::user,
      .summary = "Upload one shard of a dataset; the same shard again changes nothing",
      .command = "",
-     .errors = {Code::conflict, Code::too_large, Code::disk_full},
+     .errors = {Code::conflict, Code::too_large, Code::over_allotment, Code::disk_full},
      .body_limit_bytes = kShardLimitBytes}};
 
 const Operation<ListShards, Page<Shard>> list_shards{
@@ -57,7 +57,7 @@ const Operation<DatasetRef, Dataset> get_dataset{{.name = "get_dataset",
                                                   .summary = "Show a dataset",
                                                   .command = "dataset show"}};
 
-const Operation<DatasetRef, Deleted> delete_dataset{
+const Operation<DeleteDataset, Deleted> delete_dataset{
     {.name = "delete_dataset",
      .method = Method::del,
      .path = "/api/v2/datasets/{dataset}",

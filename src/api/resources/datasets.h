@@ -39,6 +39,16 @@ struct DatasetRef {
   }
 };
 
+struct DeleteDataset {
+  std::string dataset;
+  bool force = false;
+  static constexpr auto fields() {
+    return std::tuple(base::field("dataset", &DeleteDataset::dataset, "id or name").required().positional(),
+                      base::field("force", &DeleteDataset::force,
+                                  "also when stopped, failed or deployed models were trained with it"));
+  }
+};
+
 /// Announces an upload. The same announcement again (same name and manifest_sha256, still uploading) goes on with the
 /// unfinished one.
 struct CreateDataset {
@@ -91,8 +101,10 @@ struct Shard {
 
 struct Deleted {
   std::int64_t freed_bytes = 0;
+  std::string note;
   static constexpr auto fields() {
-    return std::tuple(base::field("freed_bytes", &Deleted::freed_bytes, "bytes of storage given back"));
+    return std::tuple(base::field("freed_bytes", &Deleted::freed_bytes, "bytes given back of what the tenant stores"),
+                      base::field("note", &Deleted::note, "what this means for others; empty: nothing"));
   }
 };
 
@@ -115,6 +127,6 @@ extern const Operation<ListShards, Page<Shard>> list_shards;
 extern const Operation<DatasetRef, Dataset> complete_dataset;
 extern const Operation<PageRequest, Page<Dataset>> list_datasets;
 extern const Operation<DatasetRef, Dataset> get_dataset;
-extern const Operation<DatasetRef, Deleted> delete_dataset;
+extern const Operation<DeleteDataset, Deleted> delete_dataset;
 
 }  // namespace api

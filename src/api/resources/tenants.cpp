@@ -43,11 +43,11 @@ const Operation<Allotment, Tenant> allot_resources{
      .method = Method::put,
      .path = "/api/v2/tenants/{tenant}/resources",
      .permission = Permission::admin,
-     .summary = "Allot CPUs and memory to a tenant",
+     .summary = "Allot CPUs, memory and disk to a tenant",
      .command = "resource allot",
      .done = "tenant {name} is allotted {cpus} CPUs and {memory_bytes} of memory",
      .errors = {Code::over_allotment},
-     .example = R"({"cpus": 2, "memory": "4GiB"})"}};
+     .example = R"({"cpus": 2, "memory": "4GiB", "disk": "100GiB"})"}};
 
 const Operation<PageRequest, Page<Resources>> list_resources{
     {.name = "list_resources",

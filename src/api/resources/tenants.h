@@ -1,4 +1,6 @@
 #pragma once
+#include <optional>
+
 #include "api/operation.h"
 
 namespace api {
@@ -10,11 +12,13 @@ struct Tenant {
   std::string created_at;
   double cpus = 0;
   std::int64_t memory_bytes = 0;
+  std::int64_t disk_bytes = 0;
   bool takes_rest = false;
   static constexpr auto fields() {
     return std::tuple(base::field("id", &Tenant::id, "number"), base::field("name", &Tenant::name, "unique name"),
                       base::field("cpus", &Tenant::cpus, "CPUs allotted"),
                       base::field("memory_bytes", &Tenant::memory_bytes, "memory allotted"),
+                      base::field("disk_bytes", &Tenant::disk_bytes, "it may store; 0: as much as there is room for"),
                       base::field("takes_rest", &Tenant::takes_rest,
                                   "holds what no other tenant is allotted, until it is allotted something itself"),
                       base::field("created_at", &Tenant::created_at, "RFC 3339, UTC"));
@@ -43,11 +47,15 @@ struct Allotment {
   std::string tenant;
   int cpus = 0;
   std::string memory = "0";
+  std::optional<std::string> disk;
   static constexpr auto fields() {
     return std::tuple(
         base::field("tenant", &Allotment::tenant, "id or name").required().positional(),
         base::field("cpus", &Allotment::cpus, "CPUs").required().range(0, 4096).flag('c'),
-        base::field("memory", &Allotment::memory, "memory, such as 4GiB").required().flag('m').such_as("4GiB"));
+        base::field("memory", &Allotment::memory, "memory, such as 4GiB").required().flag('m').such_as("4GiB"),
+        base::field("disk", &Allotment::disk,
+                    "bytes it may store, such as 100GiB; 0: as much as there is room for; as before when left out")
+            .such_as("100GiB"));
   }
 };
 
@@ -58,6 +66,8 @@ struct Resources {
   int cpus_used = 0;
   std::int64_t memory_bytes = 0;
   std::int64_t memory_used_bytes = 0;
+  std::int64_t disk_bytes = 0;
+  std::int64_t disk_used_bytes = 0;
   std::int64_t jobs_running = 0;
   std::int64_t jobs_queued = 0;
   static constexpr auto fields() {
@@ -66,6 +76,8 @@ struct Resources {
                       base::field("cpus_used", &Resources::cpus_used, "in use now"),
                       base::field("memory_bytes", &Resources::memory_bytes, "allotted"),
                       base::field("memory_used_bytes", &Resources::memory_used_bytes, "in use now"),
+                      base::field("disk_bytes", &Resources::disk_bytes, "it may store; 0: as there is room for"),
+                      base::field("disk_used_bytes", &Resources::disk_used_bytes, "in datasets and checkpoints"),
                       base::field("jobs_running", &Resources::jobs_running, "jobs and deployments that hold resources"),
                       base::field("jobs_queued", &Resources::jobs_queued, "jobs that wait"));
   }

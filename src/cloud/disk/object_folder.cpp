@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -33,9 +34,7 @@ bool is_ours(std::string_view name) {
 
 }  // namespace
 
-ObjectFolder::ObjectFolder(std::filesystem::path folder) : folder_(std::move(folder)) {
-  std::filesystem::create_directories(folder_);
-}
+ObjectFolder::ObjectFolder(std::filesystem::path folder) : folder_(std::move(folder)) { base::make_folders(folder_); }
 
 std::filesystem::path ObjectFolder::path_of(std::string_view sha256) const {
   return folder_ / sha256.substr(0, 2) / sha256.substr(2);
@@ -96,6 +95,13 @@ std::int64_t ObjectFolder::copy(const std::string& sha256, const base::Fd& file,
   }
 }
 
+std::int64_t ObjectFolder::free_bytes() const {
+  struct statvfs status{};
+  if (::statvfs(folder_.c_str(), &status) != 0)
+    throw base::system_error(fmt::format("cannot look at folder '{}'", folder_.string()), errno);
+  return static_cast<std::int64_t>(status.f_bavail) * static_cast<std::int64_t>(status.f_frsize);
+}
+
 void ObjectFolder::remove(std::string_view sha256) {
   std::error_code ignored;
   std::filesystem::remove(path_of(sha256), ignored);
@@ -104,14 +110,18 @@ void ObjectFolder::remove(std::string_view sha256) {
 std::int64_t ObjectFolder::sweep(const std::function<bool(std::string_view)>& keep) {
   std::int64_t freed = 0;
   std::vector<std::filesystem::path> garbage;
-  for (const auto& entry : std::filesystem::recursive_directory_iterator(folder_)) {
-    if (!entry.is_regular_file()) continue;
-    const std::string sha256 = entry.path().parent_path().filename().string() + entry.path().filename().string();
-    if (!is_ours(sha256) || (sha256.size() == 64 && keep(sha256))) continue;
-    freed += static_cast<std::int64_t>(entry.file_size());
-    garbage.push_back(entry.path());
+  try {
+    for (const auto& entry : std::filesystem::recursive_directory_iterator(folder_)) {
+      if (!entry.is_regular_file()) continue;
+      const std::string sha256 = entry.path().parent_path().filename().string() + entry.path().filename().string();
+      if (!is_ours(sha256) || (sha256.size() == 64 && keep(sha256))) continue;
+      freed += static_cast<std::int64_t>(entry.file_size());
+      garbage.push_back(entry.path());
+    }
+    for (const auto& path : garbage) std::filesystem::remove(path);
+  } catch (const std::filesystem::filesystem_error& error) {
+    throw base::system_error(fmt::format("cannot tidy folder '{}'", folder_.string()), error.code().value());
   }
-  for (const auto& path : garbage) std::filesystem::remove(path);
   return freed;
 }
 

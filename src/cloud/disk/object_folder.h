@@ -24,6 +24,9 @@ class ObjectFolder {
   /// Errors: data_loss when they are not those of `sha256`; too_large; disk_full; nothing is left behind then.
   std::int64_t copy(const std::string& sha256, const base::Fd& file, std::int64_t limit_bytes);
 
+  /// Of the disk it is on.
+  std::int64_t free_bytes() const;
+
   void remove(std::string_view sha256);
 
   /// Removes temporary files, and files for which `keep(sha256)` is false. How many bytes that freed.

@@ -9,7 +9,9 @@
 #include "base/sha256.h"
 #include "cloud/answers.h"
 #include "cloud/handlers/handlers.h"
+#include "cloud/models.h"
 #include "cloud/names.h"
+#include "cloud/tenants.h"
 #include "records/shard.h"
 
 namespace cloud {
@@ -62,6 +64,7 @@ void check_announcement(const api::CreateDataset& request) {
 
 api::Dataset create(const Parts& parts, const api::Call& call, const api::CreateDataset& request) {
   check_announcement(request);
+  parts.objects.require_room(0);
   const std::int64_t tenant = call.identity.tenant_id;
   return parts.store.write([&](Database& db) {
     const std::int64_t known =
@@ -138,10 +141,12 @@ api::Shard put_shard(const Parts& parts, const api::Call& call, const api::PutSh
   const api::Dataset dataset = parts.store.read([&](Database& db) {
     const std::int64_t id = dataset_id_of(db, tenant, request.dataset);
     known = same_shard(db, id, request);
+    if (!known) check_storage(db, tenant, static_cast<std::int64_t>(call.body.size()));
     return dataset_with(db, id, Labels::leave_out);
   });
   const std::int64_t count = check_shard(call.body, request, dataset);
   if (known) return *known;
+  parts.objects.require_room(static_cast<std::int64_t>(call.body.size()));
   const Objects::Pin pin = parts.objects.put(call.body, request.sha256);
   return parts.store.write([&](Database& db) {
     const std::int64_t id = dataset_id_of(db, tenant, std::to_string(dataset.id));
@@ -158,6 +163,7 @@ api::Shard put_shard(const Parts& parts, const api::Call& call, const api::PutSh
           fmt::format(
               "records {} to {} of dataset '{}' have arrived in another shard already; see: ncloud dataset shards {}",
               request.first_record, request.first_record + count - 1, now.name, now.name));
+    check_storage(db, tenant, pin.size_bytes());
     parts.objects.refer(db, pin);
     db.run("insert into shards (dataset_id, first_record, record_count, size_bytes, sha256) values (?, ?, ?, ?, ?)", id,
            request.first_record, count, call.body.size(), request.sha256);
@@ -175,27 +181,69 @@ api::Dataset complete(const Parts& parts, const api::Call& call, const api::Data
                   fmt::format("{} of {} records of dataset '{}' are missing; upload it again to send the rest",
                               dataset.record_count - dataset.records_received, dataset.record_count, dataset.name));
     db.run("update datasets set state = ? where id = ?", api::DatasetState::ready, id);
+    // Models that were trained with a removed dataset that held the same go on with this one.
+    db.run(
+        "update model_datasets set dataset_id = ?, name = ?, content_sha256 = '' where dataset_id is null and "
+        "content_sha256 = ? and model_id in (select id from models where tenant_id = ?)",
+        id, dataset.name, content_of(db, id), call.identity.tenant_id);
     return dataset_with(db, id);
   });
 }
 
-api::Deleted remove(const Parts& parts, const api::Call& call, const api::DatasetRef& request) {
+struct Dependent {
+  std::int64_t model;
+  ModelState state;
+};
+
+// "models 1 (running), 2 (stopped) and 7 more"
+std::string list_of(const std::vector<Dependent>& models) {
+  constexpr std::size_t kNamed = 8;
+  std::string text = models.size() == 1 ? "model " : "models ";
+  for (std::size_t i = 0; i < std::min(models.size(), kNamed); ++i)
+    text += fmt::format("{}{} ({})", i == 0 ? "" : ", ", models[i].model, base::word(models[i].state));
+  if (models.size() > kNamed) text += fmt::format(" and {} more", models.size() - kNamed);
+  return text;
+}
+
+// What becomes of the models that were trained with it when a dataset goes. Errors: conflict for those that need it
+// now, and without `force` for those that may go on one day.
+std::string note_for_models(Database& db, const api::Dataset& dataset, bool force) {
+  const auto all = db.all(
+      "select distinct m.id, m.state from models m join model_datasets u on u.model_id = m.id where u.dataset_id = ? "
+      "order by m.id",
+      [](const Row& row) {
+        return Dependent{row.integer(0), base::decode<ModelState>(base::json::value(row.text(1)))};
+      },
+      dataset.id);
+  std::vector<Dependent> busy, resumable;
+  for (const Dependent& each : all) {
+    if (in_training(each.state)) busy.push_back(each);
+    if (each.state != ModelState::completed && each.state != ModelState::imported) resumable.push_back(each);
+  }
+  if (!busy.empty())
+    throw Error(Code::conflict, fmt::format("{} uses dataset '{}'; stop it first: ncloud model stop {}", list_of(busy),
+                                            dataset.name, busy.front().model));
+  if (!resumable.empty() && !force)
+    throw Error(
+        Code::conflict,
+        fmt::format("{0} could not be resumed without dataset '{1}'; remove what you need no more, or the dataset "
+                    "all the same: ncloud dataset rm {1} --force",
+                    list_of(resumable), dataset.name));
+  if (all.empty()) return {};
+  return fmt::format("{} can be trained further once the same files are uploaded again, under any name", list_of(all));
+}
+
+api::Deleted remove(const Parts& parts, const api::Call& call, const api::DeleteDataset& request) {
   std::vector<std::string> shards;
   const api::Deleted deleted = parts.store.write([&](Database& db) {
     const std::int64_t id = dataset_id_of(db, call.identity.tenant_id, request.dataset);
-    const auto busy = db.first(
-        "select m.id, m.state from models m join model_datasets u on u.model_id = m.id where u.dataset_id = ? and "
-        "m.state in ('received', 'queued', 'running') order by m.id",
-        [](const Row& row) { return std::pair(row.integer(0), row.text(1)); }, id);
-    if (busy)
-      throw Error(Code::conflict,
-                  fmt::format("model {0} ({1}) uses dataset '{2}'; stop it first: ncloud model stop {0}", busy->first,
-                              busy->second, dataset_with(db, id).name));
+    const api::Dataset dataset = dataset_with(db, id, Labels::leave_out);
+    const api::Deleted result{.freed_bytes = dataset.size_bytes, .note = note_for_models(db, dataset, request.force)};
     shards = shards_of(db, id);
+    db.run("update model_datasets set dataset_id = null, content_sha256 = ? where dataset_id = ?", content_of(db, id),
+           id);
     db.run("delete from shards where dataset_id = ?", id);
-    api::Deleted result;
-    for (const std::string& sha256 : shards) result.freed_bytes += parts.objects.release(db, sha256);
-    db.run("update model_datasets set dataset_id = null where dataset_id = ?", id);
+    for (const std::string& sha256 : shards) parts.objects.release(db, sha256);
     db.run("delete from datasets where id = ?", id);
     return result;
   });
@@ -215,7 +263,7 @@ void handle_datasets(api::Router& router, Parts parts) {
   router.handle(api::complete_dataset, [parts](const api::Call& call, const api::DatasetRef& request) {
     return complete(parts, call, request);
   });
-  router.handle(api::delete_dataset, [parts](const api::Call& call, const api::DatasetRef& request) {
+  router.handle(api::delete_dataset, [parts](const api::Call& call, const api::DeleteDataset& request) {
     return remove(parts, call, request);
   });
   router.handle(api::list_shards, [parts](const api::Call& call, const api::ListShards& request) {

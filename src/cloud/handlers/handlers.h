@@ -49,11 +49,15 @@ void handle_users(api::Router& router, Parts parts);
 void handle_datasets(api::Router& router, Parts parts);
 void handle_models(api::Router& router, Parts parts);
 
-/// The page of `rows`, of which one more than asked for was read if there are more.
+inline constexpr std::size_t kPageBytes = std::size_t{1} << 20;  ///< a page ends with the entry that passes this
+
+/// The page of `rows`, of which one more than asked for was read if there are more. It ends early when it is large.
 template <class Item, class Token>
 api::Page<Item> page_of(std::vector<Item> rows, int page_size, Token token_of) {
   api::Page<Item> page;
-  const auto size = static_cast<std::size_t>(page_size);
+  std::size_t size = 0, bytes = 0;
+  while (size < std::min(rows.size(), static_cast<std::size_t>(page_size)) && bytes < kPageBytes)
+    bytes += base::to_text(base::encode(rows[size++])).size();
   if (rows.size() > size) {
     rows.resize(size);
     page.next_page_token = std::to_string(token_of(rows.back()));

@@ -58,7 +58,9 @@ api::Model train(const Parts& parts, const api::Call& call, const api::TrainMode
                .batch_size = request.batch_size,
                .cpus = request.cpus,
                .memory_bytes = memory};
+  parts.objects.require_room(0);
   std::vector<DatasetOfModel> uses;
+  std::optional<api::Dataset> named;  // the first with names of classes
   ModelToCheck check{.filename = request.filename, .yaml = request.yaml};
   check.batch_size = request.batch_size;
   if (request.datasets.size() > kMaxUses)
@@ -95,6 +97,14 @@ api::Model train(const Parts& parts, const api::Call& call, const api::TrainMode
                     fmt::format("dataset '{}' has columns {}, but the first dataset has {}", dataset.name,
                                 fmt::join(dataset.types, ", "), fmt::join(check.types, ", ")),
                     where);
+      if (!named && !dataset.labels.empty()) named = dataset;
+      if (const std::string differ = named ? difference_of(*named, dataset) : ""; !differ.empty())
+        throw Error(
+            Code::invalid_argument,
+            fmt::format("datasets '{}' and '{}' name the classes differently: {}; upload one of them again with "
+                        "the same labels in the same order",
+                        named->name, dataset.name, differ),
+            where);
       if (use.role == "train") {
         if (row.labels.empty()) row.labels = dataset.labels;
         check.train_records += dataset.record_count;
@@ -141,16 +151,29 @@ api::Bytes model_file(const Parts& parts, const api::Call& call, const api::Mode
 }
 
 api::Bytes checkpoint(const Parts& parts, const api::Call& call, const api::ModelRef& request) {
+  std::int64_t model = 0;
   // Pinned, so that a newer checkpoint does not remove the file before it is open.
   const Objects::Pin pin = parts.objects.pin_found([&](Database& db) {
     const ModelRow row = model_of(db, call.identity.tenant_id, model_id_of(db, call.identity.tenant_id, request.model));
+    model = row.id;
     if (row.checkpoint_sha256.empty())
       throw Error(Code::conflict,
                   fmt::format("model {} has no checkpoint yet; the first one is written at the end of its first epoch",
                               row.id));
     return row.checkpoint_sha256;
   });
-  return {.file = api::OpenFile{base::open_for_reading(parts.objects.path_of(pin.sha256())), pin.size_bytes()}};
+  try {
+    return {.file = api::OpenFile{.fd = parts.objects.open(pin),
+                                  .size_bytes = pin.size_bytes(),
+                                  .check = parts.objects.checker(pin.sha256(), pin.size_bytes())}};
+  } catch (const Error& error) {
+    if (error.code != Code::data_loss) throw;
+    throw Error(
+        error.code,
+        fmt::format("the checkpoint of model {0} (object {1}) is damaged or missing; an administrator can restore it "
+                    "from a backup, and ncloud model resume {0} goes on from the checkpoint before, if there is one",
+                    model, pin.sha256()));
+  }
 }
 
 }  // namespace

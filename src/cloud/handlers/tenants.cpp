@@ -61,6 +61,7 @@ api::Tenant allot(const Parts& parts, const api::Allotment& request) {
                 fmt::format("memory must be 0 or at least 16MiB, got '{}' ({} bytes); write it like 4GiB",
                             request.memory, memory),
                 "/memory");
+  const std::int64_t disk = request.disk ? base::parse_size(*request.disk) : -1;  // left as it is
   // Nothing may start on the old allotment while the new one is checked.
   const auto tenant = parts.supervisor.exclusively([&] {
     return parts.store.write([&](Database& db) {
@@ -87,6 +88,7 @@ api::Tenant allot(const Parts& parts, const api::Allotment& request) {
       check_holdings(db, id);
       const std::int64_t rest = db.number("select id from tenants where takes_rest = 1");
       if (rest != 0) check_holdings(db, rest);
+      if (disk >= 0) db.run("update tenants set disk_bytes = ? where id = ?", disk, id);
       return tenant_with(db, id);
     });
   });
