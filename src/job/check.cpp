@@ -8,6 +8,7 @@
 #include "base/error.h"
 #include "job/memory.h"
 #include "neon/cost.h"
+#include "neon/memory.h"
 #include "neon/metric.h"
 #include "neon/optimizer.h"
 #include "neon/pairing.h"
@@ -23,33 +24,12 @@ double elements(const tensor::Shape& shape) {
   return count;
 }
 
-/// Weights, their gradients and the optimizer's states of one layer.
-double parameter_bytes(const neon::Node& node, const neon::Optimizer& optimizer) {
-  const int states = optimizer.rule_for(node.name, node.type).state_count();
-  double bytes = 0;
-  for (const neon::ParameterSpec& parameter : node.parameters)
-    bytes += elements(parameter.shape) * sizeof(float) * (parameter.trained ? 2 + states : 1);
-  return bytes;
-}
-
-/// Whether a layer's output needs memory of its own: what works element by element is done in place or by the layer
-/// before.
-bool keeps_output(const neon::Node& node) {
-  return node.in != node.out ||
-         std::any_of(node.parameters.begin(), node.parameters.end(),
-                     [](const neon::ParameterSpec& parameter) { return parameter.shape.size() > 1; });
-}
-
-std::int64_t least_memory(const neon::Graph& graph, const neon::Optimizer& optimizer, std::int64_t batch_size,
-                          tensor::Dtype input) {
-  const auto rows = static_cast<double>(batch_size);
-  double bytes = kProcessBytes + static_cast<double>(decoding_bytes(0));
-  bytes += 2 * rows * elements(graph.sample_shape) * static_cast<double>(tensor::size_of(input));
-  for (const neon::Node& node : graph.nodes) {
-    bytes += parameter_bytes(node, optimizer);
-    if (keeps_output(node)) bytes += rows * elements(node.out) * sizeof(float);
-  }
-  return static_cast<std::int64_t>(std::min(bytes, 9e18));
+/// The network, the batches that the loader holds ahead and the process itself.
+std::int64_t memory_needed(const neon::Graph& graph, const neon::PlanOptions& options) {
+  const double samples = 2 * static_cast<double>(options.batch_size * tensor::size_of(options.input_dtype));
+  const double loader = static_cast<double>(decoding_bytes(0)) + samples * elements(graph.sample_shape);
+  return static_cast<std::int64_t>(
+      std::min(kProcessBytes + loader + neon::memory_of(graph, options).total_bytes(), 9e18));
 }
 
 CheckedModel check_unlocated(neon::ModelSpec spec, std::size_t columns, std::size_t labels) {
@@ -67,11 +47,12 @@ CheckedModel check_unlocated(neon::ModelSpec spec, std::size_t columns, std::siz
   target.class_count = static_cast<std::int64_t>(labels);
   checked.graph = neon::build_graph(spec, preprocessor.sample_shape(), target);
   neon::check_statistics(checked.graph, spec.batch_size);
-  const auto cost = neon::Shelf<neon::Cost>::instance().make(spec.cost);
-  const auto optimizer = neon::Shelf<neon::Optimizer>::instance().make(spec.optimizer);
+  neon::PlanOptions options{.batch_size = spec.batch_size, .input_dtype = preprocessor.sample_dtype()};
+  options.cost = neon::Shelf<neon::Cost>::instance().make(spec.cost);
+  options.optimizer = neon::Shelf<neon::Optimizer>::instance().make(spec.optimizer);
   neon::Shelf<neon::Metric>::instance().make(spec.metric);
-  checked.warnings = neon::pairing_warnings(checked.graph, *cost, spec.cost.type);
-  checked.memory_bytes = least_memory(checked.graph, *optimizer, spec.batch_size, preprocessor.sample_dtype());
+  checked.warnings = neon::pairing_warnings(checked.graph, *options.cost, spec.cost.type);
+  checked.memory_bytes = memory_needed(checked.graph, options);
   checked.spec = std::move(spec);
   return checked;
 }

@@ -56,7 +56,7 @@ class CrossEntropyBinary final : public Cost {
 
 const OnShelf<Cost, CrossEntropyBinary> registered(
     "CrossEntropyBinary", "for independent yes/no outputs of a Logistic",
-    R"(The value is Σ safelog(1 − y)·(t − 1) − safelog(y)·t. With its partner `Logistic(shortcut: true)` before it, the gradient is
+    R"(The value is Σ safelog(1 − y)·(t − 1) − safelog(y)·t. With a `Logistic` as the last activation, the gradient is
 taken with respect to the input of the activation: `scale`·(y − t).)",
     {{"BCELoss", ""},
      {"binary_crossentropy", ""},

@@ -57,7 +57,7 @@ class CrossEntropyMulti final : public Cost {
 
 const OnShelf<Cost, CrossEntropyMulti> registered(
     "CrossEntropyMulti", "for one class out of many, outputs of a Softmax",
-    R"(The value is −L·Σ t·safelog(y), L = 1/ln 2 with `usebits`, else 1. With its partner `Softmax` before it, the gradient is taken
+    R"(The value is −L·Σ t·safelog(y), L = 1/ln 2 with `usebits`, else 1. With `Softmax` as the last activation, the gradient is taken
 with respect to the input of the activation: L·`scale`·(y − t).)",
     {{"CrossEntropyLoss", "write CrossEntropyMulti, with Softmax as the last activation"},
      {"CrossEntropy", "write CrossEntropyMulti, or CrossEntropyBinary for independent yes/no outputs"},
