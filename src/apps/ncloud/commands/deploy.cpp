@@ -29,7 +29,7 @@ api::Model request_deployment(Session& session, const api::ModelKey& key, const 
     if (error.code != base::Code::conflict) throw;
     api::Model model = session.client().call(api::get_model, {.model = key});
     if (model.state != ModelState::deploying && model.state != ModelState::deployed) throw;
-    session.note(fmt::format("{} is {} already", name_of(model), base::word(model.state)));
+    if (model.state == ModelState::deploying) session.note(fmt::format("{} is deploying already", name_of(model)));
     return model;
   }
 }

@@ -2,6 +2,7 @@
 #include "apps/ncloud/follow.h"
 #include "apps/ncloud/model_file.h"
 #include "apps/ncloud/wait.h"
+#include "base/clock.h"
 #include "base/files.h"
 
 namespace ncloud {
@@ -48,6 +49,19 @@ void tell_warnings(const Session& session, const base::json::object& answer) {
   for (const base::json::value& warning : warnings->get_array()) session.note("warning: " + cell("", warning));
 }
 
+/// What a dry run says: "nothing submitted; it would start at once with 2 CPUs, 1 GiB, 10 epochs".
+std::string foreseen(const api::Model& model) {
+  std::string text =
+      fmt::format("nothing submitted; it {} with {} CPU{}, {} of memory, {} epochs",
+                  model.state == api::ModelState::queued ? "would wait" : "would start at once", model.cpus,
+                  model.cpus == 1 ? "" : "s", base::memory_text(model.memory_bytes), model.epochs);
+  if (model.memory_needed_bytes)
+    text += fmt::format("; it needs about {}", base::memory_text(*model.memory_needed_bytes));
+  if (!model.reason.empty()) text += fmt::format("; {}", model.reason);
+  if (!model.remedy.empty()) text += fmt::format(" ({})", model.remedy);
+  return text;
+}
+
 int train(Session& session, const Train& options, const base::json::object& declared) {
   api::TrainModel request{.filename = std::filesystem::path(options.file).filename().string(),
                           .yaml = read_model_file(options.file),
@@ -63,7 +77,7 @@ int train(Session& session, const Train& options, const base::json::object& decl
   tell_warnings(session, answer.as_object());
   const auto model = base::decode<api::Model>(answer);
   if (model.id == 0) {  // a dry run
-    session.show(answer);
+    session.did(foreseen(model), answer);
     return 0;
   }
   if (options.follow) {
