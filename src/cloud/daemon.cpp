@@ -96,7 +96,7 @@ Daemon::Daemon(const std::filesystem::path& data_folder, std::unique_ptr<Worker>
 }
 
 std::string Daemon::what_hangs() {
-  constexpr std::chrono::milliseconds kPatience(2000);
+  constexpr std::chrono::milliseconds kPatience(5000);  // a slow disk is no fault
   if (!supervisor_.answers(kPatience)) return "the supervisor";
   if (!objects_.answers(kPatience)) return "the object store";
   if (!store_.answers(kPatience)) return "the database";

@@ -14,7 +14,7 @@ class Health {
  public:
   using Clock = std::chrono::steady_clock;
   static constexpr std::chrono::milliseconds kPeriod{1000};
-  static constexpr std::chrono::milliseconds kPatience{10000};  ///< with a check that does not come back
+  static constexpr std::chrono::milliseconds kPatience{20000};  ///< with a check that does not come back
 
   /// `what_hangs` names it, or is empty.
   explicit Health(std::function<std::string()> what_hangs, std::chrono::milliseconds patience = kPatience);
