@@ -48,6 +48,9 @@ class Daemon {
   /// The administrator's secret, once: on the first start with this folder.
   const std::optional<std::string>& first_token() const { return first_token_; }
 
+  /// When the server is about to stop: whoever asked with `wait` is answered now.
+  void end_waits() { supervisor_.end_waits(); }
+
   /// What everything waits for and does not answer; empty when the daemon is well.
   std::string trouble() const { return health_.trouble(); }
 

@@ -42,6 +42,9 @@ class Supervisor {
   /// now is written when it can.
   void recover();
 
+  /// Before the server stops: answers what waits with how things are now, and nothing waits from here on.
+  void end_waits();
+
   /// Asks trainings to stop with a checkpoint and queues them for the next start; ends deployments, which the next
   /// start brings back. What is not done after `grace_ms` is killed.
   void close(int grace_ms);
@@ -60,6 +63,7 @@ class Supervisor {
   }
 
   static constexpr std::int64_t kMaxWaitUs = 60000000;  ///< of what is asked for with `wait`
+  static constexpr int kMaxWaits = 64;                  ///< requests of one tenant that wait at a time
   static constexpr std::int64_t kMaxQueued = 1000;      ///< trainings of a tenant that wait
 
   /// `row` holds what was asked for. Errors: over_allotment, conflict for a dataset that is not ready.
@@ -195,6 +199,7 @@ class Supervisor {
   std::map<std::int64_t, Rest> rests_;
   std::list<Errand> errands_;
   bool going_on_ = false;
+  bool waits_end_ = false;
 
   void repeat();  // the thread's work: dispatches when wake_at_us_ has come
   std::condition_variable_any due_;

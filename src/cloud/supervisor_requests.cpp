@@ -95,6 +95,10 @@ bool Supervisor::in_motion(const ModelRow& row) {
 }
 
 api::Later<api::Model> Supervisor::run(Errand errand, bool wait) {
+  wait = wait && !waits_end_;
+  if (wait && std::count_if(errands_.begin(), errands_.end(),
+                            [&](const Errand& other) { return other.tenant == errand.tenant; }) >= kMaxWaits)
+    throw Error(Code::unavailable, fmt::format("{} requests of this tenant wait already; ask without wait", kMaxWaits));
   errand.until_us = base::steady_now_us() + (wait ? kMaxWaitUs : 0);
   if (!go_on(errand, !wait)) {
     wake_in(kMaxWaitUs);
@@ -130,11 +134,18 @@ bool Supervisor::go_on(Errand& errand, bool last) {
 void Supervisor::go_on_with_errands() {
   if (going_on_ || errands_.empty()) return;  // what an errand begins dispatches, too
   going_on_ = true;
+  const std::shared_ptr<void> over(nullptr, [this](void*) { going_on_ = false; });
   const std::int64_t now = base::steady_now_us();
   for (auto errand = errands_.begin(); errand != errands_.end();)
-    errand = go_on(*errand, closing_ || now >= errand->until_us) ? errands_.erase(errand) : std::next(errand);
+    errand =
+        go_on(*errand, waits_end_ || closing_ || now >= errand->until_us) ? errands_.erase(errand) : std::next(errand);
   for (const Errand& errand : errands_) wake_in(errand.until_us - now);
-  going_on_ = false;
+}
+
+void Supervisor::end_waits() {
+  const std::lock_guard lock(control_);
+  waits_end_ = true;
+  go_on_with_errands();
 }
 
 api::Later<api::Model> Supervisor::stop(std::int64_t tenant, std::int64_t model, bool wait) {
@@ -304,6 +315,7 @@ api::Deleted Supervisor::remove(std::int64_t tenant, std::int64_t model) {
 }
 
 void Supervisor::deploy_held(std::int64_t tenant, std::int64_t model, int cpus, std::int64_t memory_bytes) {
+  if (closing_ || waits_end_) throw Error(Code::unavailable, "the server is ending; try again when it is back");
   store_.write([&](Database& db) {
     ModelRow row = model_of(db, tenant, model);
     if (row.state == deployed || row.state == deploying) refuse(row, "there is nothing to do");

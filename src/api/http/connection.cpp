@@ -202,20 +202,28 @@ void Connection::release_body() {
 }
 
 Task<void> Connection::on_worker(const std::function<void()>& work) {
-  const std::function<void(std::function<void()>)> start = [this, &work](std::function<void()> done) {
-    auto run = [&work, done = std::move(done)] {
-      work();
+  std::exception_ptr failure;
+  const std::function<void(std::function<void()>)> start = [this, &work, &failure](std::function<void()> done) {
+    // Whatever happens, the coroutine goes on, on its own thread.
+    auto run = [&work, &failure, done = std::move(done)] {
+      try {
+        work();
+      } catch (...) {
+        failure = std::current_exception();
+      }
       done();
     };
     workers_.add(std::move(run));
   };
   co_await continue_after(io_.context, start);
+  if (failure) std::rethrow_exception(failure);
 }
 
 /// One request and its answer.
 Task<Connection::Next> Connection::exchange() {
   std::optional<HttpAnswer> refusal;
   bool head_is_valid = false;
+  bool begun = false;  // to answer: what fails then can only break the connection off
   try {
     if (!co_await read_head()) co_return Next::close;
     head_is_valid = true;
@@ -258,11 +266,13 @@ Task<Connection::Next> Connection::exchange() {
 
     const Persistence after = persistence();
     if (to_.ready) {
+      begun = true;
       HttpAnswer ready = std::move(*to_.ready);
       co_return co_await respond(std::move(ready), after);
     }
     if (to_.plain != nullptr && to_.plain->cost == PlainCost::nothing) {
       HttpAnswer plain = service_.answer(head, to_, nullptr, {});
+      begun = true;
       co_return co_await respond(std::move(plain), after);
     }
 
@@ -280,6 +290,7 @@ Task<Connection::Next> Connection::exchange() {
       pieces[0] = piece(head_text);
       pieces[1] = piece(answer.content);
       left = std::span(pieces, head.method == "HEAD" ? 1 : 2);
+      begun = true;
       sent = stream_.send_now(left);
     };
     const std::function<void()> work = [&] {
@@ -305,6 +316,7 @@ Task<Connection::Next> Connection::exchange() {
     log(answer.status);
     release_body();
     if (answer.events) {
+      begun = true;
       co_await stream_events(answer);
       co_return Next::linger;
     }
@@ -313,6 +325,7 @@ Task<Connection::Next> Connection::exchange() {
     if (!sent) co_return Next::close;
     co_return after == Persistence::close ? Next::linger : Next::keep;
   } catch (const std::exception& error) {
+    if (begun) co_return Next::close;
     refusal = service_.problem(error, to_.request_id);
   }
   log(refusal->status);

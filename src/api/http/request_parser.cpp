@@ -221,7 +221,7 @@ void RequestParser::set_persistence() {
 void RequestParser::take_chunk_size(std::string_view text) {
   const std::size_t digits = std::min(text.find_first_not_of("0123456789abcdefABCDEF"), text.size());
   const std::string_view extension = text.substr(digits);
-  if (digits == 0 || (!extension.empty() && trimmed(extension).front() != ';'))
+  if (digits == 0 || (!extension.empty() && !trimmed(extension).starts_with(';')))
     throw malformed("a chunk of its body does not begin with its size");
   framing_bytes_ = std::min(kChunkFramingLimitBytes, framing_bytes_ + extension.size());
   std::uint64_t size = 0;

@@ -129,6 +129,8 @@ TEST(RequestParser, refuses_what_could_be_framed_in_two_ways) {
       request("Transfer-Encoding: chunked\r\n", "2\r\nab\n0\r\n\r\n"),
       request("Transfer-Encoding: chunked\r\n", "2\r\nabc\r\n0\r\n\r\n"),
       request("Transfer-Encoding: chunked\r\n", "2 x\r\nab\r\n0\r\n\r\n"),
+      request("Transfer-Encoding: chunked\r\n", "2 \r\nab\r\n0\r\n\r\n"),
+      request("Transfer-Encoding: chunked\r\n", "2\t\r\nab\r\n0\r\n\r\n"),
       request("Transfer-Encoding: chunked\r\n", "0x2\r\nab\r\n0\r\n\r\n"),
       request("Transfer-Encoding: chunked\r\n", "-2\r\nab\r\n0\r\n\r\n"),
       request("Transfer-Encoding: chunked\r\n", " 2\r\nab\r\n0\r\n\r\n"),

@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include <cstdio>
+#include <future>
 #include <thread>
 
 #include "api/access.h"
@@ -109,11 +110,17 @@ void serve(const Options& options) {
   const base::Fd access = publish(daemon, folder, options, server.port());
   say("address: " + server.url());
 
-  std::thread([&server, signals] {
+  std::promise<void> waits_ended;
+  std::thread([&server, &daemon, &waits_ended, signals] {
     int signal = 0;
     ::sigwait(&signals, &signal);
     base::log_info("ending: {}; running jobs write checkpoints and go on with the next start",
                    signal == SIGINT ? "interrupted" : "asked to");
+    std::thread([&daemon, &waits_ended] {  // apart, because this thread must end the process even if something hangs
+      daemon.end_waits();
+      waits_ended.set_value();
+    })
+        .detach();
     server.stop();
     // Asked twice, or something hangs: jobs end with this process, and the next start goes on from their last
     // checkpoints.
@@ -123,6 +130,7 @@ void serve(const Options& options) {
     ::_exit(130);
   }).detach();
   server.run();
+  waits_ended.get_future().wait();
   daemon.close(kCloseGraceMs);
 }
 

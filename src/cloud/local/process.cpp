@@ -54,7 +54,8 @@ struct ChildEnds {
 // From here on in the child of a process with threads: only calls that are safe there, nothing that allocates.
 
 [[noreturn]] void give_up(const char* what, const char* name) {
-  const char* why = std::strerror(errno);
+  const char* why = ::strerrordesc_np(errno);  // unlike strerror, without a lock
+  if (why == nullptr) why = "unknown error";
   for (const char* text : {what, " ", name, ": ", why, "\n"})
     if (::write(2, text, std::strlen(text)) < 0) break;
   ::_exit(127);
@@ -81,7 +82,8 @@ bool limit(__rlimit_resource resource, std::int64_t bytes) {
     if (filter < 0 || ::dup2(filter, kChildFilter) < 0) give_up("cannot open", "the filter of system calls");
   }
   if (ends.socket < 0) ::close(kChildSocket);
-  ::close_range(ends.filter[0] != '\0' ? kChildFilter + 1 : kChildFilter, ~0U, 0);
+  const unsigned first = static_cast<unsigned>(ends.filter[0] != '\0' ? kChildFilter + 1 : kChildFilter);
+  if (::close_range(first, ~0U, 0) != 0) give_up("cannot close", "what is not a job's");
   for (const std::string& file : start.cgroup_procs) {
     const int fd = ::open(file.c_str(), O_WRONLY | O_CLOEXEC);
     if (fd < 0 || ::write(fd, "0", 1) != 1) give_up("cannot join", file.c_str());
@@ -115,7 +117,7 @@ constexpr int kParentDied = SIGUSR1;
     give_up("cannot start", command[0]);
   }
   ::prctl(PR_SET_NAME, "job guard");
-  ::close_range(0, ~0U, 0);
+  if (::close_range(0, ~0U, 0) != 0) ::_exit(127);
   sigemptyset(&awaited);
   sigaddset(&awaited, SIGCHLD);
   sigaddset(&awaited, kParentDied);
