@@ -11,11 +11,12 @@ from pathlib import Path
 
 host, token, model, image, model_file = sys.argv[1:]
 address = host.removeprefix("http://")
-headers = {"Authorization": f"Bearer {token}", "Content-Type": "application/json"}
+headers = {"Authorization": f"Bearer {token}"}
 
 
 def call(connection, method, path, body=None):
-    connection.request(method, "/api/v2" + path, body, headers)
+    kind = "application/octet-stream" if isinstance(body, bytes) else "application/json"
+    connection.request(method, "/api/v2" + path, body, {**headers, "Content-Type": kind})
     answer = connection.getresponse()
     content = answer.read()
     if answer.status >= 400:
