@@ -57,6 +57,10 @@ TEST_P(Conformance, StepsAgreeWithPlainLoops) {
   }
 }
 
+TEST_P(Conformance, PlainLoopsInFloatAgreeToo) {
+  testing::compare_with_reference(graph_of(GetParam()), 5, 2e-5, tensor::kPlainLoops);
+}
+
 TEST_P(Conformance, GradientsAgreeWithFiniteDifferences) {
   const Graph graph = graph_of(GetParam());
   testing::ReferenceNetwork network(graph, 3, 11);
@@ -120,7 +124,9 @@ TEST(WholeNetwork, ConvnetAgreesWithPlainLoops) {
       part(R"({"type": "Dropout", "config": {}})"),
       part(
           R"({"type": "Affine", "config": {"nout": 5, "init": "GlorotUniform", "bias": "Uniform", "activation": "Logistic"}})")};
-  testing::compare_with_reference(build_graph(spec, {3, 12, 12}), 16, 1e-4);
+  const Graph graph = build_graph(spec, {3, 12, 12});
+  testing::compare_with_reference(graph, 16, 1e-4);
+  testing::compare_with_reference(graph, 16, 1e-4, tensor::kPlainLoops);
 }
 
 TEST(WholeNetwork, DenseLayersOfPowerOfTwoWidthAgreeWithPlainLoops) {

@@ -1,7 +1,5 @@
 #include "neon/layer.h"
 
-#include "neon/booking.h"
-
 namespace neon {
 
 std::vector<Part> Layer::expand(const std::string&) const { return {}; }
@@ -16,21 +14,10 @@ const Node* Group::bias() const {
   return nullptr;
 }
 
-std::optional<ElementWise> Group::then() const {
+std::optional<Following> Group::then() const {
   for (const Node* next : absorbed)
-    if (auto function = next->layer->element_wise()) {
-      function->takes_shortcut = takes_shortcut;
-      return function;
-    }
+    if (auto transform = next->layer->transform()) return Following{std::move(transform), takes_shortcut};
   return {};
-}
-
-Value Transform::forward(Booking&, const Value&, const std::string& name) const {
-  throw base::Error(base::Code::internal, fmt::format("activation of '{}' has no forward step of its own", name));
-}
-
-Value Transform::backward(Booking&, const Value&, const Value&, const std::string& name) const {
-  throw base::Error(base::Code::internal, fmt::format("activation of '{}' has no backward step of its own", name));
 }
 
 }  // namespace neon

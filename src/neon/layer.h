@@ -13,7 +13,7 @@
 
 namespace neon {
 
-class Booking;
+class Lowering;
 struct Group;
 struct Value;
 
@@ -51,10 +51,10 @@ struct LayerCase {
 class LayerSteps {
  public:
   virtual ~LayerSteps() = default;
-  virtual Value forward(Booking& booking, const Value& src) = 0;
+  virtual Value forward(Lowering& lowering, const Value& src) = 0;
 
   /// Writes the parameters' gradients and returns the input's, unless nobody wants it.
-  virtual Value backward(Booking& booking, const Value& diff_dst, bool wants_diff_src) = 0;
+  virtual Value backward(Lowering& lowering, const Value& diff_dst, bool wants_diff_src) = 0;
 };
 
 /// One kind of layer with its configuration; immutable. Shapes are per sample: (features) or (c, h, w) or (c, d, h, w).
@@ -76,11 +76,10 @@ class Layer {
 
   /// What passes ask: what is this layer, and what can it do in its own steps?
   virtual bool is_channel_bias() const { return false; }
-  virtual std::optional<ElementWise> element_wise() const { return {}; }
-  virtual std::string_view activation() const { return {}; }  ///< its name on the shelf
-  virtual bool is_shortcut() const { return false; }          ///< see Transform
+  virtual std::shared_ptr<const Transform> transform() const { return nullptr; }  ///< of an activation
+  virtual std::string_view activation() const { return {}; }                      ///< its name on the shelf
   virtual bool absorbs_bias() const { return false; }
-  virtual bool absorbs(const ElementWise& next) const { return static_cast<void>(next), false; }
+  virtual bool absorbs(const Transform& next) const { return static_cast<void>(next), false; }
 
   /// How many numbers of each example its statistics over the batch are taken of; 0 for layers without.
   virtual std::int64_t statistics_per_example(const tensor::Shape& in) const { return static_cast<void>(in), 0; }
@@ -115,8 +114,8 @@ struct Group {
   /// are.
   bool takes_shortcut = false;
 
-  const Node* bias() const;                 ///< an absorbed bias layer
-  std::optional<ElementWise> then() const;  ///< an absorbed activation
+  const Node* bias() const;               ///< an absorbed bias layer
+  std::optional<Following> then() const;  ///< an absorbed activation
 };
 
 }  // namespace neon

@@ -31,7 +31,8 @@ std::vector<std::string> pairing_warnings(const Graph& graph, const Cost& cost, 
                     cost_name, wanted, last.name, came.empty() ? "has none" : fmt::format("has {}", came), wanted));
   for (const Node& node : graph.nodes) {
     const bool is_last = &node == &last;
-    if (!node.layer->is_shortcut() || (is_last && (fits || !wanted.empty()))) continue;
+    if (!(node.layer->transform() && node.layer->transform()->is_shortcut()) || (is_last && (fits || !wanted.empty())))
+      continue;
     warnings.push_back(fmt::format(
         "layer '{}': the activation {} as it is written belongs right before the cost {}, not {}; its true derivative "
         "is taken",

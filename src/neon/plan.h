@@ -24,12 +24,13 @@ struct PlanOptions {
   std::shared_ptr<const Optimizer> optimizer;  ///< absent: train_step computes gradients and updates nothing
   bool input_gradient = false;                 ///< also compute the gradient of the input
   const Plan* weights_of = nullptr;            ///< use the weights of this plan, which must live longer; for predicting
+  std::string only_kernels;  ///< where there are several candidates, only this one, such as tensor::kPlainLoops
 };
 
 /// The shortest time of one step of the list over some runs; others on the machine disturb the longer ones.
 struct StepTime {
   std::string name;
-  std::string implementation;  ///< the vendor kernel's name; empty for our own
+  std::string implementation;  ///< the kernel's name
   double microseconds = 0;
 };
 

@@ -6,7 +6,7 @@
 #include <new>
 
 #include "base/error.h"
-#include "tensor/kernel.h"
+#include "tensor/operations.h"
 
 // A sanitizer brings its own operator new, which must stay for its reports to be right; nothing is counted then.
 #if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)

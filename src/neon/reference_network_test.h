@@ -133,7 +133,8 @@ inline bool can_train(const Graph& graph, std::int64_t batch) {
 }
 
 /// Outputs of training and prediction, all gradients and the statistics of a plan against the plain loops.
-inline void compare_with_reference(const Graph& graph, std::int64_t batch, double tolerance) {
+inline void compare_with_reference(const Graph& graph, std::int64_t batch, double tolerance,
+                                   std::string_view only_kernels = {}) {
   constexpr std::uint64_t kSeed = 3;
   constexpr std::int64_t kStep = 7;
   ReferenceNetwork network(graph, batch, 21, kSeed, kStep);
@@ -143,6 +144,7 @@ inline void compare_with_reference(const Graph& graph, std::int64_t batch, doubl
   options.cost = std::make_shared<Probe>();
   options.target_shape = graph.out_shape();
   options.input_gradient = true;
+  options.only_kernels = only_kernels;
   const auto plan = compile(graph, options);
   auto tensors = plan->export_parameters();
   std::size_t at = 0;

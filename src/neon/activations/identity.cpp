@@ -1,4 +1,7 @@
-#include "neon/element_wise.h"
+#include <algorithm>
+
+#include "neon/shelf.h"
+#include "neon/transform.h"
 
 namespace neon {
 namespace {
@@ -11,18 +14,15 @@ class Identity final : public Transform {
       return std::tuple(base::field("name", &Config::name, "a name; for reading only"));
     }
   };
-  explicit Identity(const Config&) { function_.identity = true; }
+  explicit Identity(const Config&) {}
 
-  std::optional<ElementWise> element_wise() const override { return function_; }
-  void reference_forward(std::span<double> row) const override {
-    for (double& x : row) x = reference_value(function_, x);
+  bool is_identity() const override { return true; }
+  void apply(const float* x, float* y, std::int64_t count) const override { std::copy_n(x, count, y); }
+  void differentiate(const float*, const float* dy, float* dx, std::int64_t count) const override {
+    std::copy_n(dy, count, dx);
   }
-  void reference_backward(std::span<const double> y, std::span<double> dy) const override {
-    for (std::size_t i = 0; i < y.size(); ++i) dy[i] *= reference_derivative(function_, y[i]);
-  }
-
- private:
-  ElementWise function_;
+  void reference_forward(std::span<double>) const override {}
+  void reference_backward(std::span<const double>, std::span<const double>, std::span<double>) const override {}
 };
 
 const OnShelf<Transform, Identity> registered("Identity", "x", {}, {{"Linear", ""}, {"None", "leave activation out"}});

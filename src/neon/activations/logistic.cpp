@@ -1,7 +1,16 @@
-#include "neon/element_wise.h"
+#include <cmath>
+
+#include "neon/shelf.h"
+#include "neon/transform.h"
+#include "tensor/vectorized.h"
 
 namespace neon {
 namespace {
+
+NCLOUD_VECTORIZED
+void times_slope(const float* y, const float* dy, float* dx, std::int64_t count) {
+  for (std::int64_t i = 0; i < count; ++i) dx[i] = dy[i] * y[i] * (1 - y[i]);
+}
 
 class Logistic final : public Transform {
  public:
@@ -14,21 +23,21 @@ class Logistic final : public Transform {
                         base::field("name", &Config::name, "a name; for reading only"));
     }
   };
-  explicit Logistic(const Config& config) : shortcut_(config.shortcut) {
-    function_.function.function = tensor::Function::logistic;
-  }
+  explicit Logistic(const Config& config) : shortcut_(config.shortcut) {}
 
-  std::optional<ElementWise> element_wise() const override { return function_; }
+  std::optional<tensor::FunctionOf> vendor_function() const override { return {{tensor::Function::logistic}}; }
   bool is_shortcut() const override { return shortcut_; }
-  void reference_forward(std::span<double> row) const override {
-    for (double& x : row) x = reference_value(function_, x);
+  void differentiate(const float* y, const float* dy, float* dx, std::int64_t count) const override {
+    times_slope(y, dy, dx, count);
   }
-  void reference_backward(std::span<const double> y, std::span<double> dy) const override {
-    for (std::size_t i = 0; i < y.size(); ++i) dy[i] *= reference_derivative(function_, y[i]);
+  void reference_forward(std::span<double> row) const override {
+    for (double& x : row) x = 1 / (1 + std::exp(-x));
+  }
+  void reference_backward(std::span<const double>, std::span<const double> y, std::span<double> dy) const override {
+    for (std::size_t i = 0; i < y.size(); ++i) dy[i] *= y[i] * (1 - y[i]);
   }
 
  private:
-  ElementWise function_;
   bool shortcut_;
 };
 

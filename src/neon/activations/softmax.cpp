@@ -1,25 +1,12 @@
+#include <algorithm>
 #include <cmath>
 
-#include "base/error.h"
-#include "neon/booking.h"
-#include "neon/parallel.h"
-#include "neon/threads.h"
-#include "tensor/vectorized.h"
+#include "neon/lowering/lowering.h"
+#include "tensor/parallel.h"
+#include "tensor/threads.h"
 
 namespace neon {
 namespace {
-
-/// dx = y·(dy - Σ dy·y), one row of the Jacobian's product.
-NCLOUD_VECTORIZED
-void times_jacobian(const float* y, const float* dy, float* dx, std::int64_t count) {
-  double sums[4] = {};
-  std::int64_t i = 0;
-  for (; i + 4 <= count; i += 4)
-    for (int lane = 0; lane < 4; ++lane) sums[lane] += static_cast<double>(dy[i + lane]) * y[i + lane];
-  for (; i < count; ++i) sums[0] += static_cast<double>(dy[i]) * y[i];
-  const auto sum = static_cast<float>((sums[0] + sums[1]) + (sums[2] + sums[3]));
-  for (i = 0; i < count; ++i) dx[i] = y[i] * (dy[i] - sum);
-}
 
 class Softmax final : public Transform {
  public:
@@ -35,33 +22,29 @@ class Softmax final : public Transform {
   };
   explicit Softmax(const Config&) {}
 
+  bool is_element_wise() const override { return false; }
   bool is_shortcut() const override { return true; }
 
-  Value forward(Booking& booking, const Value& src, const std::string& name) const override {
+  Value forward(Lowering& lowering, const Value& src, const std::string& name) const override {
     const tensor::Shape& shape = src.layout.shape();
     const auto plain = tensor::Layout::row_major(tensor::Dtype::f32, shape);
-    const Value rows = booking.in_layout(src, plain, name + " input in plain order")
+    const Value rows = lowering.in_layout(src, plain, name + " input in plain order")
                            .reshaped({shape[0], tensor::element_count(shape) / shape[0]});
-    const Value dst = booking.value(rows.layout);
-    booking.may_replace(rows, dst);
-    const ThreadScope scope(threads_for(tensor::element_count(shape)));
-    booking.add(name + " forward", tensor::softmax_forward(rows.layout),
-                {{tensor::Slot::src, rows.buffer}, {tensor::Slot::dst, dst.buffer}});
+    const Value dst = lowering.value(rows.layout);
+    lowering.may_replace(rows, dst);
+    const tensor::ThreadScope scope(tensor::threads_for(tensor::element_count(shape)));
+    lowering.add(name + " forward", tensor::softmax_forward(rows.layout),
+                 {{tensor::Slot::src, rows.buffer}, {tensor::Slot::dst, dst.buffer}});
     return dst.reshaped(shape);
   }
 
-  Value backward(Booking& booking, const Value& y, const Value& diff_dst, const std::string& name) const override {
-    const tensor::Shape& shape = y.layout.shape();
-    const Value dy = booking.in_layout(diff_dst, y.layout, name + " error in plain order");
-    const Value dx = booking.value(y.layout);
-    booking.may_replace(dy, dx);
-    const std::int64_t rows = shape[0], columns = tensor::element_count(shape) / rows;
-    booking.add(name + " derivative", {y.buffer, dy.buffer, dx.buffer},
-                [rows, columns](std::byte* const* memory, const StepContext&) {
-                  for (std::int64_t row = 0; row < rows; ++row)
-                    times_jacobian(floats(memory[0]) + row * columns, floats(memory[1]) + row * columns,
-                                   floats(memory[2]) + row * columns, columns);
-                });
+  Value backward(Lowering& lowering, const Value& y, const Value& diff_dst, const std::string& name) const override {
+    const Value dy = lowering.in_layout(diff_dst, y.layout, name + " error in plain order");
+    const Value dx = lowering.value(y.layout);
+    lowering.may_replace(dy, dx);
+    lowering.add(
+        name + " derivative", tensor::softmax_backward(y.layout),
+        {{tensor::Slot::dst, y.buffer}, {tensor::Slot::diff_dst, dy.buffer}, {tensor::Slot::diff_src, dx.buffer}});
     return dx;
   }
 
@@ -71,7 +54,7 @@ class Softmax final : public Transform {
     for (double& x : row) sum += x = std::exp(x - highest);
     for (double& x : row) x /= sum;
   }
-  void reference_backward(std::span<const double> y, std::span<double> dy) const override {
+  void reference_backward(std::span<const double>, std::span<const double> y, std::span<double> dy) const override {
     double sum = 0;
     for (std::size_t i = 0; i < y.size(); ++i) sum += dy[i] * y[i];
     for (std::size_t i = 0; i < y.size(); ++i) dy[i] = y[i] * (dy[i] - sum);

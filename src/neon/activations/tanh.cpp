@@ -1,7 +1,16 @@
-#include "neon/element_wise.h"
+#include <cmath>
+
+#include "neon/shelf.h"
+#include "neon/transform.h"
+#include "tensor/vectorized.h"
 
 namespace neon {
 namespace {
+
+NCLOUD_VECTORIZED
+void times_slope(const float* y, const float* dy, float* dx, std::int64_t count) {
+  for (std::int64_t i = 0; i < count; ++i) dx[i] = dy[i] * (1 - y[i] * y[i]);
+}
 
 class Tanh final : public Transform {
  public:
@@ -11,18 +20,18 @@ class Tanh final : public Transform {
       return std::tuple(base::field("name", &Config::name, "a name; for reading only"));
     }
   };
-  explicit Tanh(const Config&) { function_.function.function = tensor::Function::tanh; }
+  explicit Tanh(const Config&) {}
 
-  std::optional<ElementWise> element_wise() const override { return function_; }
+  std::optional<tensor::FunctionOf> vendor_function() const override { return {{tensor::Function::tanh}}; }
+  void differentiate(const float* y, const float* dy, float* dx, std::int64_t count) const override {
+    times_slope(y, dy, dx, count);
+  }
   void reference_forward(std::span<double> row) const override {
-    for (double& x : row) x = reference_value(function_, x);
+    for (double& x : row) x = std::tanh(x);
   }
-  void reference_backward(std::span<const double> y, std::span<double> dy) const override {
-    for (std::size_t i = 0; i < y.size(); ++i) dy[i] *= reference_derivative(function_, y[i]);
+  void reference_backward(std::span<const double>, std::span<const double> y, std::span<double> dy) const override {
+    for (std::size_t i = 0; i < y.size(); ++i) dy[i] *= 1 - y[i] * y[i];
   }
-
- private:
-  ElementWise function_;
 };
 
 const OnShelf<Transform, Tanh> registered("Tanh", "tanh x");

@@ -1,12 +1,7 @@
-#include "base/error.h"
-#include "neon/element_wise.h"
-#include "neon/parallel.h"
-#include "neon/threads.h"
+#include "neon/lowering/element_wise.h"
 
 namespace neon {
 namespace {
-
-using tensor::Slot;
 
 class Activation final : public Layer {
  public:
@@ -23,9 +18,8 @@ class Activation final : public Layer {
 
   std::optional<std::string> given_name() const override { return config_.name; }
   tensor::Shape out_shape(const tensor::Shape& in) const override { return in; }
-  std::optional<ElementWise> element_wise() const override { return transform_->element_wise(); }
+  std::shared_ptr<const Transform> transform() const override { return transform_; }
   std::string_view activation() const override { return config_.transform.type; }
-  bool is_shortcut() const override { return transform_->is_shortcut(); }
   std::unique_ptr<LayerSteps> lower(const Group& group) const override;
 
   void reference_forward(Reference& r) const override {
@@ -37,7 +31,7 @@ class Activation final : public Layer {
     r.diff_src = r.diff_dst;
     const std::size_t row = r.dst.size() / static_cast<std::size_t>(r.n);
     for (std::size_t at = 0; at < r.dst.size(); at += row)
-      transform_->reference_backward({&r.dst[at], row}, {&r.diff_src[at], row});
+      transform_->reference_backward({&r.src[at], row}, {&r.dst[at], row}, {&r.diff_src[at], row});
   }
 
   std::vector<LayerCase> cases() const override {
@@ -61,32 +55,27 @@ class Activation final : public Layer {
 class Steps final : public LayerSteps {
  public:
   Steps(const Group& group, std::shared_ptr<const Transform> transform)
-      : node_(*group.node), takes_shortcut_(group.takes_shortcut), transform_(std::move(transform)) {}
+      : name_(group.node->name), following_{std::move(transform), group.takes_shortcut} {}
 
-  Value forward(Booking& booking, const Value& src) override {
-    const auto function = transform_->element_wise();
-    if (!function) return dst_ = transform_->forward(booking, src, node_.name);
-    if (function->identity) return src;
-    dst_ = booking.value(src.layout);
-    booking.may_replace(src, dst_);
-    const ThreadScope scope(threads_for(static_cast<std::int64_t>(src.layout.size_bytes() / sizeof(float))));
-    booking.add(node_.name + " forward", tensor::function_forward(src.layout, function->function),
-                {{Slot::src, src.buffer}, {Slot::dst, dst_.buffer}});
-    return dst_;
+  Value forward(Lowering& lowering, const Value& src) override {
+    src_ = src;
+    const Transform& transform = *following_.transform;
+    if (!transform.is_element_wise()) return dst_ = transform.forward(lowering, src, name_);
+    if (transform.is_identity()) return dst_ = src;
+    return dst_ = through_function(lowering, following_.transform, src, name_);
   }
 
-  Value backward(Booking& booking, const Value& diff_dst, bool) override {
-    const auto function = transform_->element_wise();
-    if (takes_shortcut_) return diff_dst;
-    if (!function) return transform_->backward(booking, dst_, diff_dst, node_.name);
-    return through_derivative(booking, *function, dst_, diff_dst, node_.name);
+  Value backward(Lowering& lowering, const Value& diff_dst, bool) override {
+    const Transform& transform = *following_.transform;
+    if (following_.takes_shortcut) return diff_dst;
+    if (!transform.is_element_wise()) return transform.backward(lowering, dst_, diff_dst, name_);
+    return through_derivative(lowering, following_, transform.derivative_of_input() ? src_ : dst_, diff_dst, name_);
   }
 
  private:
-  const Node& node_;
-  bool takes_shortcut_;
-  std::shared_ptr<const Transform> transform_;
-  Value dst_;
+  std::string name_;
+  Following following_;
+  Value src_, dst_;
 };
 
 std::unique_ptr<LayerSteps> Activation::lower(const Group& group) const {

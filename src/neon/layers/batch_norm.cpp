@@ -1,12 +1,12 @@
 #include <cmath>
 
 #include "base/error.h"
-#include "neon/layers/batch_norm_kernels.h"
-#include "neon/layers/channel_loops.h"
-#include "neon/parallel.h"
+#include "neon/lowering/channel_order.h"
 
 namespace neon {
 namespace {
+
+using tensor::Slot;
 
 class BatchNorm final : public Layer {
  public:
@@ -37,8 +37,9 @@ class BatchNorm final : public Layer {
             {"gmean", {c}, c, 1, false, nullptr, 0.0f, false},
             {"gvar", {c}, c, 1, false, nullptr, 0.0f, false}};
   }
-  bool absorbs(const ElementWise& next) const override {
-    return !next.identity && next.function.function == tensor::Function::rectlin;
+  bool absorbs(const Transform& next) const override {
+    const auto function = next.vendor_function();
+    return function && function->function == tensor::Function::rectlin;
   }
   std::int64_t statistics_per_example(const tensor::Shape& in) const override {
     return tensor::element_count(in) / in[0];
@@ -101,173 +102,60 @@ class BatchNorm final : public Layer {
   Config config_;
 };
 
-/// Per-channel numbers that the forward step leaves for the backward one, `padded_channels` of each. Padding channels
-/// hold zeros, which keeps the padding of the activations zero.
-enum Saved { kScale, kShift, kMean, kInverse, kB, kC, kSavedCount };
-
-/// Calls visit(thread, offset into the tensor, offset into per-channel arrays) for each example and channel block.
-template <class Visit>
-void for_each_block(const tensor::ChannelOrder& order, int threads, Visit&& visit) {
-  for_parts(order.n, threads, [&](std::int64_t begin, std::int64_t end, int thread) {
-    for (std::int64_t n = begin; n < end; ++n)
-      for (std::int64_t kb = 0; kb < order.blocks; ++kb)
-        visit(thread, n - begin, (n * order.blocks + kb) * order.positions * order.block, kb * order.block);
-  });
-}
-
-/// The statistics of a batch: each thread those of its examples, then joined in thread order. `parts` holds per thread
-/// (mean, m2); the result is in the first thread's place.
-void find_moments(const float* x, const tensor::ChannelOrder& order, int threads, float* parts) {
-  const std::int64_t c = order.padded_channels();
-  std::fill_n(parts, 2 * c * threads, 0.0f);
-  for_each_block(order, threads, [&](int thread, std::int64_t done, std::int64_t at, std::int64_t channel) {
-    float* mean = parts + 2 * c * thread + channel;
-    add_to_moments(x + at, order.positions, order.block, static_cast<float>(done * order.positions), mean, mean + c);
-  });
-  const auto examples_before = [&](int part) { return static_cast<float>(order.n * part / threads * order.positions); };
-  for (int part = 1; part < threads; ++part) {
-    const float before = examples_before(part), count = examples_before(part + 1) - before;
-    if (count == 0) continue;
-    const float* mean = parts + 2 * c * part;
-    for (std::int64_t i = 0; i < c; ++i) {
-      const float delta = mean[i] - parts[i];
-      parts[i] += delta * (count / (before + count));
-      parts[c + i] += mean[c + i] + delta * delta * (before * count / (before + count));
-    }
-  }
-}
-
 class Steps final : public LayerSteps {
  public:
-  Steps(const Group& group, float rho, float eps) : group_(group), rho_(rho), eps_(eps) {
-    const auto then = group.then();
-    slope_ = then && !then->identity ? then->function.slope : 1.0f;
+  Steps(const Group& group, tensor::Normalisation how) : node_(*group.node), how_(how) {
+    if (const auto then = group.then()) how_.slope = then->transform->vendor_function()->slope;
   }
 
-  Value forward(Booking& booking, const Value& src) override {
-    const Node& node = *group_.node;
-    const auto [x, order] = in_channel_order(booking, src, node.name);
-    x_ = x;
-    order_ = order;
-    const Value dst = booking.value(x.layout);
-    saved_ = booking.scratch(static_cast<std::size_t>(kSavedCount * order.padded_channels()) * sizeof(float));
-    std::vector<int> buffers{x.buffer, dst.buffer, saved_};
-    for (const char* name : {"gamma", "beta", "gmean", "gvar"}) {
-      Parameter& p = booking.parameter(node, name);
-      buffers.push_back(booking.weights(p, tensor::Layout::row_major(tensor::Dtype::f32, p.spec->shape)).buffer);
-    }
-    if (booking.training()) {
-      const int threads = threads_for(order.size());
-      buffers.push_back(
-          booking.scratch(static_cast<std::size_t>(2 * order.padded_channels() * threads) * sizeof(float)));
-      booking.add(
-          node.name + " forward", buffers,
-          [=, order = order, rho = rho_, eps = eps_, slope = slope_](std::byte* const* memory, const StepContext&) {
-            float* parts = floats(memory[7]);
-            find_moments(floats(memory[0]), order, threads, parts);
-            const auto count = static_cast<float>(order.n * order.positions);
-            float *gmean = floats(memory[5]), *gvar = floats(memory[6]);
-            for (std::int64_t c = 0; c < order.channels; ++c) {
-              const float variance = parts[order.padded_channels() + c] / count;
-              gmean[c] = rho * gmean[c] + (1 - rho) * parts[c];
-              gvar[c] = rho * gvar[c] + (1 - rho) * variance;
-              parts[order.padded_channels() + c] = variance;
-            }
-            normalise(memory, order, threads, parts, parts + order.padded_channels(), eps, slope);
-          });
-    } else {
-      booking.may_replace(x, dst);
-      const int threads = threads_for(order.size());
-      booking.add(node.name + " forward", buffers,
-                  [=, order = order, eps = eps_, slope = slope_](std::byte* const* memory, const StepContext&) {
-                    normalise(memory, order, threads, floats(memory[5]), floats(memory[6]), eps, slope);
-                  });
-    }
+  Value forward(Lowering& lowering, const Value& src) override {
+    x_ = in_channel_order(lowering, src, node_.name);
+    const Value dst = lowering.value(x_.layout);
+    const tensor::Kernel kernel = tensor::batch_norm_forward(x_.layout, how_, lowering.training());
+    saved_ = lowering.workspace(kernel);
+    const auto weights = [&](std::string_view name) {
+      return lowering.plain_weights(lowering.parameter(node_, name)).buffer;
+    };
+    const int gamma = weights("gamma"), beta = weights("beta"), gmean = weights("gmean"), gvar = weights("gvar");
+    if (!lowering.training()) lowering.may_replace(x_, dst);
+    lowering.add(node_.name + " forward", kernel,
+                 {{Slot::src, x_.buffer},
+                  {Slot::scale, gamma},
+                  {Slot::shift, beta},
+                  {Slot::mean, gmean},
+                  {Slot::variance, gvar},
+                  {Slot::dst, dst.buffer},
+                  {Slot::workspace, saved_}});
     return dst;
   }
 
-  Value backward(Booking& booking, const Value& diff_dst, bool wants_diff_src) override {
-    const Node& node = *group_.node;
-    const Value dy = booking.in_layout(diff_dst, x_.layout, node.name + " error in another order");
-    const int threads = threads_for(order_.size());
-    const int parts = booking.scratch(static_cast<std::size_t>(2 * order_.padded_channels() * threads) * sizeof(float));
-    Parameter &gamma = booking.parameter(node, "gamma"), &beta = booking.parameter(node, "beta");
-    booking.add(node.name + " backward sums", {x_.buffer, dy.buffer, saved_, gamma.gradient, beta.gradient, parts},
-                [threads, order = order_, slope = slope_](std::byte* const* memory, const StepContext&) {
-                  gradient_sums(memory, order, threads, slope);
-                });
+  Value backward(Lowering& lowering, const Value& diff_dst, bool wants_diff_src) override {
+    const Value dy = lowering.in_layout(diff_dst, x_.layout, node_.name + " error in another order");
+    lowering.add(node_.name + " backward sums", tensor::batch_norm_backward_sums(x_.layout, how_),
+                 {{Slot::src, x_.buffer},
+                  {Slot::diff_dst, dy.buffer},
+                  {Slot::workspace, saved_},
+                  {Slot::diff_scale, lowering.parameter(node_, "gamma").gradient},
+                  {Slot::diff_shift, lowering.parameter(node_, "beta").gradient}});
     if (!wants_diff_src) return {};
-    const Value dx = booking.value(x_.layout);
-    booking.may_replace(dy, dx);
-    booking.add(node.name + " backward data", {x_.buffer, dy.buffer, saved_, dx.buffer},
-                [threads, order = order_, slope = slope_](std::byte* const* memory, const StepContext&) {
-                  const float* saved = floats(memory[2]);
-                  const std::int64_t c = order.padded_channels();
-                  for_each_block(order, threads, [&](int, std::int64_t, std::int64_t at, std::int64_t k) {
-                    input_gradient(floats(memory[0]) + at, floats(memory[1]) + at, saved + kScale * c + k,
-                                   saved + kShift * c + k, saved + kB * c + k, saved + kC * c + k, slope,
-                                   floats(memory[3]) + at, order.positions, order.block);
-                  });
-                });
+    const Value dx = lowering.value(x_.layout);
+    lowering.may_replace(dy, dx);
+    lowering.add(
+        node_.name + " backward data", tensor::batch_norm_backward_data(x_.layout, how_),
+        {{Slot::src, x_.buffer}, {Slot::diff_dst, dy.buffer}, {Slot::workspace, saved_}, {Slot::diff_src, dx.buffer}});
     return dx;
   }
 
  private:
-  /// memory: x, dst, saved, gamma, beta.
-  static void normalise(std::byte* const* memory, const tensor::ChannelOrder& order, int threads, const float* mean,
-                        const float* variance, float eps, float slope) {
-    const std::int64_t c = order.padded_channels();
-    float* saved = floats(memory[2]);
-    std::fill_n(saved, kSavedCount * c, 0.0f);
-    for (std::int64_t i = 0; i < order.channels; ++i) {
-      const float inverse = 1 / std::sqrt(variance[i] + eps);
-      saved[kMean * c + i] = mean[i];
-      saved[kInverse * c + i] = inverse;
-      saved[kScale * c + i] = floats(memory[3])[i] * inverse;
-      saved[kShift * c + i] = floats(memory[4])[i] - mean[i] * saved[kScale * c + i];
-    }
-    for_each_block(order, threads, [&](int, std::int64_t, std::int64_t at, std::int64_t k) {
-      scale_and_shift(floats(memory[0]) + at, saved + kScale * c + k, saved + kShift * c + k, slope,
-                      floats(memory[1]) + at, order.positions, order.block);
-    });
-  }
-
-  /// memory: x, dy, saved, gamma's gradient, beta's gradient, per-thread sums.
-  static void gradient_sums(std::byte* const* memory, const tensor::ChannelOrder& order, int threads, float slope) {
-    const std::int64_t c = order.padded_channels();
-    float *saved = floats(memory[2]), *parts = floats(memory[5]);
-    std::fill_n(parts, 2 * c * threads, 0.0f);
-    for_each_block(order, threads, [&](int thread, std::int64_t, std::int64_t at, std::int64_t k) {
-      float* sum_g = parts + 2 * c * thread + k;
-      add_gradient_sums(floats(memory[0]) + at, floats(memory[1]) + at, saved + kScale * c + k, saved + kShift * c + k,
-                        saved + kMean * c + k, slope, sum_g, sum_g + c, order.positions, order.block);
-    });
-    const auto count = static_cast<float>(order.n * order.positions);
-    for (std::int64_t i = 0; i < order.channels; ++i) {
-      float sum_g = 0, sum_gx = 0;
-      for (int part = 0; part < threads; ++part) {
-        sum_g += parts[2 * c * part + i];
-        sum_gx += parts[2 * c * part + c + i];
-      }
-      const float inverse = saved[kInverse * c + i], scale = saved[kScale * c + i];
-      floats(memory[3])[i] = sum_gx * inverse;
-      floats(memory[4])[i] = sum_g;
-      // dx = scale·(g - Σg/count - x̂·Σ(g·x̂)/count), written as scale·g + b·x + c.
-      const float b = -scale * inverse * inverse * sum_gx / count;
-      saved[kB * c + i] = b;
-      saved[kC * c + i] = -scale * sum_g / count - b * saved[kMean * c + i];
-    }
-  }
-
-  Group group_;
-  float rho_, eps_, slope_;
+  const Node& node_;
+  tensor::Normalisation how_;
   Value x_;
-  tensor::ChannelOrder order_;
   int saved_ = -1;
 };
 
 std::unique_ptr<LayerSteps> BatchNorm::lower(const Group& group) const {
-  return std::make_unique<Steps>(group, static_cast<float>(config_.rho), static_cast<float>(config_.eps));
+  return std::make_unique<Steps>(
+      group, tensor::Normalisation{static_cast<float>(config_.rho), static_cast<float>(config_.eps)});
 }
 
 const OnShelf<Layer, BatchNorm> registered(

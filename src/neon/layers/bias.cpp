@@ -1,10 +1,9 @@
-#include "base/error.h"
-#include "neon/layers/channel_loops.h"
-#include "neon/parallel.h"
-#include "tensor/vectorized.h"
+#include "neon/lowering/channel_order.h"
 
 namespace neon {
 namespace {
+
+using tensor::Slot;
 
 class Bias final : public Layer {
  public:
@@ -49,65 +48,24 @@ class Bias final : public Layer {
   std::shared_ptr<const Initializer> init_;
 };
 
-NCLOUD_VECTORIZED
-void add_bias(const float* x, const float* bias, float* y, std::int64_t positions, std::int64_t block) {
-  for (std::int64_t p = 0; p < positions; ++p)
-    for (std::int64_t lane = 0; lane < block; ++lane) y[p * block + lane] = x[p * block + lane] + bias[lane];
-}
-
-NCLOUD_VECTORIZED
-void sum_positions(const float* dy, float* sum, std::int64_t positions, std::int64_t block) {
-  for (std::int64_t p = 0; p < positions; ++p)
-    for (std::int64_t lane = 0; lane < block; ++lane) sum[lane] += dy[p * block + lane];
-}
-
-/// A bias that no layer before it absorbed.
 class Steps final : public LayerSteps {
  public:
   explicit Steps(const Node& node) : node_(node) {}
 
-  Value forward(Booking& booking, const Value& src) override {
-    const auto [x, order] = in_channel_order(booking, src, node_.name);
-    Parameter& w = booking.parameter(node_, "W");
-    const Value bias = booking.weights(w, tensor::Layout::row_major(tensor::Dtype::f32, w.spec->shape));
-    const Value y = booking.value(x.layout);
-    booking.may_replace(x, y);
-    const int padded = booking.scratch(static_cast<std::size_t>(order.padded_channels()) * sizeof(float));
-    booking.add(node_.name + " forward", {x.buffer, bias.buffer, y.buffer, padded},
-                [order = order](std::byte* const* memory, const StepContext&) {
-                  float* bias = floats(memory[3]);
-                  std::fill_n(bias, order.padded_channels(), 0.0f);
-                  std::copy_n(floats(memory[1]), order.channels, bias);
-                  const std::int64_t image = order.blocks * order.positions * order.block;
-                  for_parts(order.n, threads_for(order.size()), [&](std::int64_t begin, std::int64_t end, int) {
-                    const std::int64_t step = order.positions * order.block;
-                    for (std::int64_t at = begin * image, kb = 0; at < end * image;
-                         at += step, kb = (kb + 1) % order.blocks)
-                      add_bias(floats(memory[0]) + at, bias + kb * order.block, floats(memory[2]) + at, order.positions,
-                               order.block);
-                  });
-                });
+  Value forward(Lowering& lowering, const Value& src) override {
+    const Value x = in_channel_order(lowering, src, node_.name);
+    const Value bias = lowering.plain_weights(lowering.parameter(node_, "W"));
+    const Value y = lowering.value(x.layout);
+    lowering.may_replace(x, y);
+    lowering.add(node_.name + " forward", tensor::bias_forward(x.layout),
+                 {{Slot::src, x.buffer}, {Slot::bias, bias.buffer}, {Slot::dst, y.buffer}});
     return y;
   }
 
-  Value backward(Booking& booking, const Value& diff_dst, bool) override {
-    const auto [dy, order] = in_channel_order(booking, diff_dst, node_.name);
-    Parameter& w = booking.parameter(node_, "W");
-    const Value dw = booking.gradient(w, w.layout);
-    const int sums = booking.scratch(static_cast<std::size_t>(order.padded_channels()) * sizeof(float));
-    booking.add(node_.name + " backward", {dy.buffer, dw.buffer, sums},
-                [order = order](std::byte* const* memory, const StepContext&) {
-                  float* sums = floats(memory[2]);
-                  std::fill_n(sums, order.padded_channels(), 0.0f);
-                  // Parts of the channels, so that each sum is made by one thread in one order.
-                  for_parts(order.blocks, threads_for(order.size()), [&](std::int64_t begin, std::int64_t end, int) {
-                    for (std::int64_t n = 0; n < order.n; ++n)
-                      for (std::int64_t kb = begin; kb < end; ++kb)
-                        sum_positions(floats(memory[0]) + (n * order.blocks + kb) * order.positions * order.block,
-                                      sums + kb * order.block, order.positions, order.block);
-                  });
-                  std::copy_n(sums, order.channels, floats(memory[1]));
-                });
+  Value backward(Lowering& lowering, const Value& diff_dst, bool) override {
+    const Value dy = in_channel_order(lowering, diff_dst, node_.name);
+    lowering.add(node_.name + " backward", tensor::bias_backward(dy.layout),
+                 {{Slot::diff_dst, dy.buffer}, {Slot::diff_bias, lowering.parameter(node_, "W").gradient}});
     return dy;
   }
 

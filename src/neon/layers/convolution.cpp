@@ -38,7 +38,7 @@ class Convolution final : public Layer {
   std::optional<std::string> given_name() const override { return config_.name; }
 
   tensor::Shape out_shape(const tensor::Shape& in) const override {
-    const PerDimension out = sliding_.over(Volume::of(in, "a convolution"));
+    const PerDimension out = sliding_.over(tensor::Volume::of(in, "a convolution"));
     if (in.size() == 3 && config_.fshape.has_depth)
       throw base::Error(base::Code::invalid_argument,
                         fmt::format("fshape has a depth (T), but the input {} has none", tensor::text(in)));
@@ -54,7 +54,7 @@ class Convolution final : public Layer {
   }
 
   bool absorbs_bias() const override { return true; }
-  bool absorbs(const ElementWise&) const override { return true; }
+  bool absorbs(const Transform& next) const override { return next.is_identity() || next.vendor_function(); }
 
   double operations(const tensor::Shape& in) const override {
     const PerDimension& w = config_.fshape.window;
@@ -90,7 +90,8 @@ class Convolution final : public Layer {
  private:
   template <class Visit>
   void for_each_product(const Reference& r, Visit&& visit) const {
-    const Volume in = Volume::of(r.in, "a convolution"), out = Volume::of(r.out, "a convolution");
+    const tensor::Volume in = tensor::Volume::of(r.in, "a convolution"),
+                         out = tensor::Volume::of(r.out, "a convolution");
     const std::int64_t window = sliding_.window.d * sliding_.window.h * sliding_.window.w;
     for (std::int64_t n = 0; n < r.n; ++n)
       for (std::int64_t k = 0; k < out.c; ++k)
@@ -103,37 +104,37 @@ class Convolution final : public Layer {
   }
 
   Config config_;
-  Sliding sliding_;
+  tensor::Sliding sliding_;
   std::shared_ptr<const Initializer> init_;
 };
 
 class Steps final : public ProductSteps {
  public:
-  Steps(const Group& group, tensor::Window window)
+  Steps(const Group& group, tensor::Sliding window)
       : ProductSteps(group), out_(group.node->out), window_(std::move(window)) {}
 
  private:
-  tensor::Kernel forward_kernel(const tensor::Layout& src, const tensor::Layout& weights,
-                                const tensor::Product& product) const override {
+  tensor::Candidates forward_kernels(const tensor::Layout& src, const tensor::Layout& weights,
+                                     const tensor::Product& product) const override {
     tensor::Shape dst{src.shape()[0]};
     dst.insert(dst.end(), out_.begin(), out_.end());
     return tensor::convolution_forward(src, weights, dst, window_, product);
   }
-  tensor::Kernel data_kernel(const tensor::ForwardHint& hint, const tensor::Layout& weights,
-                             const tensor::Layout& diff_dst) const override {
-    return tensor::convolution_backward_data(hint, window_, weights, diff_dst);
+  tensor::Candidates data_kernels(const tensor::Kernel& forward, const tensor::Layout& weights,
+                                  const tensor::Layout& diff_dst) const override {
+    return tensor::convolution_backward_data(forward, window_, weights, diff_dst);
   }
-  tensor::Kernel weights_kernel(const tensor::ForwardHint& hint, const tensor::Layout& src,
-                                const tensor::Layout& diff_dst, bool bias) const override {
-    return tensor::convolution_backward_weights(hint, window_, src, diff_dst, bias);
+  tensor::Candidates weights_kernels(const tensor::Kernel& forward, const tensor::Layout& src,
+                                     const tensor::Layout& diff_dst, bool bias) const override {
+    return tensor::convolution_backward_weights(forward, window_, src, diff_dst, bias);
   }
 
   tensor::Shape out_;
-  tensor::Window window_;
+  tensor::Sliding window_;
 };
 
 std::unique_ptr<LayerSteps> Convolution::lower(const Group& group) const {
-  return std::make_unique<Steps>(group, sliding_.kernel_window(group.node->in.size() == 4));
+  return std::make_unique<Steps>(group, sliding_);
 }
 
 const OnShelf<Layer, Convolution> registered(

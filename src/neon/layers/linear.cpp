@@ -1,6 +1,6 @@
 #include "base/error.h"
-#include "neon/element_wise.h"
 #include "neon/layers/product_steps.h"
+#include "neon/lowering/element_wise.h"
 
 namespace neon {
 namespace {
@@ -38,7 +38,7 @@ class Linear final : public Layer {
     return {{"W", {config_.nout, nin}, config_.nout, nin, false, init_}};
   }
   bool absorbs_bias() const override { return true; }
-  bool absorbs(const ElementWise&) const override { return true; }
+  bool absorbs(const Transform& next) const override { return next.is_identity() || next.vendor_function(); }
   double operations(const tensor::Shape& in) const override {
     return static_cast<double>(tensor::element_count(in)) * static_cast<double>(config_.nout);
   }
@@ -79,17 +79,17 @@ class Steps final : public ProductSteps {
   Steps(const Group& group, std::int64_t nout) : ProductSteps(group), nout_(nout) {}
 
  private:
-  tensor::Kernel forward_kernel(const tensor::Layout& src, const tensor::Layout& weights,
-                                const tensor::Product& product) const override {
+  tensor::Candidates forward_kernels(const tensor::Layout& src, const tensor::Layout& weights,
+                                     const tensor::Product& product) const override {
     return tensor::dense_forward(src, weights, nout_, product);
   }
-  tensor::Kernel data_kernel(const tensor::ForwardHint& hint, const tensor::Layout& weights,
-                             const tensor::Layout& diff_dst) const override {
-    return tensor::dense_backward_data(hint, weights, diff_dst);
+  tensor::Candidates data_kernels(const tensor::Kernel& forward, const tensor::Layout& weights,
+                                  const tensor::Layout& diff_dst) const override {
+    return tensor::dense_backward_data(forward, weights, diff_dst);
   }
-  tensor::Kernel weights_kernel(const tensor::ForwardHint& hint, const tensor::Layout& src,
-                                const tensor::Layout& diff_dst, bool bias) const override {
-    return tensor::dense_backward_weights(hint, src, diff_dst, bias);
+  tensor::Candidates weights_kernels(const tensor::Kernel& forward, const tensor::Layout& src,
+                                     const tensor::Layout& diff_dst, bool bias) const override {
+    return tensor::dense_backward_weights(forward, src, diff_dst, bias);
   }
   std::int64_t nout_;
 };

@@ -1,19 +1,20 @@
 #include "base/error.h"
-#include "neon/layers/channel_loops.h"
-#include "neon/layers/pooling_kernels.h"
-#include "neon/parallel.h"
+#include "neon/layers/window_grammar.h"
+#include "neon/lowering/channel_order.h"
 
 namespace neon {
 namespace {
 
-enum class Op { max, avg };
-constexpr auto enumerators(Op) { return std::array{std::pair{Op::max, "max"}, std::pair{Op::avg, "avg"}}; }
+using tensor::Pool;
+using tensor::Sliding;
+using tensor::Slot;
+using tensor::Volume;
 
 class Pooling final : public Layer {
  public:
   struct Config {
     PoolingShape fshape;
-    Op op = Op::max;
+    Pool op = Pool::max;
     Strides strides;
     Padding padding;
     std::optional<std::string> name;
@@ -91,7 +92,7 @@ class Pooling final : public Layer {
     s.for_each(in.extent, out.extent, [&](std::int64_t o, std::int64_t i, std::int64_t) {
       auto& list = taken[static_cast<std::size_t>(o)];
       const auto index = static_cast<std::size_t>(i);
-      if (config_.op == Op::avg || list.empty())
+      if (config_.op == Pool::avg || list.empty())
         list.push_back(index);
       else if (r.src[src + index] > r.src[src + list[0]])
         list[0] = index;
@@ -110,79 +111,44 @@ class Pooling final : public Layer {
   Config config_;
 };
 
-/// One example's channel block at a time: offsets of the block in input and output.
-template <class Work>
-void for_each_block(const tensor::ChannelOrder& order, std::int64_t outputs, Work&& work) {
-  for_parts(order.n * order.blocks, threads_for(order.size()), [&](std::int64_t begin, std::int64_t end, int) {
-    for (std::int64_t i = begin; i < end; ++i) work(i * order.positions * order.block, i * outputs * order.block);
-  });
-}
-
 class Steps final : public LayerSteps {
  public:
-  Steps(const Node& node, WindowTable table, Op op)
-      : node_(node), table_(std::make_shared<WindowTable>(std::move(table))), op_(op) {}
+  Steps(const Node& node, const tensor::Sliding& window, tensor::Pool pool)
+      : node_(node), window_(window), pool_(pool) {}
 
-  Value forward(Booking& booking, const Value& src) override {
-    const auto [x, order] = in_channel_order(booking, src, node_.name);
-    src_ = x.layout;
-    order_ = order;
-    tensor::Shape out{booking.batch_size()};
+  Value forward(Lowering& lowering, const Value& src) override {
+    const Value x = in_channel_order(lowering, src, node_.name);
+    tensor::Shape out{lowering.batch_size()};
     out.insert(out.end(), node_.out.begin(), node_.out.end());
-    const Value y = booking.value(x.layout.resized(out));
-    dst_ = y.layout;
-    const auto outputs = static_cast<std::int64_t>(table_->parts.size());
-    std::vector<int> buffers{x.buffer, y.buffer};
-    const bool remembers = booking.training() && op_ == Op::max;
-    if (remembers) {
-      taken_ = booking.scratch(y.layout.size_bytes() / sizeof(float) * sizeof(std::uint16_t));
-      buffers.push_back(taken_);
-    }
-    booking.add(node_.name + " forward", std::move(buffers),
-                [=, order = order, table = table_, op = op_](std::byte* const* memory, const StepContext&) {
-                  for_each_block(order, outputs, [&](std::int64_t from, std::int64_t to) {
-                    const float* x = floats(memory[0]) + from;
-                    float* y = floats(memory[1]) + to;
-                    if (op == Op::avg) return average_pool(*table, order.block, x, y);
-                    max_pool(*table, order.block, x, y,
-                             remembers ? reinterpret_cast<std::uint16_t*>(memory[2]) + to : nullptr);
-                  });
-                });
+    const tensor::Kernel kernel = tensor::pooling_forward(x.layout, out, window_, pool_, lowering.training());
+    src_ = x.layout;
+    dst_ = kernel->layout(Slot::dst);
+    const Value y = lowering.value(dst_);
+    if (kernel->arguments().back().slot == Slot::workspace) taken_ = lowering.workspace(kernel);
+    lowering.add(node_.name + " forward", kernel,
+                 {{Slot::src, x.buffer}, {Slot::dst, y.buffer}, {Slot::workspace, taken_}});
     return y;
   }
 
-  Value backward(Booking& booking, const Value& diff_dst, bool wants_diff_src) override {
+  Value backward(Lowering& lowering, const Value& diff_dst, bool wants_diff_src) override {
     if (!wants_diff_src) return {};
-    const Value dy = booking.in_layout(diff_dst, dst_, node_.name + " error in another order");
-    const Value dx = booking.value(src_);
-    const auto outputs = static_cast<std::int64_t>(table_->parts.size());
-    std::vector<int> buffers{dy.buffer, dx.buffer};
-    if (op_ == Op::max) buffers.push_back(taken_);
-    booking.add(node_.name + " backward", std::move(buffers),
-                [=, order = order_, table = table_, op = op_](std::byte* const* memory, const StepContext&) {
-                  for_each_block(order, outputs, [&](std::int64_t to, std::int64_t from) {
-                    const float* dy = floats(memory[0]) + from;
-                    float* dx = floats(memory[1]) + to;
-                    if (op == Op::avg) return average_pool_backward(*table, order.block, dy, dx);
-                    max_pool_backward(*table, order.block, dy, reinterpret_cast<const std::uint16_t*>(memory[2]) + from,
-                                      dx);
-                  });
-                });
+    const Value dy = lowering.in_layout(diff_dst, dst_, node_.name + " error in another order");
+    const Value dx = lowering.value(src_);
+    lowering.add(node_.name + " backward", tensor::pooling_backward(src_, dst_, window_, pool_),
+                 {{Slot::diff_dst, dy.buffer}, {Slot::diff_src, dx.buffer}, {Slot::workspace, taken_}});
     return dx;
   }
 
  private:
   const Node& node_;
-  std::shared_ptr<const WindowTable> table_;
-  Op op_;
+  tensor::Sliding window_;
+  tensor::Pool pool_;
   tensor::Layout src_, dst_;
-  tensor::ChannelOrder order_;
   int taken_ = -1;
 };
 
 std::unique_ptr<LayerSteps> Pooling::lower(const Group& group) const {
-  const Volume in = Volume::of(group.node->in, "pooling"), out = Volume::of(group.node->out, "pooling");
-  return std::make_unique<Steps>(*group.node, WindowTable::of(sliding(in), in.extent, out.extent), config_.op);
+  return std::make_unique<Steps>(*group.node, sliding(tensor::Volume::of(group.node->in, "pooling")), config_.op);
 }
 
 const OnShelf<Layer, Pooling> registered(

@@ -1,82 +1,84 @@
 #include "neon/layers/product_steps.h"
 
-#include "neon/element_wise.h"
-#include "neon/parallel.h"
-#include "neon/threads.h"
+#include "neon/lowering/element_wise.h"
+#include "tensor/parallel.h"
+#include "tensor/threads.h"
 
 namespace neon {
 
 using tensor::Slot;
 
-int ProductSteps::threads(const Booking& booking) const {
-  return threads_for_product(group_.node->layer->operations(group_.node->in) *
-                             static_cast<double>(booking.batch_size()));
+int ProductSteps::threads(const Lowering& lowering) const {
+  return tensor::threads_for_product(group_.node->layer->operations(group_.node->in) *
+                                     static_cast<double>(lowering.batch_size()));
 }
 
-Value ProductSteps::forward(Booking& booking, const Value& src) {
-  const ThreadScope scope(threads(booking));
+Value ProductSteps::forward(Lowering& lowering, const Value& src) {
+  const tensor::ThreadScope scope(threads(lowering));
   const std::string& name = group_.node->name;
   const Node* bias = group_.bias();
-  Parameter& w = booking.parameter(*group_.node, "W");
-  tensor::Product product{booking.training(), bias != nullptr, {}};
+  Parameter& w = lowering.parameter(*group_.node, "W");
+  tensor::Product product{lowering.training(), bias != nullptr, {}};
   const auto then = group_.then();
-  if (then && !then->identity) product.then = then->function;
+  if (then) product.then = then->transform->vendor_function();
 
-  tensor::Kernel kernel = forward_kernel(src.layout, w.layout, product);
-  hint_ = kernel.storage();
-  src_ = booking.in_layout(src, kernel.layout(Slot::src), name + " input in another order");
-  const Value weights = booking.weights(w, kernel.layout(Slot::weights));
-  dst_ = booking.value(kernel.layout(Slot::dst));
+  const tensor::Kernel kernel = lowering.choose(name + " forward", forward_kernels(src.layout, w.layout, product));
+  forward_ = kernel;
+  src_ = lowering.in_layout(src, kernel->layout(Slot::src), name + " input in another order");
+  const Value weights = lowering.weights(w, kernel->layout(Slot::weights));
+  dst_ = lowering.value(kernel->layout(Slot::dst));
   std::vector<std::pair<Slot, int>> buffers{
       {Slot::src, src_.buffer}, {Slot::weights, weights.buffer}, {Slot::dst, dst_.buffer}};
   if (bias != nullptr) {
-    const Value b = booking.weights(booking.parameter(*bias, "W"), kernel.layout(Slot::bias));
+    const Value b = lowering.weights(lowering.parameter(*bias, "W"), kernel->layout(Slot::bias));
     buffers.emplace_back(Slot::bias, b.buffer);
   }
-  booking.add(name + " forward", std::move(kernel), std::move(buffers));
+  lowering.add(name + " forward", kernel, buffers);
   return dst_;
 }
 
-Value ProductSteps::backward(Booking& booking, const Value& diff_dst, bool wants_diff_src) {
+Value ProductSteps::backward(Lowering& lowering, const Value& diff_dst, bool wants_diff_src) {
   const std::string& name = group_.node->name;
   Value error = diff_dst;
-  if (const auto then = group_.then()) error = through_derivative(booking, *then, dst_, diff_dst, name);
-  weights_gradient(booking, error);
+  if (const auto then = group_.then()) error = through_derivative(lowering, *then, dst_, diff_dst, name);
+  weights_gradient(lowering, error);
   if (!wants_diff_src) return {};
 
-  const ThreadScope scope(threads(booking));
-  const Parameter& w = booking.parameter(*group_.node, "W");
-  tensor::Kernel kernel = data_kernel(hint_, w.layout, error.layout);
-  const Value dy = booking.in_layout(error, kernel.layout(Slot::diff_dst), name + " error in another order");
-  const Value weights = booking.weights(booking.parameter(*group_.node, "W"), kernel.layout(Slot::weights));
-  const Value diff_src = booking.value(kernel.layout(Slot::diff_src));
-  booking.add(name + " backward data", std::move(kernel),
-              {{Slot::diff_dst, dy.buffer}, {Slot::weights, weights.buffer}, {Slot::diff_src, diff_src.buffer}});
+  const tensor::ThreadScope scope(threads(lowering));
+  const Parameter& w = lowering.parameter(*group_.node, "W");
+  const tensor::Kernel kernel =
+      lowering.choose(name + " backward data", data_kernels(forward_, w.layout, error.layout));
+  const Value dy = lowering.in_layout(error, kernel->layout(Slot::diff_dst), name + " error in another order");
+  const Value weights = lowering.weights(lowering.parameter(*group_.node, "W"), kernel->layout(Slot::weights));
+  const Value diff_src = lowering.value(kernel->layout(Slot::diff_src));
+  lowering.add(name + " backward data", kernel,
+               {{Slot::diff_dst, dy.buffer}, {Slot::weights, weights.buffer}, {Slot::diff_src, diff_src.buffer}});
   return diff_src;
 }
 
-void ProductSteps::weights_gradient(Booking& booking, const Value& error) {
+void ProductSteps::weights_gradient(Lowering& lowering, const Value& error) {
   const std::string& name = group_.node->name;
-  const ThreadScope scope(threads(booking));
+  const tensor::ThreadScope scope(threads(lowering));
   const Node* bias = group_.bias();
-  tensor::Kernel kernel = weights_kernel(hint_, src_.layout, error.layout, bias != nullptr);
-  const Value x = booking.in_layout(src_, kernel.layout(Slot::src), name + " input in another order");
-  const Value dy = booking.in_layout(error, kernel.layout(Slot::diff_dst), name + " error in another order");
-  Parameter& w = booking.parameter(*group_.node, "W");
-  const Value dw = booking.gradient(w, kernel.layout(Slot::diff_weights));
+  const tensor::Kernel kernel = lowering.choose(name + " backward weights",
+                                                weights_kernels(forward_, src_.layout, error.layout, bias != nullptr));
+  const Value x = lowering.in_layout(src_, kernel->layout(Slot::src), name + " input in another order");
+  const Value dy = lowering.in_layout(error, kernel->layout(Slot::diff_dst), name + " error in another order");
+  Parameter& w = lowering.parameter(*group_.node, "W");
+  const Value dw = lowering.gradient(w, kernel->layout(Slot::diff_weights));
   std::vector<std::pair<Slot, int>> buffers{
       {Slot::src, x.buffer}, {Slot::diff_dst, dy.buffer}, {Slot::diff_weights, dw.buffer}};
   if (bias == nullptr) {
-    booking.add(name + " backward weights", std::move(kernel), std::move(buffers));
-    booking.deliver(dw, w);
+    lowering.add(name + " backward weights", kernel, buffers);
+    lowering.deliver(dw, w);
     return;
   }
-  Parameter& b = booking.parameter(*bias, "W");
-  const Value db = booking.gradient(b, kernel.layout(Slot::diff_bias));
+  Parameter& b = lowering.parameter(*bias, "W");
+  const Value db = lowering.gradient(b, kernel->layout(Slot::diff_bias));
   buffers.emplace_back(Slot::diff_bias, db.buffer);
-  booking.add(name + " backward weights", std::move(kernel), std::move(buffers));
-  booking.deliver(dw, w);
-  booking.deliver(db, b);
+  lowering.add(name + " backward weights", kernel, buffers);
+  lowering.deliver(dw, w);
+  lowering.deliver(db, b);
 }
 
 }  // namespace neon

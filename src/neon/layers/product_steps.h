@@ -1,5 +1,5 @@
 #pragma once
-#include "neon/booking.h"
+#include "neon/lowering/lowering.h"
 
 namespace neon {
 
@@ -8,23 +8,23 @@ namespace neon {
 class ProductSteps : public LayerSteps {
  public:
   explicit ProductSteps(const Group& group) : group_(group) {}
-  Value forward(Booking& booking, const Value& src) final;
-  Value backward(Booking& booking, const Value& diff_dst, bool wants_diff_src) final;
+  Value forward(Lowering& lowering, const Value& src) final;
+  Value backward(Lowering& lowering, const Value& diff_dst, bool wants_diff_src) final;
 
  protected:
-  virtual tensor::Kernel forward_kernel(const tensor::Layout& src, const tensor::Layout& weights,
-                                        const tensor::Product& product) const = 0;
-  virtual tensor::Kernel data_kernel(const tensor::ForwardHint& hint, const tensor::Layout& weights,
-                                     const tensor::Layout& diff_dst) const = 0;
-  virtual tensor::Kernel weights_kernel(const tensor::ForwardHint& hint, const tensor::Layout& src,
-                                        const tensor::Layout& diff_dst, bool bias) const = 0;
+  virtual tensor::Candidates forward_kernels(const tensor::Layout& src, const tensor::Layout& weights,
+                                             const tensor::Product& product) const = 0;
+  virtual tensor::Candidates data_kernels(const tensor::Kernel& forward, const tensor::Layout& weights,
+                                          const tensor::Layout& diff_dst) const = 0;
+  virtual tensor::Candidates weights_kernels(const tensor::Kernel& forward, const tensor::Layout& src,
+                                             const tensor::Layout& diff_dst, bool bias) const = 0;
 
  private:
-  int threads(const Booking& booking) const;
-  void weights_gradient(Booking& booking, const Value& error);
+  int threads(const Lowering& lowering) const;
+  void weights_gradient(Lowering& lowering, const Value& error);
 
   Group group_;
-  tensor::ForwardHint hint_;
+  tensor::Kernel forward_;
   Value src_, dst_;
 };
 

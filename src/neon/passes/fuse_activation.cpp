@@ -6,9 +6,10 @@ namespace neon {
 /// backward pass needs nothing that the joined step does not keep.
 void fuse_activation(std::vector<Group>& groups) {
   for (std::size_t i = 0; i + 1 < groups.size(); ++i) {
-    const auto function = groups[i + 1].node->layer->element_wise();
+    const auto function = groups[i + 1].node->layer->transform();
     const bool free = !groups[i].then() && groups[i + 1].absorbed.empty();
-    if (function && free && groups[i].node->layer->absorbs(*function)) absorb_next(groups, i);
+    if (function && function->is_element_wise() && free && groups[i].node->layer->absorbs(*function))
+      absorb_next(groups, i);
   }
 }
 

@@ -1,21 +1,24 @@
 #include "tensor/onednn/engine.h"
+#include "tensor/onednn/products.h"
 
-namespace tensor {
+namespace tensor::onednn {
+namespace {
 
-using onednn::any;
-using onednn::desc_of;
 using Forward = dnnl::convolution_forward;
 using BackwardData = dnnl::convolution_backward_data;
 using BackwardWeights = dnnl::convolution_backward_weights;
 
-namespace {
-
-/// oneDNN counts a dilation of 1 as 0.
-Shape dilation_of(const Window& window) {
-  Shape dilation = window.dilation;
-  for (auto& d : dilation) --d;
-  return dilation;
-}
+/// A window as the vendor has it: over (h, w) or (d, h, w), and with a dilation that counts from 0.
+struct VendorWindow {
+  Shape size, strides, padding, dilation;
+  VendorWindow(const Sliding& window, bool has_depth) {
+    const auto list = [&](const PerDimension& p) { return has_depth ? Shape{p.d, p.h, p.w} : Shape{p.h, p.w}; };
+    size = list(window.window);
+    strides = list(window.strides);
+    padding = list(window.padding);
+    dilation = list({window.dilation.d - 1, window.dilation.h - 1, window.dilation.w - 1});
+  }
+};
 
 /// Input in fewer than 4 channels is best read as it lies; anything else in the order that the kernel likes.
 dnnl::memory::desc wanted_src(const Layout& src, int attempt) {
@@ -23,71 +26,88 @@ dnnl::memory::desc wanted_src(const Layout& src, int attempt) {
   return (attempt == 0 && few) ? desc_of(src) : any(src.shape());
 }
 
+/// What the vendor wants to know of the forward kernel, whoever made it.
+Forward::primitive_desc hint_of(const Kernel& forward, const Shape& src, const Shape& weights, const Shape& dst,
+                                const VendorWindow& window) {
+  if (const VendorKernel* kernel = vendor(forward); kernel != nullptr && kernel->convolution)
+    return kernel->convolution;
+  return {{dnnl::prop_kind::forward_training, dnnl::algorithm::convolution_direct, any(src), any(weights), any(dst),
+           window.strides, window.dilation, window.padding, window.padding},
+          attributes(),
+          engine()};
+}
+
 }  // namespace
 
-Kernel convolution_forward(const Layout& src, const Layout& weights, const Shape& dst, const Window& window,
-                           const Product& product) {
-  return onednn::guarded("a convolution", [&] {
-    Shape w{dst[1], src.shape()[1]};
-    w.insert(w.end(), window.size.begin(), window.size.end());
-    const dnnl::memory::desc bias = product.bias ? any({dst[1]}) : dnnl::memory::desc();
-    const auto description = onednn::best_of("a convolution", 3, [&](int attempt) {
-      return Forward::primitive_desc(
-          {product.training ? dnnl::prop_kind::forward_training : dnnl::prop_kind::forward_inference,
-           dnnl::algorithm::convolution_direct, wanted_src(src, attempt),
-           attempt < 2 && weights ? desc_of(weights) : any(w), bias, any(dst), window.strides, dilation_of(window),
-           window.padding, window.padding},
-          onednn::attributes(product.then), onednn::engine());
-    });
-    auto storage = onednn::kernel_of<Forward>(description);
-    storage->add(Slot::src, description.src_desc());
-    storage->add(Slot::weights, description.weights_desc());
-    if (product.bias) storage->add(Slot::bias, description.bias_desc());
-    storage->add(Slot::dst, description.dst_desc());
-    storage->convolution = description;
-    return Kernel(std::move(storage));
-  });
+Candidates convolution_forward(const Layout& src, const Layout& weights, const Shape& dst, const Sliding& window,
+                               const Product& product) {
+  const VendorWindow v(window, dst.size() == 5);
+  Shape w{dst[1], src.shape()[1]};
+  w.insert(w.end(), v.size.begin(), v.size.end());
+  const auto ask = [=](int attempt) {
+    return Forward::primitive_desc(
+        {product.training ? dnnl::prop_kind::forward_training : dnnl::prop_kind::forward_inference,
+         dnnl::algorithm::convolution_direct, wanted_src(src, attempt),
+         attempt < 2 && weights ? desc_of(weights) : any(w), product.bias ? any({dst[1]}) : dnnl::memory::desc(),
+         any(dst), v.strides, v.dilation, v.padding, v.padding},
+        attributes(product.then), engine());
+  };
+  const auto finish = [bias = product.bias](const Forward::primitive_desc& description) {
+    auto kernel = VendorKernel::of<Forward>(description);
+    kernel->add(Slot::src, description.src_desc());
+    kernel->add(Slot::weights, description.weights_desc());
+    if (bias) kernel->add(Slot::bias, description.bias_desc());
+    kernel->add(Slot::dst, description.dst_desc());
+    kernel->convolution = description;
+    return kernel;
+  };
+  return candidates({{"few channels and weights as they lie", 0}, {"weights as they lie", 1}, {"any order", 2}}, ask,
+                    finish);
 }
 
-Kernel convolution_backward_data(const ForwardHint& forward, const Window& window, const Layout& weights,
-                                 const Layout& diff_dst) {
-  return onednn::guarded("a convolution's input gradient", [&] {
-    const auto& hint = forward->convolution;
-    const auto description = onednn::best_of("a convolution's input gradient", 2, [&](int attempt) {
-      return BackwardData::primitive_desc(
-          {dnnl::algorithm::convolution_direct, attempt == 0 ? hint.src_desc() : any(hint.src_desc().dims()),
-           any(weights.shape()), attempt == 0 ? desc_of(diff_dst) : any(diff_dst.shape()), window.strides,
-           dilation_of(window), window.padding, window.padding},
-          onednn::attributes(), onednn::engine(), hint);
-    });
-    auto storage = onednn::kernel_of<BackwardData>(description);
-    storage->add(Slot::diff_dst, description.diff_dst_desc());
-    storage->add(Slot::weights, description.weights_desc());
-    storage->add(Slot::diff_src, description.diff_src_desc());
-    return Kernel(std::move(storage));
-  });
+Candidates convolution_backward_data(const Kernel& forward, const Sliding& window, const Layout& weights,
+                                     const Layout& diff_dst) {
+  const Shape& src = forward->layout(Slot::src).shape();
+  const VendorWindow v(window, src.size() == 5);
+  const auto ask = [=](int attempt) {
+    const auto hint = hint_of(forward, src, weights.shape(), diff_dst.shape(), v);
+    return BackwardData::primitive_desc(
+        {dnnl::algorithm::convolution_direct, attempt == 0 ? hint.src_desc() : any(src), any(weights.shape()),
+         attempt == 0 ? desc_of(diff_dst) : any(diff_dst.shape()), v.strides, v.dilation, v.padding, v.padding},
+        attributes(), engine(), hint);
+  };
+  const auto finish = [](const BackwardData::primitive_desc& description) {
+    auto kernel = VendorKernel::of<BackwardData>(description);
+    kernel->add(Slot::diff_dst, description.diff_dst_desc());
+    kernel->add(Slot::weights, description.weights_desc());
+    kernel->add(Slot::diff_src, description.diff_src_desc());
+    return kernel;
+  };
+  return candidates({{"input and error as they lie", 0}, {"any order", 1}}, ask, finish);
 }
 
-Kernel convolution_backward_weights(const ForwardHint& forward, const Window& window, const Layout& src,
-                                    const Layout& diff_dst, bool bias) {
-  return onednn::guarded("a convolution's weight gradient", [&] {
-    const auto& hint = forward->convolution;
-    const auto weights = hint.weights_desc();
-    const auto description = onednn::best_of("a convolution's weight gradient", 3, [&](int attempt) {
-      return BackwardWeights::primitive_desc(
-          {dnnl::algorithm::convolution_direct, attempt < 2 ? desc_of(src) : any(src.shape()),
-           attempt == 0 ? weights : any(weights.dims()), bias ? any({diff_dst.shape()[1]}) : dnnl::memory::desc(),
-           attempt < 2 ? desc_of(diff_dst) : any(diff_dst.shape()), window.strides, dilation_of(window), window.padding,
-           window.padding},
-          onednn::attributes(), onednn::engine(), hint);
-    });
-    auto storage = onednn::kernel_of<BackwardWeights>(description);
-    storage->add(Slot::src, description.src_desc());
-    storage->add(Slot::diff_dst, description.diff_dst_desc());
-    storage->add(Slot::diff_weights, description.diff_weights_desc());
-    if (bias) storage->add(Slot::diff_bias, description.diff_bias_desc());
-    return Kernel(std::move(storage));
-  });
+Candidates convolution_backward_weights(const Kernel& forward, const Sliding& window, const Layout& src,
+                                        const Layout& diff_dst, bool bias) {
+  const VendorWindow v(window, src.shape().size() == 5);
+  Shape w{diff_dst.shape()[1], src.shape()[1]};
+  w.insert(w.end(), v.size.begin(), v.size.end());
+  const auto ask = [=](int attempt) {
+    const auto hint = hint_of(forward, src.shape(), w, diff_dst.shape(), v);
+    return BackwardWeights::primitive_desc(
+        {dnnl::algorithm::convolution_direct, attempt < 2 ? desc_of(src) : any(src.shape()),
+         attempt == 0 ? hint.weights_desc() : any(w), bias ? any({w[0]}) : dnnl::memory::desc(),
+         attempt < 2 ? desc_of(diff_dst) : any(diff_dst.shape()), v.strides, v.dilation, v.padding, v.padding},
+        attributes(), engine(), hint);
+  };
+  const auto finish = [bias](const BackwardWeights::primitive_desc& description) {
+    auto kernel = VendorKernel::of<BackwardWeights>(description);
+    kernel->add(Slot::src, description.src_desc());
+    kernel->add(Slot::diff_dst, description.diff_dst_desc());
+    kernel->add(Slot::diff_weights, description.diff_weights_desc());
+    if (bias) kernel->add(Slot::diff_bias, description.diff_bias_desc());
+    return kernel;
+  };
+  return candidates({{"all as it lies", 0}, {"input and error as they lie", 1}, {"any order", 2}}, ask, finish);
 }
 
-}  // namespace tensor
+}  // namespace tensor::onednn

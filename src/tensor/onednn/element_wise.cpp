@@ -10,10 +10,10 @@ Kernel function_forward(const Layout& src, const FunctionOf& function) {
     const dnnl::eltwise_forward::primitive_desc description(
         {dnnl::prop_kind::forward_training, algorithm, onednn::desc_of(src), function.slope, 0.0f},
         onednn::attributes(), onednn::engine());
-    auto storage = onednn::kernel_of<dnnl::eltwise_forward>(description);
-    storage->add(Slot::src, description.src_desc());
-    storage->add(Slot::dst, description.dst_desc());
-    return Kernel(std::move(storage));
+    auto kernel = onednn::VendorKernel::of<dnnl::eltwise_forward>(description);
+    kernel->add(Slot::src, description.src_desc());
+    kernel->add(Slot::dst, description.dst_desc());
+    return Kernel(std::move(kernel));
   });
 }
 
@@ -21,10 +21,10 @@ Kernel softmax_forward(const Layout& src) {
   return onednn::guarded("a softmax", [&] {
     const dnnl::softmax_forward::primitive_desc description(
         {dnnl::prop_kind::forward_training, onednn::desc_of(src), 1}, onednn::attributes(), onednn::engine());
-    auto storage = onednn::kernel_of<dnnl::softmax_forward>(description);
-    storage->add(Slot::src, description.src_desc());
-    storage->add(Slot::dst, description.dst_desc());
-    return Kernel(std::move(storage));
+    auto kernel = onednn::VendorKernel::of<dnnl::softmax_forward>(description);
+    kernel->add(Slot::src, description.src_desc());
+    kernel->add(Slot::dst, description.dst_desc());
+    return Kernel(std::move(kernel));
   });
 }
 

@@ -3,8 +3,7 @@
 #include <dnnl.hpp>
 #include <vector>
 
-#include "tensor/kernel.h"
-#include "tensor/layout.h"
+#include "tensor/operations.h"
 
 namespace tensor {
 
@@ -60,35 +59,39 @@ dnnl::primitive_attr attributes(const std::optional<FunctionOf>& then = std::nul
 
 }  // namespace onednn
 
-struct Kernel::Storage {
-  struct Argument {
-    Slot slot;
-    Layout layout;
-    dnnl::memory memory;  ///< empty until bound
-  };
-  dnnl::primitive primitive;
-  std::string implementation;
-  std::vector<Argument> arguments;
-  std::vector<dnnl_exec_arg_t> bound;  ///< same order as `arguments`
+namespace onednn {
+
+/// One of the vendor's primitives with its arguments.
+class VendorKernel final : public Runnable {
+ public:
+  template <class Primitive, class Description>
+  static std::shared_ptr<VendorKernel> of(const Description& description) {
+    auto kernel = std::make_shared<VendorKernel>();
+    kernel->primitive_ = Primitive(description);
+    kernel->name_ = description.impl_info_str();
+    kernel->add(Slot::scratchpad, description.scratchpad_desc());
+    return kernel;
+  }
+  /// What is empty is left out.
+  void add(Slot slot, const dnnl::memory::desc& desc);
+
+  std::string_view name() const override { return name_; }
+  void bind(std::size_t argument, std::byte* data) override;
+  void run(const RunContext& context) const override;
 
   /// The vendor's backward kernels are chosen with the forward one as a hint; one of these is set on forward kernels.
   dnnl::inner_product_forward::primitive_desc dense;
   dnnl::convolution_forward::primitive_desc convolution;
 
-  void add(Slot slot, const dnnl::memory::desc& desc);
+ private:
+  dnnl::primitive primitive_;
+  std::string name_;
+  std::vector<dnnl::memory> memory_;    ///< empty until bound
+  std::vector<dnnl_exec_arg_t> bound_;  ///< same order as the arguments
 };
 
-namespace onednn {
-
-/// A kernel from its description, with its scratchpad; the caller adds the other tensors.
-template <class Primitive, class Description>
-std::shared_ptr<Kernel::Storage> kernel_of(const Description& description) {
-  auto storage = std::make_shared<Kernel::Storage>();
-  storage->primitive = Primitive(description);
-  storage->implementation = description.impl_info_str();
-  storage->add(Slot::scratchpad, description.scratchpad_desc());
-  return storage;
-}
+/// The vendor's kernel behind a forward step, or nullptr when another made it.
+inline const VendorKernel* vendor(const Kernel& forward) { return dynamic_cast<const VendorKernel*>(forward.get()); }
 
 /// True for the vendor's plain loops, which no layout is worth.
 template <class Description>
@@ -96,25 +99,40 @@ bool is_slow(const Description& description) {
   return std::string_view(description.impl_info_str()).starts_with("ref");
 }
 
-/// The first description that `make(i)` gives for i in [0, count) and that is not slow; else the last that exists.
-template <class Make>
-auto best_of(const char* what, int count, Make&& make) -> decltype(make(0)) {
+/// Asks the vendor for a kernel; a refusal is its message. `ask` gives a description, `finish` makes a kernel of it,.
+template <class Ask, class Finish>
+Offer offer(const Ask& ask, const Finish& finish, bool takes_slow) {
   const VendorCall mark;
-  decltype(make(0)) slow;
-  bool found = false;
-  const char* reason = "";
-  for (int i = 0; i < count; ++i) {
-    try {
-      auto description = make(i);
-      if (!is_slow(description)) return description;
-      slow = description;
-      found = true;
-    } catch (const dnnl::error& error) {
-      reason = error.message;
-    }
+  try {
+    const auto description = ask();
+    if (is_slow(description) && !takes_slow) return {nullptr, "the vendor has only its reference loops for it"};
+    return {finish(description), ""};
+  } catch (const dnnl::error& error) {
+    if (error.status == dnnl_out_of_memory) out_of_memory("a kernel");
+    return {nullptr, error.message};
+  } catch (const std::bad_alloc&) {
+    out_of_memory("a kernel");
   }
-  if (!found) fail(what, reason);
-  return slow;
+}
+
+/// Ways of asking, each more yielding than the one before.
+struct Way {
+  std::string_view name;
+  int attempt;
+};
+
+/// A candidate for each way, then for each once more with the vendor's reference loops allowed. The ways are tried from
+/// the first to the last, the slow ones from the last to the first.
+template <class Ask, class Finish>
+Candidates candidates(std::initializer_list<Way> ways, const Ask& ask, const Finish& finish) {
+  Candidates list;
+  for (const Way& way : ways)
+    list.push_back({fmt::format("oneDNN, {}", way.name),
+                    [=, attempt = way.attempt] { return offer([&] { return ask(attempt); }, finish, false); }});
+  for (auto way = std::rbegin(ways); way != std::rend(ways); ++way)
+    list.push_back({fmt::format("oneDNN's reference loops, {}", way->name),
+                    [=, attempt = way->attempt] { return offer([&] { return ask(attempt); }, finish, true); }});
+  return list;
 }
 
 }  // namespace onednn

@@ -2,9 +2,9 @@
 #include <cstdint>
 #include <vector>
 
-#include "neon/layers/window_grammar.h"
+#include "tensor/window.h"
 
-namespace neon {
+namespace tensor {
 
 /// The part of one output's window that lies inside the input.
 struct WindowPart {
@@ -34,4 +34,4 @@ void max_pool_backward(const WindowTable& table, std::int64_t block, const float
 void average_pool(const WindowTable& table, std::int64_t block, const float* x, float* y);
 void average_pool_backward(const WindowTable& table, std::int64_t block, const float* dy, float* dx);
 
-}  // namespace neon
+}  // namespace tensor

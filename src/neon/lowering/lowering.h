@@ -1,15 +1,15 @@
 #pragma once
-// From layers to a list of steps: layers declare buffers and steps; the booking finds how long each buffer lives, gives
-// every buffer its place in one arena, and binds the steps to it.
+// From layers to a list of steps: layers declare buffers and steps; how long each buffer lives follows from the steps
+// that name it.
 #include <functional>
 #include <list>
 #include <string>
 #include <vector>
 
 #include "neon/layer.h"
-#include "neon/optimizer.h"
-#include "tensor/arena.h"
-#include "tensor/kernel.h"
+#include "neon/lowering/placement.h"
+#include "neon/lowering/program.h"
+#include "tensor/operations.h"
 
 namespace neon {
 
@@ -22,33 +22,6 @@ struct Value {
   Value reshaped(const tensor::Shape& shape) const { return {buffer, layout.reshaped(shape)}; }
 };
 
-/// What changes from one run of the steps to the next.
-struct StepContext {
-  StepScalars scalars;
-  std::uint64_t seed = 0;
-};
-
-/// A kernel of our own. memory[i] is the address of the i-th buffer named when the step was added.
-using OwnKernel = std::function<void(std::byte* const* memory, const StepContext& context)>;
-
-struct Step {
-  std::string name;
-  std::vector<int> buffers;
-  std::vector<tensor::Slot> slots;       ///< of `kernel`, one per buffer
-  std::optional<tensor::Kernel> kernel;  ///< either this or `own`
-  OwnKernel own;
-  std::vector<std::byte*> memory;  ///< one address per buffer
-  int threads = 1;                 ///< OpenMP threads that it was made with and must run with
-
-  void run(const StepContext& context) const {
-    if (kernel)
-      kernel->run();
-    else
-      own(memory.data(), context);
-  }
-  void bind(std::size_t argument, std::byte* address);
-};
-
 /// A learned tensor of one node and the buffers that belong to it.
 struct Parameter {
   const Node* node = nullptr;
@@ -58,22 +31,24 @@ struct Parameter {
   std::vector<int> states;
 };
 
-/// The lists of steps of a plan.
-enum class Program { train, infer };
-
-class Booking {
+/// What layers see while a plan is made.
+class Lowering {
  public:
-  Booking(std::int64_t batch_size, bool training) : batch_size_(batch_size), training_(training) {}
+  /// `only_kernels` leaves other candidates out, where there are several; empty: the first that does not refuse.
+  Lowering(std::int64_t batch_size, bool training, std::string only_kernels)
+      : batch_size_(batch_size), training_(training), only_kernels_(std::move(only_kernels)) {}
 
   std::int64_t batch_size() const { return batch_size_; }
   /// Whether the steps being added train: forward steps keep what backward steps need.
-  bool training() const { return program_ == Program::train; }
-  void begin(Program program) { program_ = program; }
+  bool training() const { return phase_ == Phase::train; }
+  void begin(Phase phase) { phase_ = phase; }
 
   /// A tensor that lives from the first to the last step that names it.
   Value value(const tensor::Layout& layout);
   Value value(const tensor::Shape& shape) { return value(tensor::Layout::row_major(tensor::Dtype::f32, shape)); }
   int scratch(std::size_t size_bytes);
+  /// The buffer between a forward kernel and its backward one, as large as the kernel wants it.
+  int workspace(const tensor::Kernel& kernel);
   /// A buffer that lives as long as the plan and starts as zeros. Buffers of one kind lie one after the other.
   enum class Lasting { weights, gradients, states, other };
   int lasting(Lasting kind, std::size_t size_bytes);
@@ -84,37 +59,41 @@ class Booking {
 
   /// `dst` may take the place of `src` if the next step added is the last that names `src`. Call before adding it.
   void may_replace(const Value& src, const Value& dst);
+  /// Keeps the value until the end of the phase.
+  void keep_to_end(const Value& value) { buffers_[static_cast<std::size_t>(value.buffer)].to_end = true; }
 
   /// The value in this layout: itself, or a copy by a reorder step.
   Value in_layout(const Value& value, const tensor::Layout& layout, const std::string& name);
   void reorder(const Value& from, const Value& to, const std::string& name);
 
-  void add(std::string name, tensor::Kernel kernel, std::vector<std::pair<tensor::Slot, int>> buffers);
-  void add(std::string name, std::vector<int> buffers, OwnKernel own);
+  /// The first candidate for a step that does not refuse. What was refused, and why, is noted.
+  tensor::Kernel choose(const std::string& step, const tensor::Candidates& candidates);
+
+  /// Adds a step. Buffers are given with their slots; of several in one slot the first goes first. Scratchpads are
+  /// booked here.
+  void add(std::string name, tensor::Kernel kernel, const std::vector<std::pair<tensor::Slot, int>>& buffers);
+  std::size_t step_count() const { return steps_[static_cast<std::size_t>(phase_)].size(); }
 
   Parameter& parameter(const Node& node, std::string_view name);
   /// Announces the parameters of a node. Each trained one gets `states_each(spec)` optimizer states when this plan
   /// trains.
   void declare(const Node& node, const std::function<int(const ParameterSpec&)>& states_each);
+  /// Uses the weights of another plan's program, which has the same parameters.
+  void share_weights(const Program& other);
   std::list<Parameter>& parameters() { return parameters_; }
 
   /// The parameter for a kernel that wants this layout; the first to ask decides how it is stored.
   Value weights(Parameter& parameter, const tensor::Layout& wanted);
+  /// The parameter as it is in row-major order.
+  Value plain_weights(Parameter& parameter);
   /// Where a kernel with this layout writes the gradient, then (after the kernel) `deliver` puts it in its place.
   Value gradient(Parameter& parameter, const tensor::Layout& produced);
   void deliver(const Value& produced, Parameter& parameter);
 
   /// Gives every buffer its place. Returns the bytes that they take.
   std::size_t place_all();
-  /// Makes the arena and binds all steps to their places in it.
-  tensor::Arena settle();
-  std::byte* address(int buffer) const { return buffers_[static_cast<std::size_t>(buffer)].address; }
-  /// What all buffers would need if none shared a place.
-  std::size_t unshared_bytes() const;
-
-  std::vector<Step>& steps(Program program) { return programs_[static_cast<std::size_t>(program)]; }
-  /// Keeps the value until the end of the program.
-  void keep_to_end(const Value& value);
+  /// Makes the arena and binds all steps to their places in it. The lowering is empty after it.
+  Program finish();
 
  private:
   enum class Kind { passing, lasting, outside };
@@ -122,33 +101,31 @@ class Booking {
     std::size_t size_bytes = 0;
     Kind kind = Kind::passing;
     Lasting lasting = Lasting::other;
-    Program program = Program::train;
+    Phase phase = Phase::train;
     int first = -1, last = -1;  ///< steps that name it
-    int root = -1;              ///< buffer whose place this one takes, or itself
     bool to_end = false;
-    std::byte* address = nullptr;
+    std::byte* address = nullptr;  ///< known from the start
   };
-  struct Replacement {
-    Program program;
-    int step, src, dst;
+  struct Permission {
+    Phase phase;
+    Replacement replacement;
   };
 
   int new_buffer(std::size_t size_bytes, Kind kind);
-  // Lifetimes follow from which steps name a buffer; no step needs to say whether it reads or writes.
-  void find_lifetimes();
-  void place(Parameter& parameter, const tensor::Layout& layout);
-  std::size_t place_lasting(std::vector<std::size_t>& offsets) const;
-  std::size_t place_passing(Program program, std::vector<std::size_t>& offsets) const;
+  void settle(Parameter& parameter, const tensor::Layout& layout);
+  std::size_t place_lasting();
+  std::size_t place_passing(Phase phase);
   void touch(int buffer);
-  int root_of(int buffer) const;
 
   std::int64_t batch_size_;
   bool training_;
-  Program program_ = Program::train;
+  std::string only_kernels_;
+  Phase phase_ = Phase::train;
   std::vector<Buffer> buffers_;
-  std::array<std::vector<Step>, 2> programs_;
-  std::vector<Replacement> replacements_;
+  std::array<std::vector<Step>, 2> steps_;
+  std::vector<Permission> permissions_;
   std::list<Parameter> parameters_;
+  std::vector<Choice> choices_;
   std::size_t lasting_bytes_ = 0, passing_bytes_ = 0;
   std::vector<std::size_t> offsets_;
 };

@@ -1,4 +1,4 @@
-#include "neon/layers/batch_norm_kernels.h"
+#include "tensor/kernels/batch_norm_loops.h"
 
 #include "tensor/vectorized.h"
 
@@ -7,7 +7,7 @@
 // channel (plain order), along the positions.
 #define NCLOUD_ALWAYS_INLINE inline __attribute__((always_inline))
 
-namespace neon {
+namespace tensor {
 namespace {
 
 constexpr std::int64_t kLanes = 8;
@@ -191,4 +191,4 @@ void input_gradient(const float* x, const float* dy, const float* scale, const f
     }
 }
 
-}  // namespace neon
+}  // namespace tensor

@@ -4,7 +4,7 @@
 #include <algorithm>
 #include <cstdint>
 
-namespace neon {
+namespace tensor {
 
 /// Threads for our own loop over that many numbers. A preempted thread holds every barrier for a scheduler slice, so a
 /// loop must be worth one; and either one thread or all, because libgomp ends threads that a smaller team leaves out.
@@ -37,7 +37,4 @@ void for_elements(std::int64_t elements, Work&& work) {
   for_parts(elements, threads_for(elements), [&](std::int64_t begin, std::int64_t end, int) { work(begin, end); }, 16);
 }
 
-/// A part of a step's memory as numbers.
-inline float* floats(std::byte* memory) { return reinterpret_cast<float*>(memory); }
-
-}  // namespace neon
+}  // namespace tensor

@@ -1,20 +1,19 @@
 #include <omp.h>
 
-#include <cmath>
-
 #include "base/error.h"
 #include "neon/finite.h"
 #include "neon/initializer.h"
+#include "neon/lowering/plan_state.h"
+#include "neon/lowering/training_kernels.h"
 #include "neon/memory.h"
 #include "neon/pairing.h"
-#include "neon/parallel.h"
 #include "neon/passes/pass.h"
-#include "neon/plan_state.h"
-#include "neon/threads.h"
-#include "tensor/vectorized.h"
+#include "tensor/threads.h"
 
 namespace neon {
 namespace {
+
+using tensor::Slot;
 
 /// One thread for a step that is over in about a millisecond: waking and joining a team costs more than it gains.
 int threads_for_graph(const Graph& graph, const PlanOptions& options) {
@@ -24,24 +23,15 @@ int threads_for_graph(const Graph& graph, const PlanOptions& options) {
   return graph.operations() * passes * static_cast<double>(options.batch_size) < kOneMillisecond ? 1 : available;
 }
 
-NCLOUD_VECTORIZED
-double sum_of_squares(const float* values, std::int64_t count) {
-  double lanes[8] = {};
-  std::int64_t i = 0;
-  for (; i + 8 <= count; i += 8)
-    for (int l = 0; l < 8; ++l) lanes[l] += static_cast<double>(values[i + l]) * values[i + l];
-  double sum = 0;
-  for (; i < count; ++i) sum += static_cast<double>(values[i]) * values[i];
-  for (const double lane : lanes) sum += lane;
-  return sum;
-}
-
 }  // namespace
 
 /// Turns a graph into the steps of a plan.
 class PlanMaker {
  public:
-  explicit PlanMaker(Plan::State& state) : s_(state), b_(state.booking), groups_(groups_of(state.graph)) {
+  explicit PlanMaker(Plan::State& state)
+      : s_(state),
+        b_(state.options.batch_size, state.options.cost != nullptr, state.options.only_kernels),
+        groups_(groups_of(state.graph)) {
     groups_.back().takes_shortcut = s_.options.cost && takes_shortcut(s_.graph, *s_.options.cost);
   }
 
@@ -50,15 +40,23 @@ class PlanMaker {
     input_ = b_.external(tensor::Layout::row_major(s_.options.input_dtype, batch_shape(s_.graph.sample_shape)));
     if (s_.options.cost) add_training();
     add_inference();
-    find_input_uses();
     const std::size_t needed = b_.place_all();
     check_memory(s_.graph, s_.options, needed);
-    s_.arena = b_.settle();
+    s_.program = b_.finish();
+    for (const Phase phase : {Phase::train, Phase::infer})
+      s_.input_uses[static_cast<std::size_t>(phase)] = s_.program.uses_of(phase, input_.buffer);
+    for (std::size_t phase = 0; phase < outputs_.size(); ++phase)
+      for (const Made& made : outputs_[phase])
+        s_.outputs[phase].push_back(
+            {made.node, s_.program.address(made.value.buffer), made.value.layout.size_bytes(), made.steps});
     if (s_.options.cost) {
-      s_.target = b_.address(target_);
-      s_.cost = reinterpret_cast<const double*>(b_.address(cost_));
+      s_.target = s_.program.address(target_);
+      s_.cost = reinterpret_cast<const double*>(s_.program.address(cost_));
     }
-    s_.output = b_.address(output_.buffer);
+    if (input_gradient_)
+      s_.input_gradient = {reinterpret_cast<const float*>(s_.program.address(input_gradient_.buffer)),
+                           input_gradient_.layout.size_bytes() / sizeof(float)};
+    s_.output = s_.program.address(output_.buffer);
   }
 
  private:
@@ -76,14 +74,7 @@ class PlanMaker {
                                                             node.name, states, kMaximumStates));
       b_.declare(node, [&](const ParameterSpec&) { return states; });
     }
-    if (s_.options.weights_of == nullptr) return;
-    auto& others = s_.options.weights_of->state_->booking.parameters();
-    auto other = others.begin();
-    for (Parameter& parameter : b_.parameters()) {
-      parameter.layout = other->layout;
-      parameter.weights = b_.fixed(s_.options.weights_of->state_->booking.address(other->weights));
-      ++other;
-    }
+    if (s_.options.weights_of != nullptr) b_.share_weights(s_.options.weights_of->state_->program);
   }
 
   Value as_numbers(const Value& input) {
@@ -98,13 +89,13 @@ class PlanMaker {
   }
 
   void add_training() {
-    b_.begin(Program::train);
+    b_.begin(Phase::train);
     Value value = as_numbers(input_);
     std::vector<std::unique_ptr<LayerSteps>> layers;
     for (const Group& group : groups_) {
       layers.push_back(group.node->layer->lower(group));
       value = layers.back()->forward(b_, value);
-      note_output(Program::train, group, value);
+      note_output(Phase::train, group, value);
     }
     Value error = add_cost(as_rows(value)).reshaped(batch_shape(s_.graph.out_shape()));
     for (std::size_t i = groups_.size(); i-- > 0;) {
@@ -115,20 +106,20 @@ class PlanMaker {
       if (!wants_diff_src) break;
     }
     if (s_.options.input_gradient) {
-      s_.input_gradient =
+      input_gradient_ =
           b_.in_layout(error, tensor::Layout::row_major(tensor::Dtype::f32, batch_shape(s_.graph.sample_shape)),
                        "input gradient in plain order");
-      b_.keep_to_end(s_.input_gradient);
+      b_.keep_to_end(input_gradient_);
     }
     add_clipped_updates();
   }
 
   void add_inference() {
-    b_.begin(Program::infer);
+    b_.begin(Phase::infer);
     Value value = as_numbers(input_);
     for (const Group& group : groups_) {
       value = group.node->layer->lower(group)->forward(b_, value);
-      note_output(Program::infer, group, value);
+      note_output(Phase::infer, group, value);
     }
     output_ = as_rows(value);
     if (output_.buffer == input_.buffer) {  // a network of identities
@@ -139,25 +130,17 @@ class PlanMaker {
     b_.keep_to_end(output_);
   }
 
-  void note_output(Program program, const Group& group, const Value& value) {
-    s_.outputs[static_cast<std::size_t>(program)].push_back({group.node, value, b_.steps(program).size()});
+  void note_output(Phase phase, const Group& group, const Value& value) {
+    outputs_[static_cast<std::size_t>(phase)].push_back({group.node, value, b_.step_count()});
   }
 
   Value add_cost(const Value& y) {
-    const auto rows = y.layout.shape()[0], columns = y.layout.shape()[1];
-    target_ = b_.lasting(Booking::Lasting::other, y.layout.size_bytes());
-    cost_ = b_.lasting(Booking::Lasting::other, sizeof(double));
+    target_ = b_.lasting(Lowering::Lasting::other, y.layout.size_bytes());
+    cost_ = b_.lasting(Lowering::Lasting::other, sizeof(double));
     const Value dy = b_.value(y.layout);
-    b_.add("cost", {y.buffer, target_, dy.buffer, cost_},
-           [rows, columns, cost = s_.options.cost, shortcut = groups_.back().takes_shortcut](std::byte* const* memory,
-                                                                                             const StepContext&) {
-             const auto count = static_cast<std::size_t>(rows * columns);
-             const std::span<const float> y(floats(memory[0]), count), t(floats(memory[1]), count);
-             *reinterpret_cast<double*>(memory[3]) = cost->value(y, t, rows, columns);
-             const std::span<float> dy(floats(memory[2]), count);
-             shortcut ? cost->gradient(y, t, dy, rows, columns) : cost->true_gradient(y, t, dy, rows, columns);
-           });
-    s_.cost_end = b_.steps(Program::train).size();
+    b_.add("cost", cost_kernel(s_.options.cost, y.layout.shape(), groups_.back().takes_shortcut),
+           {{Slot::src, y.buffer}, {Slot::target, target_}, {Slot::diff_src, dy.buffer}, {Slot::result, cost_}});
+    s_.cost_end = b_.step_count();
     return dy;
   }
 
@@ -208,58 +191,39 @@ class PlanMaker {
     }
   }
 
-  /// Writes c / max(norm of all gradients / batch size, c) as one double.
+  /// The factor that brings the norm of all gradients down to the limit, as one double.
   int add_norm(const std::vector<Parameter*>& parameters, double limit) {
-    const int scale = b_.lasting(Booking::Lasting::other, sizeof(double));
-    std::vector<int> buffers{scale};
-    std::vector<std::int64_t> counts;
+    const int scale = b_.lasting(Lowering::Lasting::other, sizeof(double));
+    std::vector<std::pair<Slot, int>> buffers{{Slot::result, scale}};
+    std::vector<tensor::Layout> gradients;
     for (const Parameter* parameter : parameters) {
-      buffers.push_back(parameter->gradient);
-      counts.push_back(static_cast<std::int64_t>(parameter->layout.size_bytes() / sizeof(float)));
+      buffers.emplace_back(Slot::diff_weights, parameter->gradient);
+      gradients.push_back(parameter->layout);
     }
-    b_.add("norm of the gradients", std::move(buffers),
-           [counts, limit](std::byte* const* memory, const StepContext& context) {
-             double sum = 0;
-             for (std::size_t i = 0; i < counts.size(); ++i) sum += sum_of_squares(floats(memory[i + 1]), counts[i]);
-             const double norm = std::sqrt(sum) / static_cast<double>(context.scalars.batch_size);
-             *reinterpret_cast<double*>(memory[0]) = limit / std::max(norm, limit);
-           });
+    b_.add("norm of the gradients", norm_kernel(limit, gradients), buffers);
     return scale;
   }
 
   void add_update(const Parameter& parameter, const Optimizer& rule, int scale) {
-    std::vector<int> buffers{parameter.weights, parameter.gradient};
-    buffers.insert(buffers.end(), parameter.states.begin(), parameter.states.end());
-    if (scale >= 0) buffers.push_back(scale);
-    const auto count = static_cast<std::int64_t>(parameter.layout.size_bytes() / sizeof(float));
-    const std::size_t states = parameter.states.size();
-    b_.add(parameter.node->name + " update", std::move(buffers),
-           [&rule, count, states, clips = scale >= 0](std::byte* const* memory, const StepContext& context) {
-             StepScalars scalars = context.scalars;
-             if (clips) scalars.norm_scale = *reinterpret_cast<const double*>(memory[2 + states]);
-             for_elements(count, [&](std::int64_t begin, std::int64_t end) {
-               const auto length = static_cast<std::size_t>(end - begin);
-               std::array<float*, kMaximumStates> at{};
-               for (std::size_t i = 0; i < states; ++i) at[i] = floats(memory[2 + i]) + begin;
-               rule.update({floats(memory[0]) + begin, length}, {floats(memory[1]) + begin, length},
-                           {at.data(), states}, scalars);
-             });
-           });
-  }
-
-  void find_input_uses() {
-    for (const Program program : {Program::train, Program::infer}) {
-      const auto& steps = b_.steps(program);
-      for (std::size_t step = 0; step < steps.size(); ++step)
-        for (std::size_t argument = 0; argument < steps[step].buffers.size(); ++argument)
-          if (steps[step].buffers[argument] == input_.buffer) s_.input_uses.push_back({program, step, argument});
-    }
+    std::vector<std::pair<Slot, int>> buffers{{Slot::weights, parameter.weights},
+                                              {Slot::diff_weights, parameter.gradient}};
+    for (const int state : parameter.states) buffers.emplace_back(Slot::state, state);
+    if (scale >= 0) buffers.emplace_back(Slot::result, scale);
+    b_.add(parameter.node->name + " update", update_kernel(rule, parameter.layout, parameter.states.size(), scale >= 0),
+           buffers);
   }
 
   Plan::State& s_;
-  Booking& b_;
+  Lowering b_;
   std::vector<Group> groups_;
-  Value input_, output_;
+  /// A group's outputs, and how many steps make them.
+  struct Made {
+    const Node* node;
+    Value value;
+    std::size_t steps;
+  };
+  std::array<std::vector<Made>, 2> outputs_;
+  Value input_, output_, input_gradient_;
   int target_ = -1, cost_ = -1;
 };
 
@@ -303,7 +267,7 @@ void check(const Graph& graph, const PlanOptions& options) {
 std::unique_ptr<Plan> compile(const Graph& graph, const PlanOptions& options) {
   check(graph, options);
   const int threads = threads_for_graph(graph, options);
-  const ThreadScope scope(threads);
+  const tensor::ThreadScope scope(threads);
   auto state = std::make_unique<Plan::State>(graph, options, threads);
   PlanMaker(*state).make();
   std::unique_ptr<Plan> plan(new Plan(std::move(state)));

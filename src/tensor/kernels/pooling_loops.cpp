@@ -1,4 +1,4 @@
-#include "neon/layers/pooling_kernels.h"
+#include "tensor/kernels/pooling_loops.h"
 
 #include <algorithm>
 
@@ -7,7 +7,7 @@
 // Explicit vectors of 8 channels; what is left of a block goes number by number.
 #define NCLOUD_ALWAYS_INLINE inline __attribute__((always_inline))
 
-namespace neon {
+namespace tensor {
 namespace {
 
 constexpr std::int64_t kLanes = 8;
@@ -146,4 +146,4 @@ void average_pool_backward(const WindowTable& table, std::int64_t block, const f
   }
 }
 
-}  // namespace neon
+}  // namespace tensor

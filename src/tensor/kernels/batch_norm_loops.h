@@ -1,7 +1,7 @@
 #pragma once
 #include <cstdint>
 
-namespace neon {
+namespace tensor {
 
 /// Kernels over `positions` × `block` numbers: one example's channel block. Arrays named per channel have `block`
 /// entries.
@@ -22,4 +22,4 @@ void add_gradient_sums(const float* x, const float* dy, const float* scale, cons
 void input_gradient(const float* x, const float* dy, const float* scale, const float* shift, const float* b,
                     const float* c, float slope, float* dx, std::int64_t positions, std::int64_t block);
 
-}  // namespace neon
+}  // namespace tensor

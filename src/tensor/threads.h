@@ -1,7 +1,7 @@
 #pragma once
 #include <omp.h>
 
-namespace neon {
+namespace tensor {
 
 /// Sets how many threads OpenMP uses for calls from this thread, while it lives. Without OMP_WAIT_POLICY in the
 /// environment libgomp's threads spin for about a millisecond between parallel regions, which is what a list of short
@@ -22,4 +22,4 @@ class ThreadScope {
   int before_;
 };
 
-}  // namespace neon
+}  // namespace tensor

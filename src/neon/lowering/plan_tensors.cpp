@@ -3,8 +3,8 @@
 
 #include "base/error.h"
 #include "neon/finite.h"
-#include "neon/plan_state.h"
-#include "neon/threads.h"
+#include "neon/lowering/plan_state.h"
+#include "tensor/threads.h"
 
 namespace neon {
 namespace {
@@ -18,7 +18,7 @@ std::vector<float> transposed(std::span<const float> values, std::int64_t rows, 
   return result;
 }
 
-NamedTensor read(const Parameter& parameter, const std::byte* address, std::string name) {
+NamedTensor read(const PlacedParameter& parameter, const std::byte* address, std::string name) {
   const ParameterSpec& spec = *parameter.spec;
   NamedTensor result{std::move(name), {spec.rows, spec.columns}, {}};
   result.values.resize(static_cast<std::size_t>(spec.rows * spec.columns));
@@ -28,24 +28,23 @@ NamedTensor read(const Parameter& parameter, const std::byte* address, std::stri
   return result;
 }
 
-void write(const Parameter& parameter, std::byte* address, std::span<const float> values) {
+void write(const PlacedParameter& parameter, std::byte* address, std::span<const float> values) {
   const ParameterSpec& spec = *parameter.spec;
   const auto plain = tensor::Layout::row_major(tensor::Dtype::f32, parameter.layout.shape());
   if (!spec.transposed) return tensor::copy(plain, values.data(), parameter.layout, address);
   tensor::copy(plain, transposed(values, spec.rows, spec.columns).data(), parameter.layout, address);
 }
 
-std::string name_of(const Parameter& parameter) { return parameter.node->name + "/" + parameter.spec->name; }
+std::string name_of(const PlacedParameter& parameter) { return parameter.node->name + "/" + parameter.spec->name; }
 
 /// One tensor of the plan that an import fills.
 struct Place {
   std::string name;
-  const Parameter* parameter;
-  int buffer;
+  const PlacedParameter* parameter;
+  std::byte* data;
 };
 
-void fill_places(Booking& booking, const std::vector<Place>& places, std::span<const NamedTensor> tensors,
-                 std::string_view what) {
+void fill_places(const std::vector<Place>& places, std::span<const NamedTensor> tensors, std::string_view what) {
   const auto refuse = [](std::string message) { throw base::Error(base::Code::invalid_argument, std::move(message)); };
   std::map<std::string_view, const NamedTensor*> given;
   for (const NamedTensor& tensor : tensors) given[tensor.name] = &tensor;
@@ -66,60 +65,52 @@ void fill_places(Booking& booking, const std::vector<Place>& places, std::span<c
     for (const auto& [name, tensor] : given)
       if (!known.contains(name)) refuse(fmt::format("the {} have '{}', which the network does not", what, name));
   }
-  for (const Place& place : places) write(*place.parameter, booking.address(place.buffer), given[place.name]->values);
+  for (const Place& place : places) write(*place.parameter, place.data, given[place.name]->values);
 }
 
-std::vector<Place> parameter_places(Booking& booking) {
+std::vector<Place> parameter_places(const Program& program) {
   std::vector<Place> places;
-  for (const Parameter& p : booking.parameters()) places.push_back({name_of(p), &p, p.weights});
+  for (const PlacedParameter& p : program.parameters) places.push_back({name_of(p), &p, p.weights});
   return places;
 }
 
-std::vector<Place> state_places(Booking& booking) {
+std::vector<Place> state_places(const Program& program) {
   std::vector<Place> places;
-  for (const Parameter& p : booking.parameters())
+  for (const PlacedParameter& p : program.parameters)
     for (std::size_t i = 0; i < p.states.size(); ++i)
       places.push_back({fmt::format("{}/{}", name_of(p), i), &p, p.states[i]});
   return places;
 }
 
-std::vector<NamedTensor> export_places(const Booking& booking, const std::vector<Place>& places) {
+std::vector<NamedTensor> export_places(const std::vector<Place>& places) {
   std::vector<NamedTensor> tensors;
-  for (const Place& place : places)
-    tensors.push_back(read(*place.parameter, booking.address(place.buffer), place.name));
+  for (const Place& place : places) tensors.push_back(read(*place.parameter, place.data, place.name));
   return tensors;
 }
 
 }  // namespace
 
-std::vector<NamedTensor> Plan::export_parameters() const {
-  return export_places(state_->booking, parameter_places(state_->booking));
-}
-std::vector<NamedTensor> Plan::export_optimizer_states() const {
-  return export_places(state_->booking, state_places(state_->booking));
-}
+std::vector<NamedTensor> Plan::export_parameters() const { return export_places(parameter_places(state_->program)); }
+std::vector<NamedTensor> Plan::export_optimizer_states() const { return export_places(state_places(state_->program)); }
 
 std::vector<NamedTensor> Plan::export_gradients() const {
   std::vector<Place> places;
-  for (const Parameter& p : state_->booking.parameters())
-    if (p.gradient >= 0) places.push_back({name_of(p), &p, p.gradient});
-  return export_places(state_->booking, places);
+  for (const PlacedParameter& p : state_->program.parameters)
+    if (p.gradient != nullptr) places.push_back({name_of(p), &p, p.gradient});
+  return export_places(places);
 }
 
 std::vector<float> Plan::export_input_gradient() const {
-  if (!state_->input_gradient) return {};
-  const auto* values = reinterpret_cast<const float*>(state_->booking.address(state_->input_gradient.buffer));
-  return {values, values + state_->input_gradient.layout.size_bytes() / sizeof(float)};
+  return {state_->input_gradient.begin(), state_->input_gradient.end()};
 }
 
 std::string Plan::parameter_not_finite() const {
-  const auto finite = [&](const Parameter& p, int buffer) {
-    return all_finite(
-        {reinterpret_cast<const float*>(state_->booking.address(buffer)), p.layout.size_bytes() / sizeof(float)});
+  const auto finite = [](const PlacedParameter& p, const std::byte* data) {
+    return all_finite({reinterpret_cast<const float*>(data), p.count()});
   };
-  for (const Parameter& p : state_->booking.parameters()) {
+  for (const PlacedParameter& p : state_->program.parameters) {
     if (!finite(p, p.weights)) return fmt::format("{} of layer '{}'", p.spec->name, p.node->name);
-    for (const int state : p.states)
+    for (const std::byte* state : p.states)
       if (!finite(p, state))
         return fmt::format("the optimizer's state for {} of layer '{}'", p.spec->name, p.node->name);
   }
@@ -127,26 +118,25 @@ std::string Plan::parameter_not_finite() const {
 }
 
 std::string Plan::output_not_finite(bool training) {
-  const Program program = training ? Program::train : Program::infer;
-  const ThreadScope scope(state_->threads);
+  const Phase phase = training ? Phase::train : Phase::infer;
+  const tensor::ThreadScope scope(state_->threads);
   std::size_t done = 0;
-  for (const State::Output& output : state_->outputs[static_cast<std::size_t>(program)]) {
-    state_->run(program, done, output.steps);
+  for (const State::Output& output : state_->outputs[static_cast<std::size_t>(phase)]) {
+    state_->run(phase, done, output.steps);
     done = output.steps;
-    const std::byte* at = output.value.buffer < 0 ? nullptr : state_->booking.address(output.value.buffer);
-    if (at != nullptr && output.value.layout.dtype() == tensor::Dtype::f32 &&
-        !all_finite({reinterpret_cast<const float*>(at), output.value.layout.size_bytes() / sizeof(float)}))
+    if (output.data != nullptr &&
+        !all_finite({reinterpret_cast<const float*>(output.data), output.size_bytes / sizeof(float)}))
       return fmt::format("the outputs of layer '{}'", output.node->name);
   }
   return {};
 }
 
 void Plan::import_parameters(std::span<const NamedTensor> tensors) {
-  fill_places(state_->booking, parameter_places(state_->booking), tensors, "parameters");
+  fill_places(parameter_places(state_->program), tensors, "parameters");
 }
 
 void Plan::import_optimizer_states(std::span<const NamedTensor> tensors) {
-  fill_places(state_->booking, state_places(state_->booking), tensors, "optimizer states");
+  fill_places(state_places(state_->program), tensors, "optimizer states");
 }
 
 }  // namespace neon

@@ -1,0 +1,39 @@
+#pragma once
+// What a plan consists of; for plan.cpp, which runs it, and plan_maker.cpp, which makes it.
+#include "neon/lowering/lowering.h"
+#include "neon/plan.h"
+
+namespace neon {
+
+struct Plan::State {
+  /// A layer's outputs, and how many steps make them.
+  struct Output {
+    const Node* node = nullptr;
+    const std::byte* data = nullptr;  ///< absent when they come with each step
+    std::size_t size_bytes = 0;
+    std::size_t steps = 0;
+  };
+
+  State(const Graph& graph_, const PlanOptions& options_, int threads_)
+      : graph(graph_), options(options_), threads(threads_) {}
+
+  Graph graph;
+  PlanOptions options;
+  int threads;
+  Program program;
+  std::array<std::vector<Use>, 2> input_uses;  ///< of each phase
+  std::byte* target = nullptr;                 ///< (batch, outputs) f32; absent when the plan only predicts
+  const double* cost = nullptr;                ///< written by the cost step
+  std::byte* output = nullptr;                 ///< (batch, outputs) f32, of the infer phase
+  std::span<const float> input_gradient;       ///< empty unless asked for
+  std::size_t cost_end = 0;                    ///< steps of the train phase up to and with the cost
+  std::array<std::vector<Output>, 2> outputs;  ///< of each phase
+  tensor::RunContext context;
+
+  void bind_input(Phase phase, const tensor::Tensor& input);
+  void set_targets(const tensor::Batch& batch);
+  void run(Phase phase, std::size_t begin, std::size_t end) { program.run(phase, begin, end, context, threads); }
+  void run(Phase phase) { run(phase, 0, program.of(phase).size()); }
+};
+
+}  // namespace neon

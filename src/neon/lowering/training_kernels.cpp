@@ -1,0 +1,113 @@
+#include "neon/lowering/training_kernels.h"
+
+#include <array>
+#include <cmath>
+
+#include "tensor/parallel.h"
+#include "tensor/vectorized.h"
+
+namespace neon {
+namespace {
+
+using tensor::Slot;
+
+NCLOUD_VECTORIZED
+double sum_of_squares(const float* values, std::int64_t count) {
+  double lanes[8] = {};
+  std::int64_t i = 0;
+  for (; i + 8 <= count; i += 8)
+    for (int l = 0; l < 8; ++l) lanes[l] += static_cast<double>(values[i + l]) * values[i + l];
+  double sum = 0;
+  for (; i < count; ++i) sum += static_cast<double>(values[i]) * values[i];
+  for (const double lane : lanes) sum += lane;
+  return sum;
+}
+
+std::int64_t floats_in(const tensor::Layout& layout) {
+  return static_cast<std::int64_t>(layout.size_bytes() / sizeof(float));
+}
+
+class CostKernel final : public tensor::OwnKernel {
+ public:
+  CostKernel(std::shared_ptr<const Cost> cost, const tensor::Layout& rows, bool takes_shortcut)
+      : OwnKernel("cost", {{Slot::src, rows}, {Slot::target, rows}, {Slot::diff_src, rows}, {Slot::result, {}}}),
+        cost_(std::move(cost)),
+        takes_shortcut_(takes_shortcut) {}
+
+  void run(const tensor::RunContext&) const override {
+    const tensor::Shape& shape = arguments_[0].layout.shape();
+    const auto count = static_cast<std::size_t>(shape[0] * shape[1]);
+    const std::span<const float> y(at(0), count), t(at(1), count);
+    const std::span<float> dy(at(2), count);
+    *at<double>(3) = cost_->value(y, t, shape[0], shape[1]);
+    takes_shortcut_ ? cost_->gradient(y, t, dy, shape[0], shape[1])
+                    : cost_->true_gradient(y, t, dy, shape[0], shape[1]);
+  }
+
+ private:
+  std::shared_ptr<const Cost> cost_;
+  bool takes_shortcut_;
+};
+
+class NormKernel final : public tensor::OwnKernel {
+ public:
+  NormKernel(double limit, std::span<const tensor::Layout> gradients)
+      : OwnKernel("norm of the gradients", {{Slot::result, {}}}), limit_(limit) {
+    for (const tensor::Layout& gradient : gradients) add({Slot::diff_weights, gradient});
+  }
+
+  void run(const tensor::RunContext& context) const override {
+    double sum = 0;
+    for (std::size_t i = 1; i < arguments_.size(); ++i) sum += sum_of_squares(at(i), floats_in(arguments_[i].layout));
+    const double norm = std::sqrt(sum) / static_cast<double>(context.batch_size);
+    *at<double>(0) = limit_ / std::max(norm, limit_);
+  }
+
+ private:
+  double limit_;
+};
+
+class UpdateKernel final : public tensor::OwnKernel {
+ public:
+  UpdateKernel(const Optimizer& rule, const tensor::Layout& layout, std::size_t states, bool clips)
+      : OwnKernel("update", {{Slot::weights, layout}, {Slot::diff_weights, layout}}),
+        rule_(rule),
+        states_(states),
+        clips_(clips) {
+    for (std::size_t i = 0; i < states; ++i) add({Slot::state, layout});
+    if (clips) add({Slot::result, {}});
+  }
+
+  void run(const tensor::RunContext& context) const override {
+    StepScalars scalars{context.epoch, context.step, context.batch_size, 1};
+    if (clips_) scalars.norm_scale = *at<double>(2 + states_);
+    tensor::for_elements(floats_in(arguments_[0].layout), [&](std::int64_t begin, std::int64_t end) {
+      const auto length = static_cast<std::size_t>(end - begin);
+      std::array<float*, kMaximumStates> states{};
+      for (std::size_t i = 0; i < states_; ++i) states[i] = at(2 + i) + begin;
+      rule_.update({at(0) + begin, length}, {at(1) + begin, length}, {states.data(), states_}, scalars);
+    });
+  }
+
+ private:
+  const Optimizer& rule_;
+  std::size_t states_;
+  bool clips_;
+};
+
+}  // namespace
+
+tensor::Kernel cost_kernel(std::shared_ptr<const Cost> cost, const tensor::Shape& rows, bool takes_shortcut) {
+  return std::make_shared<CostKernel>(std::move(cost), tensor::Layout::row_major(tensor::Dtype::f32, rows),
+                                      takes_shortcut);
+}
+
+tensor::Kernel norm_kernel(double limit, std::span<const tensor::Layout> gradients) {
+  return std::make_shared<NormKernel>(limit, gradients);
+}
+
+tensor::Kernel update_kernel(const Optimizer& rule, const tensor::Layout& layout, std::size_t states, bool clips) {
+  return std::make_shared<UpdateKernel>(rule, layout, states, clips);
+}
+
+}  // namespace neon

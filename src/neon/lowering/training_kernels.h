@@ -1,0 +1,22 @@
+#pragma once
+// The steps of a training that belong to no layer: costs, the norm of gradients, updates.
+#include <memory>
+#include <span>
+
+#include "neon/cost.h"
+#include "neon/optimizer.h"
+#include "tensor/runnable.h"
+
+namespace neon {
+
+/// Arguments: src (outputs as rows), target (likewise), diff_src (likewise), result (the cost).
+tensor::Kernel cost_kernel(std::shared_ptr<const Cost> cost, const tensor::Shape& rows, bool takes_shortcut);
+
+/// c / max(norm of all gradients / batch size, c). Arguments: result, diff_weights...
+tensor::Kernel norm_kernel(double limit, std::span<const tensor::Layout> gradients);
+
+/// Arguments: weights, diff_weights, state..., and where `clips` result, which is the factor of the gradients. `rule`
+/// must live as long as the kernel.
+tensor::Kernel update_kernel(const Optimizer& rule, const tensor::Layout& layout, std::size_t states, bool clips);
+
+}  // namespace neon
