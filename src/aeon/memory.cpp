@@ -14,7 +14,7 @@ SharedMemory::Lease SharedMemory::take(std::int64_t bytes) {
     throw base::Error(base::Code::too_large,
                       fmt::format("decoding it takes {} of memory, and there are {} for that; make it smaller, or give "
                                   "the job more memory",
-                                  base::memory_text(bytes), base::memory_text(bytes_)));
+                                  base::size_text(bytes), base::size_text(bytes_)));
   left_ -= bytes;
   return {*this, bytes};
 }

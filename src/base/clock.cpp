@@ -5,6 +5,8 @@
 
 #include <charconv>
 #include <chrono>
+#include <cmath>
+#include <iterator>
 
 #include "base/error.h"
 
@@ -35,28 +37,15 @@ std::string duration_text(double seconds) {
 }
 
 std::string size_text(double bytes) {
-  constexpr const char* kUnits[] = {"B", "kB", "MB", "GB", "TB"};
-  int unit = 0;
-  while (bytes >= 999.5 && unit < 4) {
-    bytes /= 1000;
-    ++unit;
-  }
-  return unit == 0 ? fmt::format("{:.0f} B", bytes) : fmt::format("{:.1f} {}", bytes, kUnits[unit]);
-}
-
-std::string memory_text(std::int64_t bytes) {
-  constexpr const char* kUnits[] = {"B", "KiB", "MiB", "GiB", "TiB"};
-  auto amount = static_cast<double>(bytes);
-  int unit = 0;
-  while (amount >= 1024 && unit < 4) {
-    amount /= 1024;
-    ++unit;
-  }
-  std::string text = fmt::format("{:.4g} {}", amount, kUnits[unit]);
-  const bool is_round = bytes % (std::int64_t{1} << 20) == 0;
-  if (is_round || bytes % 1000000 != 0) return text;
-  const auto mega = static_cast<double>(bytes) / 1e6;
-  return fmt::format("{:g} {} ({})", mega >= 1000 ? mega / 1000 : mega, mega >= 1000 ? "GB" : "MB", text);
+  constexpr const char* kUnits[] = {"B", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB"};
+  double amount = bytes;
+  std::size_t unit = 0;
+  for (; amount >= 1023.5 && unit + 1 < std::size(kUnits); ++unit) amount /= 1024;
+  const std::string text = fmt::format("{:.4g} {}", amount, kUnits[unit]);
+  if (bytes < 1e6 || std::fmod(bytes, 1 << 20) == 0) return text;
+  const double given = bytes >= 1e9 ? bytes / 1e9 : bytes / 1e6;
+  if (std::fmod(given * 100, 1) != 0 || given >= 1000 || fmt::format("{:g}", given).size() > 4) return text;
+  return fmt::format("{:g} {} ({})", given, bytes >= 1e9 ? "GB" : "MB", text);
 }
 
 std::int64_t parse_size(std::string_view text) {

@@ -17,11 +17,9 @@ std::string rfc3339(std::int64_t wall_us);
 /// A duration for people: "850 ms", "12.3 s", "4 min 05 s", "3 h 20 min".
 std::string duration_text(double seconds);
 
-/// A size for people: "512 B", "1.5 MB" (powers of 1000).
+/// A size for people, in powers of 1024, and where it is a round number of MB or GB, as people give sizes, in those
+/// too: "512 B", "1.5 MiB", "2 GB (1.863 GiB)".
 std::string size_text(double bytes);
-
-/// Memory for people, in the unit it was given in and in powers of 1024: "2 GiB", "2 GB (1.863 GiB)".
-std::string memory_text(std::int64_t bytes);
 
 /// "8", "512MB", "4GiB" as bytes: kB, MB, GB and TB are powers of 1000, KiB, MiB, GiB and TiB of 1024. Errors:
 /// invalid_argument.

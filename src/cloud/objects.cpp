@@ -44,11 +44,10 @@ Objects::Pin Objects::put(std::string_view bytes, const std::string& sha256) {
 void Objects::require_room(std::int64_t bytes) const {
   const std::int64_t free = folder_.free_bytes();
   if (free - kKeptFreeBytes >= bytes) return;
-  throw base::Error(
-      base::Code::disk_full,
-      fmt::format("the server's disk has {} left, of which it keeps {} to work with; remove datasets or "
-                  "models, or stop trainings",
-                  base::size_text(static_cast<double>(free)), base::size_text(static_cast<double>(kKeptFreeBytes))));
+  throw base::Error(base::Code::disk_full,
+                    fmt::format("the server's disk has {} left, of which it keeps {} to work with; remove datasets or "
+                                "models, or stop trainings",
+                                base::size_text(free), base::size_text(kKeptFreeBytes)));
 }
 
 Objects::Pin Objects::adopt(const base::Fd& file, const std::string& sha256, std::int64_t limit_bytes) {

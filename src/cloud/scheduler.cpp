@@ -11,7 +11,7 @@ namespace cloud {
 namespace {
 
 std::string cpus_text(int cpus) { return fmt::format("{} CPU{}", cpus, cpus == 1 ? "" : "s"); }
-std::string memory_text(std::int64_t bytes) { return base::memory_text(bytes) + " of memory"; }
+std::string memory_text(std::int64_t bytes) { return base::size_text(bytes) + " of memory"; }
 
 constexpr std::size_t kNamed = 3;
 
@@ -74,7 +74,7 @@ class Queue {
       decision.reason = claim.cpus > share_.cpus
                             ? fmt::format("needs {}, {} allotted", cpus_text(claim.cpus), share_.cpus)
                             : fmt::format("needs {}, {} allotted", memory_text(claim.memory_bytes),
-                                          base::memory_text(share_.memory_bytes));
+                                          base::size_text(share_.memory_bytes));
       decision.remedy =
           fmt::format("an administrator can allot the tenant more (ncloud resource allot), or {} and ask for less",
                       claim.serves ? fmt::format("undeploy it (ncloud model undeploy {})", claim.model)
@@ -86,8 +86,8 @@ class Queue {
         cpus ? fmt::format("waits for {}: {} {} of {}", cpus_text(claim.cpus - free_.cpus), models_text(holders_),
                            share_.cpus - free_.cpus, share_.cpus)
              : fmt::format("waits for {}: {} {} of {}", memory_text(claim.memory_bytes - free_.memory_bytes),
-                           models_text(holders_), base::memory_text(share_.memory_bytes - free_.memory_bytes),
-                           base::memory_text(share_.memory_bytes));
+                           models_text(holders_), base::size_text(share_.memory_bytes - free_.memory_bytes),
+                           base::size_text(share_.memory_bytes));
     decision.remedy = remedy(cpus ? "fewer CPUs" : "less memory");
   }
 

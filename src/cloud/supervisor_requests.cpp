@@ -23,15 +23,15 @@ void check_allotment(Database& db, std::int64_t tenant_id, int cpus, std::int64_
         fmt::format(
             "tenant '{0}' is allotted {1} CPUs and {2} of memory, so nothing can run; an administrator allots some: "
             "ncloud resource allot {0} --cpus N --memory SIZE",
-            tenant.name, tenant.cpus, base::memory_text(tenant.memory_bytes)));
+            tenant.name, tenant.cpus, base::size_text(tenant.memory_bytes)));
   if (cpus > tenant.cpus)
     throw Error(Code::over_allotment,
                 fmt::format("{} CPUs asked for, but tenant '{}' is allotted {}", cpus, tenant.name, tenant.cpus),
                 "/cpus");
   if (memory_bytes > tenant.memory_bytes)
     throw Error(Code::over_allotment,
-                fmt::format("{} of memory asked for, but tenant '{}' is allotted {}", base::memory_text(memory_bytes),
-                            tenant.name, base::memory_text(tenant.memory_bytes)),
+                fmt::format("{} of memory asked for, but tenant '{}' is allotted {}", base::size_text(memory_bytes),
+                            tenant.name, base::size_text(tenant.memory_bytes)),
                 "/memory");
 }
 

@@ -274,7 +274,7 @@ void Supervisor::training_crashed(std::int64_t model, const JobEnd& end) {
       return become(db, row, ModelState::error, "its job was ended for what it said: " + end.last_words);
     const std::string why =
         end.out_of_memory
-            ? fmt::format("it needs more than its {} of memory", base::memory_text(row.memory_bytes))
+            ? fmt::format("it needs more than its {} of memory", base::size_text(row.memory_bytes))
             : fmt::format("its job ended {} times without a checkpoint between", row.crashes_since_checkpoint);
     become(db, row, ModelState::error, fmt::format("{}; the last time with {}", why, end.text()));
   });

@@ -48,12 +48,11 @@ void check_storage(Database& db, std::int64_t tenant_id, std::int64_t more_bytes
   if (db.number("select disk_bytes from tenants where id = ?", tenant_id) == 0) return;
   const Storage storage = storage_of(db, tenant_id);
   if (more_bytes <= storage.limit_bytes - storage.used_bytes) return;
-  throw base::Error(
-      base::Code::over_allotment,
-      fmt::format("tenant '{}' may store {} and stores {}; remove datasets (ncloud dataset rm) or models "
-                  "(ncloud model rm), or ask an administrator for more: ncloud resource allot --disk",
-                  tenant_with(db, tenant_id).name, base::size_text(static_cast<double>(storage.limit_bytes)),
-                  base::size_text(static_cast<double>(storage.used_bytes))));
+  throw base::Error(base::Code::over_allotment,
+                    fmt::format("tenant '{}' may store {} and stores {}; remove datasets (ncloud dataset rm) or models "
+                                "(ncloud model rm), or ask an administrator for more: ncloud resource allot --disk",
+                                tenant_with(db, tenant_id).name, base::size_text(storage.limit_bytes),
+                                base::size_text(storage.used_bytes)));
 }
 
 void share_rest(Database& db, const Machine& machine) {

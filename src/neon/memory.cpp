@@ -2,6 +2,7 @@
 
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/error.h"
 #include "neon/passes/pass.h"
 
@@ -40,13 +41,6 @@ bool keeps_output(const Group& group) {
 }
 
 }  // namespace
-
-std::string size_text(double bytes) {
-  constexpr const char* kUnits[] = {"B", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB"};
-  std::size_t unit = 0;
-  for (; bytes >= 1024 && unit + 1 < std::size(kUnits); ++unit) bytes /= 1024;
-  return unit == 0 ? fmt::format("{:.0f} B", bytes) : fmt::format("{:.1f} {}", bytes, kUnits[unit]);
-}
 
 MemoryNeeds memory_of(const Graph& graph, const PlanOptions& options) {
   const double row = static_cast<double>(options.batch_size) * sizeof(float);
@@ -88,7 +82,7 @@ MemoryNeeds memory_of(const Graph& graph, const PlanOptions& options) {
   needs.plan_bytes = lasting + peak;
   needs.largest_layer = largest->name;
   needs.text = fmt::format("{} for batches of {}, {} of it for layer '{}' with inputs {} and outputs {}",
-                           size_text(needs.plan_bytes), options.batch_size, size_text(needs.largest_bytes),
+                           base::size_text(needs.plan_bytes), options.batch_size, base::size_text(needs.largest_bytes),
                            largest->name, tensor::text(largest->in), tensor::text(largest->out));
   return needs;
 }
@@ -98,7 +92,7 @@ void check_memory(const Graph& graph, const PlanOptions& options, std::size_t pl
   if (static_cast<double>(plan_bytes) <= machine) return;
   throw base::Error(base::Code::unavailable,
                     fmt::format("the network needs {}, but this machine has {}; make that layer or the batch smaller",
-                                memory_of(graph, options).text, size_text(machine)));
+                                memory_of(graph, options).text, base::size_text(machine)));
 }
 
 }  // namespace neon

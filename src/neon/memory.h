@@ -22,9 +22,6 @@ struct MemoryNeeds {
 /// Uses batch_size, cost, optimizer, input_dtype and weights_of of the options.
 MemoryNeeds memory_of(const Graph& graph, const PlanOptions& options);
 
-/// "512 B", "1.5 MiB", "37.3 GiB".
-std::string size_text(double bytes);
-
 /// Refuses a plan that this machine's memory cannot hold. Errors: unavailable with sizes and the layer that takes most.
 void check_memory(const Graph& graph, const PlanOptions& options, std::size_t plan_bytes);
 

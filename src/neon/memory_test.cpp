@@ -83,11 +83,5 @@ TEST(MemoryOf, SaysGiBAndWhereAndNeverOverflows) {
   }
 }
 
-TEST(SizeText, HasOneUnit) {
-  EXPECT_EQ(size_text(512), "512 B");
-  EXPECT_EQ(size_text(1.5 * 1024 * 1024), "1.5 MiB");
-  EXPECT_EQ(size_text(37.25 * (1ull << 30)), "37.2 GiB");
-}
-
 }  // namespace
 }  // namespace neon

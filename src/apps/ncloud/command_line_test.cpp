@@ -140,9 +140,9 @@ TEST_F(CommandLine, runs_commands_of_the_contract) {
   EXPECT_EQ(run({"m", "s", "7"}), 0);
   EXPECT_NE(out_.find("id                 7\n"), std::string::npos) << out_;
   EXPECT_EQ(run({"model", "rm", "7"}), 0);
-  EXPECT_EQ(out_, "model 7 removed, 1.0 kB freed\n");
+  EXPECT_EQ(out_, "model 7 removed, 1000 B freed\n");
   EXPECT_EQ(run({"model", "rm", "7", "8", "9"}), 6);
-  EXPECT_EQ(out_, "model 7 removed, 1.0 kB freed\nmodel 9 removed, 1.0 kB freed\n");
+  EXPECT_EQ(out_, "model 7 removed, 1000 B freed\nmodel 9 removed, 1000 B freed\n");
   EXPECT_NE(err_.find("model 8 is running"), std::string::npos) << err_;
   EXPECT_EQ(run({"model", "show", "m", "--file"}), 0);
   EXPECT_EQ(out_, "layers: []\n");

@@ -81,7 +81,6 @@ std::string number_text(double value) {
 constexpr std::size_t kGap = 2;
 
 bool is_time(std::string_view name) { return name.ends_with("_at") || name == "estimated_start"; }
-bool is_memory(std::string_view name) { return name.starts_with("memory"); }
 
 /// How people read a field's name: cells of "..._bytes" say their unit themselves.
 std::string title(std::string_view name) {
@@ -254,9 +253,7 @@ std::string cell(std::string_view name, const json::value& value) {
   if (value.is_bool()) return value.get_bool() ? "yes" : "no";
   if (value.is_number()) {
     const double number = value.to_number<double>();
-    if (name.ends_with("_bytes"))
-      return is_memory(name) ? base::memory_text(value.to_number<std::int64_t>()) : base::size_text(number);
-    return number_text(number);
+    return name.ends_with("_bytes") ? base::size_text(number) : number_text(number);
   }
   if (value.is_string()) {
     std::string text = base::printable(value.get_string());

@@ -13,7 +13,7 @@ const json::object kPage{
     {"items",
      {json::object{{"id", 1},
                    {"name", "conv"},
-                   {"size_bytes", 1500000},
+                   {"size_bytes", 1572864},
                    {"created_at", "2026-01-31T12:00:05.123Z"},
                    {"empty", ""}},
       json::object{{"id", 12}, {"name", "x\x1b[31m"}, {"size_bytes", 0}, {"created_at", "2026-01-31T12:00:05.123Z"}}}},
@@ -21,9 +21,9 @@ const json::object kPage{
 
 TEST(Output, tables_align) {
   EXPECT_EQ(render(kPage, Format::table, 0),
-            "id  name       size    created_at               empty\n"
-            " 1  conv       1.5 MB  2026-01-31 12:00:05 UTC\n"
-            "12  x\\x1b[31m  0 B     2026-01-31 12:00:05 UTC\n");
+            "id  name       size     created_at               empty\n"
+            " 1  conv       1.5 MiB  2026-01-31 12:00:05 UTC\n"
+            "12  x\\x1b[31m  0 B      2026-01-31 12:00:05 UTC\n");
 }
 
 TEST(Output, lists_keep_their_columns) {
@@ -54,7 +54,7 @@ TEST(Output, wide_and_combining_characters_take_their_columns) {
 TEST(Output, tables_fit_the_terminal) {
   EXPECT_EQ(render(kPage, Format::table, 26),
             "id  name       size\n"
-            " 1  conv       1.5 MB\n"
+            " 1  conv       1.5 MiB\n"
             "12  x\\x1b[31m  0 B\n"
             "(2 more columns: -o json)\n");
   EXPECT_EQ(table({{"text"}, {"ab cd ef"}}, 5), "text\nab c…\n");

@@ -68,7 +68,7 @@ int profile_network(const job::CheckedModel& model, int threads, double seconds,
     for (const neon::StepTime& step : plan->profile(batch, 20))
       fmt::print("{:<40} {:>10.1f}  {}\n", step.name, step.microseconds, step.implementation);
   }
-  fmt::print("threads {}, memory {}\n", plan->threads(), base::size_text(static_cast<double>(plan->memory_bytes())));
+  fmt::print("threads {}, memory {}\n", plan->threads(), base::size_text(plan->memory_bytes()));
   print_rate(static_cast<double>(options.batch_size) * static_cast<double>(took.size()), took);
   return 0;
 }

@@ -124,7 +124,7 @@ api::Model train(const Parts& parts, const api::Call& call, const api::TrainMode
         Code::invalid_argument,
         fmt::format("this training needs about {} of memory and {} were asked for; ask for more (--memory {}MiB), "
                     "or take a smaller batch (--batch-size)",
-                    base::memory_text(*checked.memory_needed_bytes), base::memory_text(memory),
+                    base::size_text(*checked.memory_needed_bytes), base::size_text(memory),
                     mebibytes(*checked.memory_needed_bytes)),
         "/memory");
   row.seed = request.seed ? *request.seed : checked.seed ? *checked.seed : drawn_seed();

@@ -49,8 +49,8 @@ void check_holdings(Database& db, std::int64_t tenant) {
   throw Error(Code::over_allotment,
               fmt::format("jobs of tenant '{}' hold {} CPUs and {} of memory now, and {} CPUs and {} would be left for "
                           "them; stop some first",
-                          now.tenant, now.cpus_used, base::memory_text(now.memory_used_bytes), now.cpus,
-                          base::memory_text(now.memory_bytes)));
+                          now.tenant, now.cpus_used, base::size_text(now.memory_used_bytes), now.cpus,
+                          base::size_text(now.memory_bytes)));
 }
 
 api::Tenant allot(const Parts& parts, const api::Allotment& request) {
@@ -77,12 +77,11 @@ api::Tenant allot(const Parts& parts, const api::Allotment& request) {
                                 request.cpus, parts.machine.cpus - cpus_of_others, parts.machine.cpus, cpus_of_others),
                     "/cpus");
       if (memory > parts.machine.memory_bytes - memory_of_others)
-        throw Error(
-            Code::over_allotment,
-            fmt::format("{} of memory asked for, {} are left: the machine has {} and other tenants have {}",
-                        base::memory_text(memory), base::memory_text(parts.machine.memory_bytes - memory_of_others),
-                        base::memory_text(parts.machine.memory_bytes), base::memory_text(memory_of_others)),
-            "/memory");
+        throw Error(Code::over_allotment,
+                    fmt::format("{} of memory asked for, {} are left: the machine has {} and other tenants have {}",
+                                base::size_text(memory), base::size_text(parts.machine.memory_bytes - memory_of_others),
+                                base::size_text(parts.machine.memory_bytes), base::size_text(memory_of_others)),
+                    "/memory");
       db.run("update tenants set cpus = ?, memory_bytes = ?, takes_rest = 0 where id = ?", request.cpus, memory, id);
       share_rest(db, parts.machine);
       check_holdings(db, id);

@@ -26,7 +26,7 @@ int export_model(Session& session, const Export& options) {
   }
   const std::string file = options.file.empty() ? fmt::format("model-{}.safetensors", id) : options.file;
   base::write_file_atomically(file, checkpoint.content);
-  session.note(fmt::format("{} written ({})", file, base::size_text(static_cast<double>(checkpoint.content.size()))));
+  session.note(fmt::format("{} written ({})", file, base::size_text(checkpoint.content.size())));
   return 0;
 }
 

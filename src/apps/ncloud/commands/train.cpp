@@ -54,9 +54,9 @@ std::string foreseen(const api::Model& model) {
   std::string text =
       fmt::format("nothing submitted; it {} with {} CPU{}, {} of memory, {} epochs",
                   model.state == api::ModelState::queued ? "would wait" : "would start at once", model.cpus,
-                  model.cpus == 1 ? "" : "s", base::memory_text(model.memory_bytes), model.epochs);
+                  model.cpus == 1 ? "" : "s", base::size_text(model.memory_bytes), model.epochs);
   if (model.memory_needed_bytes)
-    text += fmt::format("; it needs about {}", base::memory_text(*model.memory_needed_bytes));
+    text += fmt::format("; it needs about {}", base::size_text(*model.memory_needed_bytes));
   if (!model.reason.empty()) text += fmt::format("; {}", model.reason);
   if (!model.remedy.empty()) text += fmt::format(" ({})", model.remedy);
   return text;

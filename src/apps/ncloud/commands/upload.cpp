@@ -143,7 +143,7 @@ void pack(const records::Manifest& manifest, const records::Root& root, std::siz
     writer.add(name, elements);
     if (writer.size_bytes() > api::kShardLimitBytes && writer.record_count() == 1)
       throw Error(Code::too_large, fmt::format("{} is larger than {}, the most that one record may have", name,
-                                               base::size_text(static_cast<double>(api::kShardLimitBytes))));
+                                               base::size_text(api::kShardLimitBytes)));
     const bool last = record + 1 == manifest.record_count();
     if (!last && writer.record_count() < kShardRecords && writer.size_bytes() < kShardBytes) continue;
     const std::int64_t count = writer.record_count();
@@ -183,7 +183,7 @@ void show_progress(const Counts& counts, std::int64_t total, std::int64_t start_
     const double percent = 100.0 * static_cast<double>(records) / static_cast<double>(total);
     std::vector<LivePart> parts{{fmt::format("{:3.0f} %", percent)},
                                 {fmt::format("{}/{} files", records, total), 2},
-                                {base::size_text(static_cast<double>(counts.bytes)), 4},
+                                {base::size_text(counts.bytes), 4},
                                 {fmt::format("{:.0f} files/s", rate), 3}};
     if (sent > 0 && records < total)
       parts.push_back({fmt::format("ETA {}", base::duration_text(static_cast<double>(total - records) / rate)), 1});
@@ -240,10 +240,9 @@ int upload(Session& session, const Upload& options) {
   if (counts.skipped_records > 0)
     session.note(fmt::format("{} files were already there", counts.skipped_records.load()));
   const std::int64_t sent = counts.records - counts.skipped_records;
-  session.did(
-      fmt::format("dataset {} ({}) is {}: {} records, {}", finished.id, finished.name, base::word(finished.state),
-                  finished.record_count, base::size_text(static_cast<double>(finished.size_bytes))),
-      finished);
+  session.did(fmt::format("dataset {} ({}) is {}: {} records, {}", finished.id, finished.name,
+                          base::word(finished.state), finished.record_count, base::size_text(finished.size_bytes)),
+              finished);
   if (sent > 0)
     session.note(fmt::format("{} files in {}, {:.0f} files/s", sent, base::duration_text(seconds),
                              static_cast<double>(sent) / seconds));
