@@ -52,7 +52,7 @@ TEST(Faults, NamesKnownFromElsewhereAreAnsweredWithOurs) {
   };
   EXPECT_THAT(training("CrossEntropyLoss", "RMSProp"), HasSubstr("write CrossEntropyMulti, with Softmax"));
   EXPECT_THAT(training("SumSquared", "SGD"), HasSubstr("write GradientDescentMomentum"));
-  EXPECT_THAT(training("SumSquared", "AdamW"), HasSubstr("write Adam"));
+  EXPECT_THAT(training("SumSquared", "RAdam"), HasSubstr("write AdamW"));
 }
 
 }  // namespace

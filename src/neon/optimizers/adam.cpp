@@ -5,7 +5,7 @@ namespace neon {
 namespace {
 
 struct Scalars {
-  float rate, beta_1, beta_2, epsilon, per_sample, gradient_bound;  // rate holds s·l
+  float rate, beta_1, beta_2, epsilon, per_sample, gradient_bound, weight_bound;  // rate holds s·l
 };
 
 NCLOUD_VECTORIZED void pass(float* __restrict p, const float* __restrict g, float* __restrict m, float* __restrict v,
@@ -14,7 +14,7 @@ NCLOUD_VECTORIZED void pass(float* __restrict p, const float* __restrict g, floa
     const float gradient = clip(g[i] * c.per_sample, c.gradient_bound);
     m[i] = c.beta_1 * m[i] + (1.0f - c.beta_1) * gradient;
     v[i] = c.beta_2 * v[i] + (1.0f - c.beta_2) * gradient * gradient;
-    p[i] -= c.rate * m[i] / (__builtin_sqrtf(v[i]) + c.epsilon);
+    p[i] = clip(p[i] - c.rate * m[i] / (__builtin_sqrtf(v[i]) + c.epsilon), c.weight_bound);
   }
 }
 
@@ -27,27 +27,27 @@ class Adam final : public Optimizer {
     double beta_1 = 0.9;
     double beta_2 = 0.999;
     double epsilon = 1e-8;
-    std::optional<double> gradient_clip_norm, gradient_clip_value;
+    std::optional<double> gradient_clip_norm, gradient_clip_value, param_clip_value;
     std::optional<std::string> name;
     static constexpr auto fields() {
       using C = Config;
       return std::tuple(
           base::field("stochastic_round", &C::stochastic_round, "only false"),
           base::field("learning_rate", &C::learning_rate, "step size").at_least(0),
-          base::field("beta_1", &C::beta_1, "share of the old mean that is kept").range(0, 1),
-          base::field("beta_2", &C::beta_2, "share of the old mean of squares that is kept").range(0, 1),
+          base::field("beta_1", &C::beta_1, "share of the old mean that is kept, under 1").range(0, 1),
+          base::field("beta_2", &C::beta_2, "share of the old mean of squares that is kept, under 1").range(0, 1),
           base::field("epsilon", &C::epsilon, "keeps the divisor over 0").positive(),
           base::field("gradient_clip_norm", &C::gradient_clip_norm, "bound of the norm of all gradients together"),
           base::field("gradient_clip_value", &C::gradient_clip_value, "bound of each gradient"),
+          base::field("param_clip_value", &C::param_clip_value, "bound of each weight"),
           base::field("name", &C::name, "a name for people; changes nothing"));
     }
   };
 
   explicit Adam(Config config) : config_(std::move(config)) {
     check_bound(config_.gradient_clip_norm, "gradient_clip_norm");
-    if (config_.beta_1 == 1 || config_.beta_2 == 1)
-      throw base::Error(base::Code::invalid_argument, fmt::format("beta_1 and beta_2 must be under 1, got {} and {}",
-                                                                  config_.beta_1, config_.beta_2));
+    check_under_one(config_.beta_1, "beta_1");
+    check_under_one(config_.beta_2, "beta_2");
   }
 
   int state_count() const override { return 2; }
@@ -60,7 +60,8 @@ class Adam final : public Optimizer {
                     static_cast<float>(config_.beta_2),
                     static_cast<float>(config_.epsilon),
                     1.0f / static_cast<float>(scalars.batch_size),
-                    static_cast<float>(bound_or_none(config_.gradient_clip_value))};
+                    static_cast<float>(bound_or_none(config_.gradient_clip_value)),
+                    static_cast<float>(bound_or_none(config_.param_clip_value))};
     in_pieces(static_cast<std::int64_t>(weights.size()), [&](std::int64_t begin, std::int64_t end) {
       pass(weights.data() + begin, gradient.data() + begin, states[0] + begin, states[1] + begin, end - begin, c);
     });
@@ -76,29 +77,27 @@ class Adam final : public Optimizer {
       double& v = states[1][i];
       m = config_.beta_1 * m + (1 - config_.beta_1) * g;
       v = config_.beta_2 * v + (1 - config_.beta_2) * g * g;
-      weights[i] -= s * l * m / (std::sqrt(v) + config_.epsilon);
+      weights[i] =
+          clip(weights[i] - s * l * m / (std::sqrt(v) + config_.epsilon), bound_or_none(config_.param_clip_value));
     }
   }
 
  private:
   /// The step size with both corrections for the means' start at zero.
   double rate_of(std::int64_t step) const {
-    const auto t = static_cast<double>(step);
-    return config_.learning_rate * std::sqrt(1 - std::pow(config_.beta_2, t)) / (1 - std::pow(config_.beta_1, t));
+    return config_.learning_rate * std::sqrt(weight_gathered(config_.beta_2, step)) /
+           weight_gathered(config_.beta_1, step);
   }
 
   Config config_;
 };
 
-const OnShelf<Optimizer, Adam> registered("Adam", "steps from running means of the gradient and of its square",
-                                          R"(t counts the steps from 1; there is no schedule.
+const OnShelf<Optimizer, Adam> registered(
+    "Adam", "steps from running means of the gradient and of its square",
+    R"(t counts the steps from 1; there is no schedule. [AdamW](#adamw) with `wdecay: 0` has one.
 
     l = lr·sqrt(1 − β₂ᵗ) / (1 − β₁ᵗ)     m = β₁·m + (1 − β₁)·g     v = β₂·v + (1 − β₂)·g²     p = p − s·l·m / (sqrt(v) + ε))",
-                                          {{"AdamW", "write Adam; it has no decay of weights"},
-                                           {"NAdam", "write Adam"},
-                                           {"AMSGrad", "write Adam"},
-                                           {"Adamax", "write Adam"},
-                                           {"RAdam", "write Adam"}});
+    {{"NAdam", "write Adam"}, {"AMSGrad", "write Adam"}});
 
 }  // namespace
 }  // namespace neon

@@ -86,9 +86,7 @@ class RMSProp final : public Optimizer {
 const OnShelf<Optimizer, RMSProp> registered("RMSProp", "steps divided by a running root mean square of the gradient",
                                              R"(With d = `decay_rate` and ε = `epsilon`:
 
-    a = d·a + (1 − d)·g²       p = p − s·g·lr / (sqrt(a + ε) + ε))",
-                                             {{"Adagrad", "write RMSProp or Adam"},
-                                              {"Adadelta", "write RMSProp or Adam"}});
+    a = d·a + (1 − d)·g²       p = p − s·g·lr / (sqrt(a + ε) + ε))");
 
 }  // namespace
 }  // namespace neon

@@ -29,6 +29,15 @@ inline void check_bound(const std::optional<double>& bound, std::string_view nam
     throw base::Error(base::Code::invalid_argument, fmt::format("{} must be positive, got {}", name, *bound));
 }
 
+/// A share of an old mean that must leave something to the new value. Errors: invalid_argument at 1.
+inline void check_under_one(double beta, std::string_view name) {
+  if (!(beta < 1))
+    throw base::Error(base::Code::invalid_argument, fmt::format("{} must be under 1, got {}", name, beta));
+}
+
+/// 1 − βᵗ: the weight that a running mean which started at zero has gathered after t steps.
+inline double weight_gathered(double beta, std::int64_t step) { return 1 - std::pow(beta, static_cast<double>(step)); }
+
 /// |bound| for clipping; infinity, which clips nothing, when absent.
 inline double bound_or_none(const std::optional<double>& bound) {
   return bound ? std::abs(*bound) : std::numeric_limits<double>::infinity();

@@ -1,5 +1,6 @@
 #include "neon/schedule.h"
 
+#include "neon/schedules/listed_rates.h"
 #include "neon/shelf.h"
 
 namespace neon {
@@ -82,36 +83,27 @@ class Schedule final : public LearningRateSchedule {
   double learning_rate(double base_rate, std::int64_t epoch) const override {
     if (steps_.every) return base_rate * std::pow(change_.factor, static_cast<double>(epoch / *steps_.every));
     if (!steps_.at) return base_rate;
-    if (change_.rates) return latest_rate(base_rate, epoch);
+    if (change_.rates) return listed_rate(*steps_.at, *change_.rates, base_rate, epoch);
     const auto passed = std::count_if(steps_.at->begin(), steps_.at->end(), [&](auto step) { return step <= epoch; });
     return base_rate * std::pow(change_.factor, static_cast<double>(passed));
   }
 
  private:
-  /// The rate of the last listed epoch that has come; the base rate before the first.
-  double latest_rate(double base_rate, std::int64_t epoch) const {
-    std::optional<std::int64_t> latest;
-    double rate = base_rate;
-    for (std::size_t i = 0; i < steps_.at->size(); ++i) {
-      const std::int64_t step = (*steps_.at)[i];
-      if (step > epoch || (latest && step <= *latest)) continue;
-      latest = step;
-      rate = (*change_.rates)[i];
-    }
-    return rate;
-  }
-
   Steps steps_;
   Change change_;
 };
 
-const OnShelf<LearningRateSchedule, Schedule> registered("Schedule", "constant, or in steps",
-                                                         R"(| `step_config` | `change` | learning rate in an epoch |
+const OnShelf<LearningRateSchedule, Schedule> registered(
+    "Schedule", "constant, or in steps",
+    R"(| `step_config` | `change` | learning rate in an epoch |
 |---|---|---|
 | null | a number | the base rate |
 | a list of epochs | a number | base rate · change^(listed epochs that have come) |
 | a number of epochs | a number | base rate · change^⌊epoch / number⌋ |
-| a list of epochs | a list as long | the rate listed for the last epoch that has come; the base rate before the first |)");
+| a list of epochs | a list as long | the rate listed for the last epoch that has come; the base rate before the first |)",
+    {{"MultiStepLR", "write Schedule with a list of epochs as step_config and a factor as change"},
+     {"StepLR", "write Schedule or PowerSchedule with the epochs of a step as step_config and a factor as change"},
+     {"ConstantLR", ""}});
 
 }  // namespace
 }  // namespace neon

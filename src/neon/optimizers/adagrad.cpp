@@ -1,0 +1,83 @@
+#include "neon/optimizers/rule.h"
+#include "tensor/vectorized.h"
+
+namespace neon {
+namespace {
+
+struct Scalars {
+  float rate, epsilon, per_sample, gradient_bound, weight_bound;  // rate holds s·lr
+};
+
+NCLOUD_VECTORIZED void pass(float* __restrict p, const float* __restrict g, float* __restrict a, std::int64_t n,
+                            Scalars c) {
+  for (std::int64_t i = 0; i < n; ++i) {
+    const float gradient = clip(g[i] * c.per_sample, c.gradient_bound);
+    a[i] += gradient * gradient;
+    p[i] = clip(p[i] - c.rate * gradient / __builtin_sqrtf(a[i] + c.epsilon), c.weight_bound);
+  }
+}
+
+/// Source: Duchi, Hazan and Singer 2011, "Adaptive subgradient methods", the diagonal form.
+class Adagrad final : public Optimizer {
+ public:
+  struct Config {
+    StochasticRound stochastic_round;
+    double learning_rate = 0.01;
+    double epsilon = 1e-6;
+    std::optional<double> gradient_clip_norm, gradient_clip_value, param_clip_value;
+    std::optional<std::string> name;
+    static constexpr auto fields() {
+      using C = Config;
+      return std::tuple(
+          base::field("stochastic_round", &C::stochastic_round, "only false"),
+          base::field("learning_rate", &C::learning_rate, "step size").at_least(0),
+          base::field("epsilon", &C::epsilon, "keeps the divisor over 0").positive(),
+          base::field("gradient_clip_norm", &C::gradient_clip_norm, "bound of the norm of all gradients together"),
+          base::field("gradient_clip_value", &C::gradient_clip_value, "bound of each gradient"),
+          base::field("param_clip_value", &C::param_clip_value, "bound of each weight"),
+          base::field("name", &C::name, "a name for people; changes nothing"));
+    }
+  };
+
+  explicit Adagrad(Config config) : config_(std::move(config)) {
+    check_bound(config_.gradient_clip_norm, "gradient_clip_norm");
+  }
+
+  int state_count() const override { return 1; }
+  std::optional<double> gradient_clip_norm() const override { return config_.gradient_clip_norm; }
+
+  void update(std::span<float> weights, std::span<const float> gradient, std::span<float* const> states,
+              const StepScalars& scalars) const override {
+    const Scalars c{static_cast<float>(scalars.norm_scale * config_.learning_rate), static_cast<float>(config_.epsilon),
+                    1.0f / static_cast<float>(scalars.batch_size),
+                    static_cast<float>(bound_or_none(config_.gradient_clip_value)),
+                    static_cast<float>(bound_or_none(config_.param_clip_value))};
+    in_pieces(static_cast<std::int64_t>(weights.size()), [&](std::int64_t begin, std::int64_t end) {
+      pass(weights.data() + begin, gradient.data() + begin, states[0] + begin, end - begin, c);
+    });
+  }
+
+  void reference_update(std::span<double> weights, std::span<const double> gradient,
+                        std::span<const std::span<double>> states, const StepScalars& scalars) const override {
+    const double lr = config_.learning_rate, s = scalars.norm_scale;
+    for (std::size_t i = 0; i < weights.size(); ++i) {
+      const double g =
+          clip(gradient[i] / static_cast<double>(scalars.batch_size), bound_or_none(config_.gradient_clip_value));
+      double& a = states[0][i];
+      a += g * g;
+      weights[i] =
+          clip(weights[i] - s * g * lr / std::sqrt(a + config_.epsilon), bound_or_none(config_.param_clip_value));
+    }
+  }
+
+ private:
+  Config config_;
+};
+
+const OnShelf<Optimizer, Adagrad> registered("Adagrad", "steps divided by the root of all squared gradients so far",
+                                             R"(There is no schedule: the rate falls by itself.
+
+    a = a + g²       p = p − s·g·lr / sqrt(a + ε))");
+
+}  // namespace
+}  // namespace neon
