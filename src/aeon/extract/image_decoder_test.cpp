@@ -56,16 +56,21 @@ TEST(ImageDecoder, PngChannelsAreConverted) {
 }
 
 TEST(ImageDecoder, JpegIsCloseToTheOriginal) {
-  std::vector<std::uint8_t> pixels(static_cast<std::size_t>(32 * 48 * 3));
-  for (std::size_t i = 0; i < pixels.size(); ++i)
-    pixels[i] = static_cast<std::uint8_t>(40 + i / 3 % 48 * 3 + i % 3 * 20);
-  Decoded decoded;
-  decode_image(jpeg_of(pixels, 32, 48), 3, decoded);
-  ASSERT_EQ(decoded.bytes.size(), pixels.size());
-  EXPECT_EQ(decoded.width, 48);
-  for (std::size_t i = 0; i < pixels.size(); ++i) ASSERT_LE(std::abs(decoded.bytes[i] - pixels[i]), 12) << i;
-  decode_image(jpeg_of(pixels, 32, 48), 1, decoded);
-  EXPECT_EQ(decoded.bytes.size(), pixels.size() / 3);
+  for (const std::size_t height : {1, 16, 33})
+    for (const std::size_t width : {1, 32, 43, 48, 682, 683, 704}) {
+      std::vector<std::uint8_t> pixels(height * width * 3);
+      for (std::size_t i = 0; i < pixels.size(); ++i)
+        pixels[i] = static_cast<std::uint8_t>(40 + i / 3 % width * 144 / width + i / (3 * width) + i % 3 * 20);
+      const std::string file = jpeg_of(pixels, static_cast<int>(height), static_cast<int>(width));
+      Decoded decoded;
+      decode_image(file, 3, decoded);
+      ASSERT_EQ(decoded.bytes.size(), pixels.size());
+      EXPECT_EQ(decoded.width, width);
+      for (std::size_t i = 0; i < pixels.size(); ++i)
+        ASSERT_LE(std::abs(decoded.bytes[i] - pixels[i]), 12) << height << " high, " << width << " wide, byte " << i;
+      decode_image(file, 1, decoded);
+      EXPECT_EQ(decoded.bytes.size(), pixels.size() / 3);
+    }
 }
 
 TEST(ImageDecoder, TruncationAnywhereIsAnError) {
