@@ -1,10 +1,12 @@
 #include "api/access.h"
 
+#include <arpa/inet.h>
 #include <fcntl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include <cerrno>
+#include <charconv>
 #include <cstdlib>
 
 #include "base/error.h"
@@ -39,11 +41,12 @@ bool is_locked(const base::Fd& file) {
 base::Fd open_private(const std::filesystem::path& path) {
   base::Fd file(::open(path.c_str(), O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC));
   if (!file && (errno == ENOENT || errno == ENOTDIR || errno == EACCES)) return file;  // or another user's daemon
-  if (!file) throw base::system_error(fmt::format("cannot open '{}'", path.string()), errno);
+  const bool is_link = !file && errno == ELOOP;
+  if (!file && !is_link) throw base::system_error(fmt::format("cannot open '{}'", path.string()), errno);
   struct stat status{};
-  if (::fstat(file.get(), &status) != 0)
+  if (file && ::fstat(file.get(), &status) != 0)
     throw base::system_error(fmt::format("cannot ask for '{}'", path.string()), errno);
-  if (!S_ISREG(status.st_mode) || status.st_uid != ::geteuid() || (status.st_mode & 077) != 0)
+  if (is_link || !S_ISREG(status.st_mode) || status.st_uid != ::geteuid() || (status.st_mode & 077) != 0)
     throw Error(Code::permission_denied,
                 fmt::format("'{}' is not a file that only you may read and write, so it is not used; restart ncloudd, "
                             "which writes it anew",
@@ -55,7 +58,7 @@ Access decode(const base::Fd& file, const std::filesystem::path& path) {
   std::string text(kMaxBytes, '\0');
   text.resize(base::read_some(file, text));
   try {
-    return base::decode<Access>(base::parse_json(text, path.string()));
+    return base::decode<Access>(base::parse_json(text, "its content"));
   } catch (const Error& error) {
     throw Error(error.code, fmt::format("{}: {}; restart ncloudd, which writes it anew", path.string(), error.message));
   }
@@ -83,11 +86,13 @@ bool is_loopback_address(std::string_view host) {
   if (!host.starts_with(kScheme)) return false;
   host.remove_prefix(kScheme.size());
   const auto colon = host.rfind(':');
-  if (colon == std::string_view::npos || host.find_first_not_of("0123456789", colon + 1) != std::string_view::npos)
-    return false;
-  const std::string_view name = host.substr(0, colon);
-  return name == "[::1]" ||
-         (name.starts_with("127.") && name.find_first_not_of("0123456789.") == std::string_view::npos);
+  if (colon == std::string_view::npos) return false;
+  int port = 0;
+  const auto [end, error] = std::from_chars(host.data() + colon + 1, host.data() + host.size(), port);
+  if (error != std::errc() || end != host.data() + host.size() || port < 1 || port > 65535) return false;
+  const std::string name(host.substr(0, colon));
+  in_addr address{};
+  return name == "[::1]" || (name.starts_with("127.") && ::inet_pton(AF_INET, name.c_str(), &address) == 1);
 }
 
 base::Fd publish_access(const std::filesystem::path& data_folder, const Access& access) {

@@ -37,10 +37,12 @@ class Later {
   /// The first outcome counts. What was given to then() runs here, before this returns.
   void complete(Outcome outcome) const {
     std::function<void(Outcome)> work;
+    std::function<void()> unused;  // ends after the lock
     {
       const std::lock_guard lock(state_->mutex);
       if (state_->done) return;
       state_->done = true;
+      unused.swap(state_->abandoned);
       if (!state_->work) {
         state_->outcome.emplace(std::move(outcome));
         state_->came.notify_all();
@@ -66,11 +68,24 @@ class Later {
     work(std::move(*outcome));
   }
 
-  /// What `change` makes of the value; what it throws comes in its place.
+  /// What whoever promised this does when nobody wants it any more: it may complete this early. Once, before any copy
+  /// is given away; dropped when this is complete.
+  void on_abandoned(std::function<void()> work) const {
+    const std::lock_guard lock(state_->mutex);
+    if (!state_->done) state_->abandoned = std::move(work);
+  }
+
+  /// Nobody wants the outcome any more, though it still comes. What was given to on_abandoned() runs here, once.
+  void abandon() const { abandon(state_); }
+
+  /// What `change` makes of the value; what it throws comes in its place. Who abandons that abandons this.
   template <class Change>
   auto map(Change change) const {
     using Changed = std::invoke_result_t<Change, T>;
     Later<Changed> changed;
+    changed.on_abandoned([state = std::weak_ptr(state_)] {
+      if (const auto there = state.lock()) abandon(there);
+    });
     then([changed, change = std::move(change)](Outcome outcome) {
       try {
         changed.complete(change(outcome.take()));
@@ -95,7 +110,18 @@ class Later {
     bool done = false;
     std::optional<Outcome> outcome;
     std::function<void(Outcome)> work;
+    std::function<void()> abandoned;
   };
+
+  static void abandon(const std::shared_ptr<State>& state) {
+    std::function<void()> work;
+    {
+      const std::lock_guard lock(state->mutex);
+      work.swap(state->abandoned);
+    }
+    if (work) work();
+  }
+
   std::shared_ptr<State> state_;
 };
 

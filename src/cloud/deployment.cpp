@@ -9,6 +9,7 @@
 #include <cerrno>
 #include <cstring>
 
+#include "base/caught.h"
 #include "base/clock.h"
 #include "base/error.h"
 #include "base/log.h"
@@ -106,19 +107,22 @@ api::Later<api::Prediction> Deployment::predict(int k, std::string_view input) {
   unsent_.push_back({id, job::request_frame(id, static_cast<std::uint32_t>(k), input)});
   unsent_bytes_ += unsent_.back().bytes.size();
   const api::Later<api::Prediction> answer;
+  answer.on_abandoned([weak = weak_from_this(), id] {
+    if (const auto self = weak.lock()) self->abandon(id);
+  });
   waiting_.emplace(id, Waiting{answer, base::steady_now_us() + std::int64_t{1000} * timeout_ms_});
   if (unsent_.size() == 1) {  // else carry() is at it
     send_unsent(lock);
     const std::uint64_t one = 1;
-    if (!unsent_.empty() && ::write(wake_.get(), &one, sizeof one) < 0)
+    if (may_send(lock) && ::write(wake_.get(), &one, sizeof one) < 0)
       base::log_error("deployment of model {}: {}", model_, std::strerror(errno));
   }
   return answer;
 }
 
 // Frames go out whole and in order, however many turns that takes: what follows half a frame would be read as its rest.
-void Deployment::send_unsent(const Lock&) {
-  while (!unsent_.empty()) {
+void Deployment::send_unsent(const Lock& lock) {
+  while (may_send(lock)) {
     const std::string_view rest = std::string_view(unsent_.front().bytes).substr(first_sent_bytes_);
     const ssize_t sent = ::send(socket_.get(), rest.data(), rest.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
     if (sent < 0 && errno == EINTR) continue;
@@ -133,6 +137,7 @@ void Deployment::send_unsent(const Lock&) {
     if (first_sent_bytes_ < unsent_.front().bytes.size()) continue;
     unsent_bytes_ -= unsent_.front().bytes.size();
     unsent_.pop_front();
+    ++taken_;
     first_sent_bytes_ = 0;
   }
 }
@@ -143,6 +148,7 @@ void Deployment::take_answer(std::string_view payload) {
   std::optional<api::Later<api::Prediction>> answer;
   {
     const Lock lock(mutex_);
+    if (taken_ > 0) --taken_;
     const auto found = waiting_.find(came.id);
     if (found == waiting_.end()) return;  // its caller has given up
     answer = found->second.answer;
@@ -164,21 +170,40 @@ void Deployment::expire() {
   {
     const Lock lock(mutex_);
     while (!waiting_.empty() && waiting_.begin()->second.deadline_us <= now) {
-      const std::uint64_t id = waiting_.begin()->first;
+      drop_unsent(waiting_.begin()->first, lock);  // nobody waits for it any more
       expired.push_back(waiting_.begin()->second.answer);
       waiting_.erase(waiting_.begin());
-      // Nobody waits for it any more, so the process need not see it, unless it has seen its beginning.
-      const auto unsent =
-          std::find_if(unsent_.begin(), unsent_.end(), [&](const Frame& frame) { return frame.id == id; });
-      if (unsent == unsent_.end() || (unsent == unsent_.begin() && first_sent_bytes_ > 0)) continue;
-      unsent_bytes_ -= unsent->bytes.size();
-      unsent_.erase(unsent);
     }
     if (!expired.empty()) drained = drained_now(lock);
   }
   for (const auto& answer : expired)
     answer.complete(std::make_exception_ptr(Error(
         Code::unavailable, fmt::format("model {} gave no answer within {} s; try again", model_, timeout_ms_ / 1000))));
+  if (drained) drained();
+}
+
+/// Whether the process will not see this request; it does when it has seen its beginning.
+bool Deployment::drop_unsent(std::uint64_t id, const Lock&) {
+  const auto unsent = std::find_if(unsent_.begin(), unsent_.end(), [&](const Frame& frame) { return frame.id == id; });
+  if (unsent == unsent_.end() || (unsent == unsent_.begin() && first_sent_bytes_ > 0)) return false;
+  unsent_bytes_ -= unsent->bytes.size();
+  unsent_.erase(unsent);
+  return true;
+}
+
+void Deployment::abandon(std::uint64_t id) {
+  std::optional<api::Later<api::Prediction>> answer;
+  std::function<void()> drained;
+  {
+    const Lock lock(mutex_);
+    const auto found = waiting_.find(id);
+    if (found == waiting_.end() || !drop_unsent(id, lock)) return;
+    answer = found->second.answer;
+    waiting_.erase(found);
+    drained = drained_now(lock);
+  }
+  answer->complete(std::make_exception_ptr(
+      Error(Code::unavailable, fmt::format("the client left before model {} came to its request", model_))));
   if (drained) drained();
 }
 
@@ -191,7 +216,7 @@ void Deployment::carry() {
       pollfd on[] = {{socket_.get(), POLLIN, 0}, {wake_.get(), POLLIN, 0}};
       {
         const Lock lock(mutex_);
-        if (!unsent_.empty()) on[0].events |= POLLOUT;
+        if (may_send(lock)) on[0].events |= POLLOUT;
       }
       if (::poll(on, 2, tick_ms) < 0 && errno != EINTR)
         throw base::system_error("cannot wait for the serving socket", errno);
@@ -199,16 +224,16 @@ void Deployment::carry() {
         std::uint64_t count = 0;
         [[maybe_unused]] const ssize_t got = ::read(wake_.get(), &count, sizeof count);
       }
-      if ((on[0].revents & POLLOUT) != 0) {
+      if ((on[0].revents & ~POLLOUT) != 0) there = frames.fill(socket_.get());
+      while (const auto payload = frames.next()) take_answer(*payload);
+      {
         const Lock lock(mutex_);
         send_unsent(lock);
       }
-      if ((on[0].revents & ~POLLOUT) != 0) there = frames.fill(socket_.get());
-      while (const auto payload = frames.next()) take_answer(*payload);
       expire();
     }
-  } catch (const std::exception& error) {
-    base::log_warning("deployment of model {}: {}", model_, error.what());
+  } catch (...) {
+    base::log_warning("deployment of model {}: {}", model_, base::caught().message);
   }
   fail();
   ::shutdown(socket_.get(), SHUT_RDWR);  // a process that speaks nonsense ends, too, and is started again

@@ -17,7 +17,7 @@ struct Pair {
     int ends[2];
     EXPECT_EQ(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends), 0);
     process = base::Fd(ends[1]);
-    deployment.emplace(7, 1, base::Fd(ends[0]), timeout_ms);
+    deployment = std::make_shared<Deployment>(7, 1, base::Fd(ends[0]), timeout_ms);
     deployment->open();
   }
 
@@ -35,7 +35,7 @@ struct Pair {
 
   base::Fd process;
   job::FrameReader frames;
-  std::optional<Deployment> deployment;
+  std::shared_ptr<Deployment> deployment;
 };
 
 std::string error_of(const api::Later<api::Prediction>& later) {
@@ -84,6 +84,38 @@ TEST(Deployment, keeps_its_frames_whole_after_a_timeout) {
   const std::string outcome = error_of(third);
   EXPECT_TRUE(outcome == "none" || outcome.find("no answer") != std::string::npos)
       << outcome;  // a busy machine may take over 40 ms
+}
+
+TEST(Deployment, drops_what_nobody_waits_for_before_its_process_takes_it) {
+  Pair pair;
+  const std::string large(2'000'000, 'a');
+  const auto first = pair.deployment->predict(1, large);  // half of it is in the socket
+  std::vector<api::Later<int>> given_up;
+  for (std::size_t i = 1; i < Deployment::kQueueLimit; ++i)
+    given_up.push_back(pair.deployment->predict(1, "gone").map([](const api::Prediction&) { return 1; }));
+  EXPECT_THROW(pair.deployment->predict(1, "one too many"), base::Error);
+  first.abandon();  // too late: its frame stays whole, and its answer comes
+  for (const auto& later : given_up) later.abandon();
+  for (const auto& later : given_up) EXPECT_THROW(later.wait(), base::Error);
+  const auto last = pair.deployment->predict(1, "last");
+  EXPECT_EQ(pair.serve_one(), large);
+  EXPECT_EQ(pair.serve_one(), "last");
+  EXPECT_EQ(first.wait().predictions.size(), 1u);
+  EXPECT_EQ(last.wait().predictions.size(), 1u);
+  last.abandon();  // of what has come nothing is left to do
+}
+
+TEST(Deployment, gives_its_process_no_more_than_that_has_use_for) {
+  Pair pair;
+  std::vector<api::Later<api::Prediction>> taken, given_up;
+  while (taken.size() < Deployment::kTakenLimit) taken.push_back(pair.deployment->predict(1, "taken"));
+  while (given_up.size() < Deployment::kQueueLimit - Deployment::kTakenLimit)
+    given_up.push_back(pair.deployment->predict(1, "gone"));
+  for (const auto& later : given_up) later.abandon();
+  const auto last = pair.deployment->predict(1, "last");
+  for (std::size_t i = 0; i < taken.size(); ++i) EXPECT_EQ(pair.serve_one(), "taken");
+  EXPECT_EQ(pair.serve_one(), "last");
+  EXPECT_EQ(last.wait().predictions.size(), 1u);
 }
 
 TEST(Deployment, fails_all_when_its_process_ends) {

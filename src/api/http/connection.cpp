@@ -74,6 +74,13 @@ void Connection::move_to(IoThread::Connections& list) {
   if (--same->second == 0) io_.by_address.erase(same);
 }
 
+/// Deadlines, and whether a client that waits for its answer is still there. One that has only ended its own side
+/// cannot be told from one that is gone: it gets its answer, too, unless that has to wait for its turn.
+void Connection::sweep(std::int64_t now_us) {
+  stream_.sweep(now_us);
+  if (awaited_ && stream_.peer_left()) awaited_->abandon();
+}
+
 void Connection::break_off() {
   move_to(io_.leaving);
   stream_.break_off();
@@ -301,15 +308,16 @@ Task<Connection::Next> Connection::exchange() {
     co_await on_worker(work);
     if (answer.later) {
       std::optional<Later<Answer>::Outcome> outcome;
-      const Later<Answer> later = *answer.later;
+      awaited_ = *answer.later;
       std::string().swap(parser_->body());  // the handler has taken it; what was reserved for it is until the answer
       const std::function<void(std::function<void()>)> start = [&](std::function<void()> done) {
-        later.then([&outcome, done = std::move(done)](Later<Answer>::Outcome came) {
+        awaited_->then([&outcome, done = std::move(done)](Later<Answer>::Outcome came) {
           outcome.emplace(std::move(came));
           done();
         });
       };
       co_await continue_after(io_.context, start);
+      awaited_.reset();
       answer = service_.finish(head, to_, std::move(*outcome));
       send_now();
     }

@@ -45,7 +45,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
 
   Task<void> serve();
 
-  void sweep(std::int64_t now_us) { stream_.sweep(now_us); }
+  void sweep(std::int64_t now_us);
   void stop();         ///< ends it when it is idle or streams events; a request in work is answered first
   void break_off();    ///< ends it whatever it does
   void check_token();  ///< of a stream of events, now
@@ -86,7 +86,8 @@ class Connection : public std::enable_shared_from_this<Connection> {
   std::int64_t body_owner_ = 0;  // a user's id; 0 when nobody is known
   std::int64_t body_reserved_ = 0;
   std::int64_t started_us_ = 0;
-  bool idle_ = true;  // between two requests
+  std::optional<Later<Answer>> awaited_;  // the answer, while it is still to come
+  bool idle_ = true;                      // between two requests
   bool streaming_ = false;
   bool woken_ = false;
   std::atomic<bool> wake_posted_ = false;

@@ -3,7 +3,6 @@
 #include <sys/resource.h>
 
 #include "api/http/fake_server_test.h"
-#include "base/clock.h"
 
 namespace api {
 namespace {
@@ -654,6 +653,57 @@ TEST(Server, holds_no_worker_for_an_answer_that_comes_later) {
   EXPECT_EQ(status_of(clients[0]->request("GET /api/v2/info").answer()), 200);  // the connection goes on
 }
 
+TEST(Server, abandons_what_clients_that_left_wait_for) {
+  std::mutex mutex;
+  std::vector<Later<Prediction>> promised;
+  std::atomic<int> abandoned = 0;
+  FakeServer server({.header_timeout_ms = 100}, [&](Router& router) {  // the shortest patience sets the tick
+    router.handle(predict, [&](const Call&, const Predict&) {
+      const Later<Prediction> answer;
+      answer.on_abandoned([&abandoned, answer = &promised, &mutex, i = promised.size()] {
+        ++abandoned;
+        const std::lock_guard lock(mutex);
+        answer->at(i).complete(std::make_exception_ptr(base::Error(base::Code::unavailable, "left")));
+      });
+      const std::lock_guard lock(mutex);
+      return promised.emplace_back(answer);
+    });
+  });
+  const std::string headers = fmt::format("{}Content-Length: 1\r\n", kAdmin);
+  const auto wait_for = [](const auto& there) {
+    for (int i = 0; i < 1000 && !there(); ++i) std::this_thread::sleep_for(std::chrono::milliseconds(5));
+    return there();
+  };
+  const auto came = [&](std::size_t count) {
+    return wait_for([&] {
+      const std::lock_guard lock(mutex);
+      return promised.size() == count;
+    });
+  };
+  RawClient stays(server);
+  stays.request("POST /api/v2/models/3/predict", headers, "x");
+  stays.send("GET /api/v2/info");  // more than it asked for does not hide that it is there, or is not
+  ASSERT_TRUE(came(1));
+  {
+    RawClient leaves(server);
+    leaves.request("POST /api/v2/models/3/predict", headers, "x");
+    leaves.send("GET /api/v2/info");
+    ASSERT_TRUE(came(2));
+  }
+  EXPECT_TRUE(wait_for([&] { return abandoned == 1; }));
+  RawClient half(server);  // ends its side and reads: it hears of it
+  half.request("POST /api/v2/models/3/predict", headers, "x");
+  ASSERT_TRUE(came(3));
+  ::shutdown(half.socket(), SHUT_WR);
+  EXPECT_EQ(status_of(half.answer()), 503);
+  EXPECT_EQ(abandoned, 2);
+  {
+    const std::lock_guard lock(mutex);
+    promised[0].complete(Prediction{{{.probability = 1, .index = 1, .label = "boot"}}});
+  }
+  EXPECT_EQ(status_of(stays.answer()), 200);
+}
+
 TEST(Server, says_that_it_lives_when_every_worker_is_taken) {
   FakeServer server({.worker_threads = 1});
   server.busy = true;
@@ -691,20 +741,6 @@ TEST(Server, refuses_a_taken_port) {
   options.host = "192.0.2.1";
   options.port = 0;
   EXPECT_THROW(Server(server.router, {}, options), base::Error);
-}
-
-// Run with --gtest_also_run_disabled_tests to see the cost of a request.
-TEST(Server, DISABLED_cost_of_a_trivial_get) {
-  FakeServer server;
-  RawClient client(server);
-  std::vector<std::int64_t> times;
-  for (int i = 0; i < 20000; ++i) {
-    const std::int64_t start = base::steady_now_us();
-    client.request("GET /api/v2/me", kAdmin).answer();
-    times.push_back(base::steady_now_us() - start);
-  }
-  std::sort(times.begin(), times.end());
-  fmt::print("GET /api/v2/me: p50 {} us, p99 {} us\n", times[times.size() / 2], times[times.size() * 99 / 100]);
 }
 
 }  // namespace

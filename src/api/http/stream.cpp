@@ -1,5 +1,6 @@
 #include "api/http/stream.h"
 
+#include <poll.h>
 #include <sys/socket.h>
 
 #include <boost/asio/post.hpp>
@@ -85,6 +86,11 @@ void Stream::sweep(std::int64_t now_us) {
   if (!waiting_ || deadline_us_ == 0 || now_us < deadline_us_) return;
   expired_ = true;
   cancel();
+}
+
+bool Stream::peer_left() {
+  pollfd asked{.fd = socket_.native_handle(), .events = POLLRDHUP, .revents = 0};
+  return ::poll(&asked, 1, 0) > 0;
 }
 
 void Stream::end_sending() { ::shutdown(socket_.native_handle(), SHUT_WR); }

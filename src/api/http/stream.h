@@ -43,6 +43,7 @@ class Stream {
   void set_deadline(std::int64_t steady_us) { deadline_us_ = steady_us; }
   void cancel();
   void sweep(std::int64_t now_us);  ///< ends a wait that is past its deadline
+  bool peer_left();                 ///< it sends no more, as one that is gone; asks without waiting or reading
   void end_sending();               ///< the peer sees the end of what was sent
   void break_off();                 ///< every wait ends, and finds the connection at its end
   void close();
