@@ -23,7 +23,7 @@ class Later {
 
     /// The value, once. Errors: the one that came in its place.
     T take() {
-      if (error_) std::rethrow_exception(error_);
+      if (error_) std::rethrow_exception(std::exchange(error_, nullptr));
       return std::move(*value_);
     }
 
@@ -51,6 +51,18 @@ class Later {
       work = std::exchange(state_->work, nullptr);
     }
     work(std::move(outcome));
+  }
+
+  /// Completes it with what `make` gives, or throws.
+  template <class Make>
+  void complete_by(Make make) const {
+    std::optional<Outcome> outcome;
+    try {
+      outcome.emplace(make());
+    } catch (...) {
+      outcome.emplace(std::current_exception());
+    }
+    complete(std::move(*outcome));  // after the handler: whoever takes the error has it alone
   }
 
   /// `work` runs once, on the thread that completes this, or here when that was before. It must neither throw nor wait.
@@ -87,11 +99,7 @@ class Later {
       if (const auto there = state.lock()) abandon(there);
     });
     then([changed, change = std::move(change)](Outcome outcome) {
-      try {
-        changed.complete(change(outcome.take()));
-      } catch (...) {
-        changed.complete(std::current_exception());
-      }
+      changed.complete_by([&] { return change(outcome.take()); });
     });
     return changed;
   }

@@ -81,10 +81,10 @@ void Deployment::fail() {
     unsent_bytes_ = first_sent_bytes_ = 0;
     drained = drained_now(lock);
   }
-  const auto error = std::make_exception_ptr(
-      Error(Code::unavailable,
-            fmt::format("the process that serves model {} ended; it is started again: try again in a moment", model_)));
-  for (const auto& [id, waiting] : failed) waiting.answer.complete(error);
+  const Error error(
+      Code::unavailable,
+      fmt::format("the process that serves model {} ended; it is started again: try again in a moment", model_));
+  for (const auto& [id, waiting] : failed) waiting.answer.complete(std::make_exception_ptr(error));  // to each its own
   if (drained) drained();
 }
 
@@ -155,11 +155,7 @@ void Deployment::take_answer(std::string_view payload) {
     waiting_.erase(found);
     drained = drained_now(lock);
   }
-  try {
-    answer->complete(prediction_of(came.json));
-  } catch (...) {
-    answer->complete(std::current_exception());
-  }
+  answer->complete_by([&] { return prediction_of(came.json); });
   if (drained) drained();
 }
 

@@ -109,6 +109,7 @@ api::Later<api::Model> Supervisor::run(Errand errand, bool wait) {
 
 // Whether it has been answered.
 bool Supervisor::go_on(Errand& errand, bool last) {
+  std::optional<api::Later<api::Model>::Outcome> outcome;
   try {
     const auto row = [&] {
       return store_.read([&](Database& db) { return model_of(db, errand.tenant, errand.model); });
@@ -124,10 +125,11 @@ bool Supervisor::go_on(Errand& errand, bool last) {
     } else if (!last) {
       return false;
     }
-    errand.answer.complete(show_held(errand.tenant, errand.model));
+    outcome.emplace(show_held(errand.tenant, errand.model));
   } catch (...) {
-    errand.answer.complete(std::current_exception());
+    outcome.emplace(std::current_exception());
   }
+  errand.answer.complete(std::move(*outcome));
   return true;
 }
 

@@ -14,7 +14,7 @@ namespace {
 
 /// Keeps the shards that arrive, and models whose states change after some looks at them.
 struct FakeCloud {
-  std::mutex mutex;
+  std::mutex mutex;  // of all that handlers change; a test looks when they are done
   api::CreateDataset announced;
   std::map<std::int64_t, std::string> shards;
   int puts = 0;
@@ -36,6 +36,7 @@ struct FakeCloud {
 
   void add_handlers(api::Router& router) {
     router.handle(api::create_dataset, [this](const api::Call&, const api::CreateDataset& request) {
+      const std::lock_guard lock(mutex);
       announced = request;
       return api::Dataset{.id = 5, .name = request.name};
     });
@@ -54,6 +55,7 @@ struct FakeCloud {
       return page;
     });
     router.handle(api::complete_dataset, [this](const api::Call&, const api::DatasetRef&) {
+      const std::lock_guard lock(mutex);
       return api::Dataset{
           .id = 5, .name = announced.name, .state = api::DatasetState::ready, .record_count = announced.record_count};
     });
@@ -67,26 +69,31 @@ struct FakeCloud {
       return api::Deleted{.freed_bytes = 1000};
     });
     router.handle(api::get_model, [this](const api::Call&, const api::ModelRef& request) {
+      const std::lock_guard lock(mutex);
       if (request.model.text() == "404") throw base::Error(base::Code::not_found, "there is no model 404");
       return look_at(request.model.number().value_or(7));
     });
     router.handle(api::stop_model, [this](const api::Call&, const api::StopModel& request) {
+      const std::lock_guard lock(mutex);
       const std::int64_t id = request.model.number().value_or(7);
       if (states[id] != api::ModelState::running) throw base::Error(base::Code::conflict, "there is nothing to stop");
       looks_until[id] = 2;
       return api::Model{.id = id, .name = "m", .state = states[id], .stop_requested = true};
     });
     router.handle(api::resume_model, [this](const api::Call&, const api::ResumeModel& request) {
+      const std::lock_guard lock(mutex);
       resumed = request;
       if (states[7] != api::ModelState::stopped) throw base::Error(base::Code::conflict, "it is stopping");
       return api::Model{.id = 7, .name = "m", .state = states[7] = api::ModelState::running};
     });
     router.handle(api::deploy_model, [this](const api::Call&, const api::DeployModel&) {
+      const std::lock_guard lock(mutex);
       if (states[7] != api::ModelState::completed) throw base::Error(base::Code::conflict, "it is undeploying");
       looks_until[7] = 2;
       return api::Model{.id = 7, .name = "m", .state = states[7] = api::ModelState::deploying};
     });
     router.handle(api::undeploy_model, [this](const api::Call&, const api::UndeployModel&) {
+      const std::lock_guard lock(mutex);
       looks_until[7] = 2;
       return api::Model{.id = 7, .name = "m", .state = states[7] = api::ModelState::undeploying};
     });
@@ -113,6 +120,7 @@ class CommandLine : public testing::Test {
     testing::internal::CaptureStdout();
     testing::internal::CaptureStderr();
     const int code = run_command_line(static_cast<int>(words.size()), words.data());
+    const std::lock_guard lock(datasets_.mutex);  // what the server's threads did is seen from here on
     out_ = testing::internal::GetCapturedStdout();
     err_ = testing::internal::GetCapturedStderr();
     return code;
