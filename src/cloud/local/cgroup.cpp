@@ -247,7 +247,7 @@ bool Cgroups::ran_out_of_memory(const Cgroup& group) const {
                       "oom_kill ") > 0;
 }
 
-void Cgroups::remove(const Cgroup& group) const {
+void Cgroups::remove(const Cgroup& group) {
   for (const auto& [controller, folder] : group.folders) end_group(folder);
 }
 

@@ -48,7 +48,7 @@ class Cgroups {
   bool ran_out_of_memory(const Cgroup& group) const;
 
   /// Ends what is left of its processes.
-  void remove(const Cgroup& group) const;
+  static void remove(const Cgroup& group);
 
  private:
   bool try_v2();

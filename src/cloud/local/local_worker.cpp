@@ -30,6 +30,7 @@ namespace {
 
 constexpr std::size_t kLineLimit = std::size_t{1} << 20;  // of an event
 constexpr std::size_t kWordsLimit = 500, kLogLineLimit = 4000;
+constexpr int kLastReads = 256;                      // after the end; a pipe holds 1 MiB at most
 constexpr std::int64_t kWhileWritingUs = 2'000'000;  // a job that writes a checkpoint does so at least this often
 constexpr std::int64_t kMemoryBesidesBytes =
     512LL << 20;  // without a cgroup: code, stacks and reserves beside the model's memory
@@ -82,12 +83,11 @@ class Allowance {
 /// One job from its start to its end; the thread that supervises it and its handle share it.
 struct LocalWorker::Running {
   Running(const Cgroups& groups, std::string job, const std::filesystem::path& folder_of_jobs)
-      : name(std::move(job)), folder(folder_of_jobs / name), cgroups(groups), cgroup(groups.make("job-" + name)) {}
+      : name(std::move(job)), folder(folder_of_jobs / name), cgroup(group_in(groups)) {}
   ~Running() { clean_up(); }
 
   const std::string name;
   JobFolder folder;
-  const Cgroups& cgroups;
   const Cgroup cgroup;
   std::vector<std::string> checkpoint_files;
   ProcessStart start;
@@ -101,7 +101,16 @@ struct LocalWorker::Running {
   std::int64_t kill_at_us = 0;   // 0: never
   std::int64_t patience_us = 0;  // past that, while it writes a checkpoint
   bool stop_asked = false;
+  bool cleaned_up = false;
 
+  Cgroup group_in(const Cgroups& groups) {
+    try {
+      return groups.make("job-" + name);
+    } catch (...) {
+      folder.remove();
+      throw;
+    }
+  }
   void poke() {
     const std::uint64_t one = 1;
     [[maybe_unused]] const ssize_t ignored = ::write(wake.get(), &one, sizeof one);
@@ -134,7 +143,8 @@ struct LocalWorker::Running {
     poke();
   }
   void clean_up() {
-    cgroups.remove(cgroup);
+    if (std::exchange(cleaned_up, true)) return;  // by then another job may have its name
+    Cgroups::remove(cgroup);
     folder.remove();
   }
   void kill() {
@@ -214,11 +224,13 @@ std::shared_ptr<LocalWorker::Running> LocalWorker::make_training() {
 }
 
 std::unique_ptr<Job> LocalWorker::train(const TrainOrder& order, JobListener listener) {
-  std::shared_ptr<Running> running = take_spare(listener);
+  std::shared_ptr<Running> running = take_spare(order.limits, listener);
   const bool has_started = running != nullptr;
   if (!has_started) {
     running = make_training();
     running->set_listener(std::move(listener));
+    running->start.file_limit_bytes = checkpoint_limit_bytes(order.limits.memory_bytes);
+    limit(*running, order.limits);
   }
   try {
     prepare(*running, order);
@@ -245,9 +257,8 @@ void LocalWorker::prepare(Running& running, const TrainOrder& order) const {
   if (!order.resume_from.empty()) job.resume_from = inside(order.resume_from, "checkpoint");
   for (const std::string& file : running.checkpoint_files)
     job.checkpoint_files.push_back(sandbox_.path_inside(running.folder.path(), "out/" + file));
-  job.file_limit_bytes = running.start.file_limit_bytes = checkpoint_limit_bytes(order.limits.memory_bytes);
+  job.file_limit_bytes = checkpoint_limit_bytes(order.limits.memory_bytes);
   job.memory_bytes = order.limits.memory_bytes;
-  limit(running, order.limits);
   running.say(base::to_text(base::encode(job)) + '\n');
 }
 
@@ -298,7 +309,7 @@ void LocalWorker::start(const std::shared_ptr<Running>& running, const std::stri
 void LocalWorker::keep_spare() {
   {
     const std::lock_guard lock(mutex_);
-    keeps_spare_ = cgroups_.driver() != Cgroups::Driver::none;
+    keeps_spare_ = cgroups_.limits("memory");
   }
   start_spare();
 }
@@ -321,11 +332,17 @@ void LocalWorker::start_spare() {
   }
 }
 
-/// The spare, which has this listener from now on; null when there is none.
-std::shared_ptr<LocalWorker::Running> LocalWorker::take_spare(JobListener& listener) {
+/// The spare, which has these limits and this listener from now on; null when there is none.
+std::shared_ptr<LocalWorker::Running> LocalWorker::take_spare(const Limits& limits, JobListener& listener) {
   const std::lock_guard lock(mutex_);
-  if (spare_) spare_->set_listener(std::move(listener));
-  return std::exchange(spare_, nullptr);
+  std::shared_ptr<Running> spare = std::exchange(spare_, nullptr);
+  if (!spare) return nullptr;
+  if (!cgroups_.limit(spare->cgroup, limits.cpus, limits.memory_bytes)) {  // it uses more than that already
+    spare->kill();
+    return nullptr;
+  }
+  spare->set_listener(std::move(listener));
+  return spare;
 }
 
 namespace {
@@ -349,8 +366,9 @@ class Talk {
   JobEnd run(State& state) {
     while (!exited_) wait_and_handle(state);
     const int status = reap();
-    while (read_events(state)) {}
-    while (read_errors()) {}
+    // What still writes has left the job's group, and is not waited for.
+    for (int i = 0; i < kLastReads && read_events(state); ++i) {}
+    for (int i = 0; i < kLastReads && read_errors(); ++i) {}
     if (!errors_.rest().empty()) last_words_ = base::printable(errors_.rest(), kWordsLimit);
     JobEnd end{.spoke_nonsense = spoke_nonsense_, .last_words = failure_.empty() ? last_words_ : failure_};
     if (WIFSIGNALED(status)) end.signal = WTERMSIG(status);

@@ -29,7 +29,8 @@ class LocalWorker : public Worker {
   std::unique_ptr<Job> train(const TrainOrder& order, JobListener listener) override;
   std::unique_ptr<Job> serve(const ServeOrder& order, base::Fd& socket, JobListener listener) override;
 
-  /// From now on a spare process waits. Not without cgroups: only they can be given limits after the start.
+  /// From now on a spare process waits. Not without cgroups that limit memory: only they can be given limits after the
+  /// start.
   void keep_spare();
 
  private:
@@ -43,7 +44,7 @@ class LocalWorker : public Worker {
   void prepare(Running& running, const TrainOrder& order) const;
   void limit(Running& running, const Limits& limits) const;
   void start_spare();
-  std::shared_ptr<Running> take_spare(JobListener& listener);
+  std::shared_ptr<Running> take_spare(const Limits& limits, JobListener& listener);
   void supervise(const std::shared_ptr<Running>& running);
 
   Sandbox sandbox_;

@@ -42,7 +42,7 @@ void kill_process(const Process& process);
 
 struct ProcessResult {
   int exit_code = 0;
-  std::string output;  ///< last line of standard output and error
+  std::string output;  ///< last line of standard error
 };
 
 /// Runs a short command to its end; `filter` as in ProcessStart.

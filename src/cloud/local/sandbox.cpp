@@ -65,7 +65,8 @@ void Sandbox::check() const {
       fmt::format("jobs cannot be put into a sandbox: {}. Install bubblewrap (apt-get install bubblewrap) and allow "
                   "user namespaces, or "
                   "start with --no-sandbox if you trust everybody who may submit jobs",
-                  result.output.empty() ? fmt::format("'{}' cannot be run", kBubblewrap) : result.output));
+                  result.output.empty() ? fmt::format("'{}' ended with exit code {}", kBubblewrap, result.exit_code)
+                                        : result.output));
 }
 
 std::vector<std::string> Sandbox::command(const std::filesystem::path& folder, const std::string& mode,
