@@ -79,6 +79,8 @@ class FakeWorker : public Worker {
     return std::make_unique<Handle>(*this, job);
   }
 
+  std::optional<base::SystemError> next_fails;  // to start
+
   FakeJob& last() { return *jobs_.back(); }
   std::size_t started() const { return jobs_.size(); }
 
@@ -100,6 +102,7 @@ class FakeWorker : public Worker {
   };
 
   std::shared_ptr<FakeJob> add(JobListener listener) {
+    if (next_fails) throw *std::exchange(next_fails, std::nullopt);
     auto job = std::make_shared<FakeJob>();
     job->listener = std::move(listener);
     return jobs_.emplace_back(std::move(job));

@@ -127,8 +127,9 @@ void Supervisor::start(const ModelRow& row) {
     else
       start_serving(row.id);
   } catch (const std::exception& caught) {  // whatever it is, the others start
+    const Error fault(Code::internal, caught.what());
     const auto* known = dynamic_cast<const Error*>(&caught);
-    const Error error = known != nullptr ? *known : Error(Code::internal, caught.what());
+    const Error& error = known != nullptr ? *known : fault;  // a copy would forget what only this machine may know
     base::log_error("model {} cannot be started: {}", row.id, error.message);
     if (is_temporary(error)) return rest(row.id, base::message_for_others(error));
     try {
@@ -144,7 +145,7 @@ void Supervisor::start(const ModelRow& row) {
         end_deployment(row.id, "cannot be deployed: " + base::message_for_others(error));
       }
     } catch (const Error& again) {
-      rest(row.id, again.message);
+      rest(row.id, base::message_for_others(again));
     }
   }
 }

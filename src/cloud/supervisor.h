@@ -174,6 +174,7 @@ class Supervisor {
   void end_deployment(std::int64_t model, std::string reason);
   void note_crash(std::int64_t model, const std::string& reason);
   void serving_over(std::int64_t model, std::string reason);
+  void serving_waits(std::int64_t model, const std::string& reason);
   void enlist(std::int64_t model, std::shared_ptr<Deployment> deployment);
 
   // What processes report.

@@ -77,9 +77,10 @@ void Supervisor::check() {
         if (error.code == Code::data_loss)
           damaged.insert(sha256);
         else
-          failure = error.message;
+          failure = base::message_for_others(error);
       } catch (const std::exception& error) {
-        failure = error.what();
+        base::log_error("object {} cannot be checked: {}", sha256, error.what());
+        failure = "its data cannot be checked";
       }
       lock.lock();
     }
@@ -89,7 +90,7 @@ void Supervisor::check() {
       if (!damaged.empty()) found_damaged(wanted.model, damaged);
     } catch (const std::exception& error) {
       base::log_error("model {} has damaged data: {}", wanted.model, error.what());
-      rest(wanted.model, error.what());
+      rest(wanted.model, "its data is damaged");
     }
     dispatch_held();
   }

@@ -102,9 +102,13 @@ void Supervisor::serving_ended(std::int64_t model, const JobEnd& end) {
     }
     if (serving.ending) return serving_over(model, "");
     servings_.erase(model);
+  } catch (const Error& error) {
+    base::log_error("deployment of model {}: {}", model, error.message);
+    if (is_temporary(error)) return serving_waits(model, base::message_for_others(error));
+    return serving_over(model, fmt::format("undeployed: {}", base::message_for_others(error)));
   } catch (const std::exception& error) {
     base::log_error("deployment of model {}: {}", model, error.what());
-    return serving_over(model, fmt::format("undeployed: {}", error.what()));
+    return serving_over(model, "undeployed: a fault of the server; its log says more");
   }
   changed_.notify_all();
 }
@@ -120,6 +124,20 @@ void Supervisor::note_crash(std::int64_t model, const std::string& reason) {
   } catch (const Error& error) {
     base::log_error("deployment of model {}: {}", model, error.message);
   }
+}
+
+// This machine lacks something for its next process, which is no fault of the model: that is started when there is.
+void Supervisor::serving_waits(std::int64_t model, const std::string& reason) {
+  servings_.erase(model);
+  if (!closing_) rest(model, reason);
+  write_end(model, [this, model] {
+    change(model, [](Database& db, ModelRow& row) {
+      row.holds = false;
+      if (row.state == deployed) return become(db, row, deploying);
+      save(db, row);
+    });
+  });
+  changed_.notify_all();
 }
 
 // Its last process has ended, and there will be no other.

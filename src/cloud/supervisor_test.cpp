@@ -506,6 +506,26 @@ TEST_F(Supervising, a_crashed_deployment_fails_its_requests_and_comes_back) {
   EXPECT_EQ(show(user, id).state, deployed);
 }
 
+TEST_F(Supervising, what_cannot_be_started_for_now_waits_and_names_no_path) {
+  const std::int64_t id = completed_model();
+  call(user, api::deploy_model, {.model = id});
+  worker->last().say({.kind = job::EventKind::ready});
+  const std::size_t before = worker->started();
+  worker->next_fails = base::system_error("cannot make '/srv/private'", ENOSPC);
+  worker->last().exit({.signal = 11});
+  const api::Model waiting = show(user, id);
+  EXPECT_EQ(waiting.state, deploying);
+  EXPECT_EQ(waiting.reason, "cannot be started now: the server's machine says: No space left on device");
+  EXPECT_EQ(worker->started(), before);
+  EXPECT_EQ(call(user, api::list_resources, {}).items[0].cpus_used, 0) << "others may have them meanwhile";
+  EXPECT_EQ(call(user, api::undeploy_model, {.model = id}).state, completed);
+
+  worker->next_fails = base::system_error("cannot make '/srv/private'", ENOSPC);
+  const api::Model training = train(user, 1);
+  EXPECT_EQ(training.state, queued);
+  EXPECT_EQ(training.reason, "cannot be started now: the server's machine says: No space left on device");
+}
+
 TEST_F(Supervising, a_deployment_killed_for_memory_after_it_served_is_started_again) {
   const std::int64_t id = completed_model();
   call(user, api::deploy_model, {.model = id});
