@@ -11,6 +11,9 @@ class Cost {
   static constexpr std::string_view kKind = "cost";
   virtual ~Cost() = default;
 
+  /// Errors: invalid_argument when the cost is made for another number of columns. value and gradient throw it, too.
+  virtual void check_columns(std::int64_t columns) const { static_cast<void>(columns); }
+
   /// The mean over rows of the cost per row.
   virtual double value(std::span<const float> y, std::span<const float> t, std::int64_t rows,
                        std::int64_t columns) const = 0;
