@@ -32,6 +32,17 @@ std::int64_t memory_needed(const neon::Graph& graph, const neon::PlanOptions& op
       std::min(kProcessBytes + loader + neon::memory_of(graph, options).total_bytes(), 9e18));
 }
 
+/// Whether a cost or a metric can take the network's outputs; the error gets the part's place in the file.
+template <class Member>
+void check_columns(const Member& member, const neon::Part& part, const neon::Graph& graph) {
+  try {
+    member.check_columns(graph.out_count());
+  } catch (base::Error& error) {
+    if (error.where.empty()) error.where = part.where;
+    throw;
+  }
+}
+
 CheckedModel check_unlocated(neon::ModelSpec spec, std::size_t columns, std::size_t labels) {
   CheckedModel checked;
   checked.section = dataset_section(spec);
@@ -49,8 +60,9 @@ CheckedModel check_unlocated(neon::ModelSpec spec, std::size_t columns, std::siz
   neon::check_statistics(checked.graph, spec.batch_size);
   neon::PlanOptions options{.batch_size = spec.batch_size, .input_dtype = preprocessor.sample_dtype()};
   options.cost = neon::Shelf<neon::Cost>::instance().make(spec.cost);
+  check_columns(*options.cost, spec.cost, checked.graph);
   options.optimizer = neon::Shelf<neon::Optimizer>::instance().make(spec.optimizer);
-  neon::Shelf<neon::Metric>::instance().make(spec.metric);
+  check_columns(*neon::Shelf<neon::Metric>::instance().make(spec.metric), spec.metric, checked.graph);
   checked.warnings = neon::pairing_warnings(checked.graph, *options.cost, spec.cost.type);
   checked.memory_bytes = memory_needed(checked.graph, options);
   checked.spec = std::move(spec);

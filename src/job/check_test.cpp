@@ -34,5 +34,31 @@ TEST(CheckedModel, KnowsWhatItsTrainingNeeds) {
                       "{type: GradientDescentMomentum, config: {learning_rate: 0.1, momentum_coef: 0.9}}"));
 }
 
+std::string refusal(std::string_view cost, std::string_view metric) {
+  try {
+    check_model(
+        fmt::format(
+            R"(layers: [{{type: Affine, config: {{nout: 10, init: {{type: GlorotUniform}}, activation: Softmax}}}}]
+cost: {}
+metric: {}
+optimizer: Adam
+dataset: {{etl: [{{type: image, height: 8, width: 8}}, {{type: label}}]}}
+)",
+            cost, metric),
+        "model.yaml", 0, 0);
+  } catch (const base::Error& error) {
+    return error.message;
+  }
+  return "accepted";
+}
+
+TEST(CheckedModel, RefusesWhatDoesNotFitTheOutputs) {
+  EXPECT_EQ(refusal("CrossEntropyMulti", "Accuracy"), "accepted");
+  EXPECT_EQ(refusal("{type: CrossEntropyMulti, config: {class_weights: [1, 2]}}", "Accuracy"),
+            "class_weights has 2 numbers, but the network has 10 outputs; each needs one (model.yaml:2)");
+  EXPECT_EQ(refusal("CrossEntropyMulti", "{type: PrecisionRecall, config: {num_classes: 9}}"),
+            "num_classes is 9, but the network has 10 outputs; write num_classes: 10 (model.yaml:3)");
+}
+
 }  // namespace
 }  // namespace job

@@ -7,16 +7,28 @@
 
 namespace neon {
 
-/// A figure about outputs y and targets t, both (rows, columns) row-major, averaged over rows.
+/// Figures about outputs y and targets t, both (rows, columns) row-major, of a whole set whose rows come in batches.
 class Metric {
  public:
   static constexpr std::string_view kKind = "metric";
   virtual ~Metric() = default;
   virtual std::vector<std::string> names() const = 0;
 
-  /// Adds the sum over rows of each figure to sums[i]; sums has names().size() entries.
+  /// Errors: invalid_argument when the metric is made for another number of columns. add throws it, too.
+  virtual void check_columns(std::int64_t columns) const { static_cast<void>(columns); }
+
+  /// What a set of rows adds up to: one sum for each figure, unless a metric needs others.
+  virtual std::size_t sum_count() const { return names().size(); }
+
+  /// Adds what these rows have of each of the sum_count() sums.
   virtual void add(std::span<const float> y, std::span<const float> t, std::int64_t rows, std::int64_t columns,
                    std::span<double> sums) const = 0;
+
+  /// The figures, in the order of names(), of a set of so many rows: the mean of each sum, unless a metric says
+  /// otherwise.
+  virtual void finish(std::span<const double> sums, std::int64_t rows, std::span<double> figures) const {
+    for (std::size_t i = 0; i < figures.size(); ++i) figures[i] = sums[i] / static_cast<double>(rows);
+  }
 };
 
 }  // namespace neon

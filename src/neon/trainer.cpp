@@ -63,7 +63,7 @@ std::optional<Evaluation> evaluate(Plan& plan, tensor::BatchSource& source, cons
   const std::int64_t columns = plan.graph().out_count();
   std::vector<std::string> names;
   if (metric != nullptr) names = metric->names();
-  std::vector<double> sums(names.size(), 0.0);
+  std::vector<double> sums(metric != nullptr ? metric->sum_count() : 0), figures(names.size());
   double cost_sum = 0;
   std::int64_t count = 0;
   source.seek(0, 0);
@@ -83,9 +83,10 @@ std::optional<Evaluation> evaluate(Plan& plan, tensor::BatchSource& source, cons
   }
   if (stop.load(std::memory_order_relaxed)) return {};
   Evaluation result;
-  const double records = static_cast<double>(std::max<std::int64_t>(count, 1));
-  result.cost = cost_sum / records;
-  for (std::size_t i = 0; i < names.size(); ++i) result.metrics.emplace_back(names[i], sums[i] / records);
+  const std::int64_t records = std::max<std::int64_t>(count, 1);
+  result.cost = cost_sum / static_cast<double>(records);
+  if (metric != nullptr) metric->finish(sums, records, figures);
+  for (std::size_t i = 0; i < names.size(); ++i) result.metrics.emplace_back(names[i], figures[i]);
   return result;
 }
 

@@ -177,6 +177,25 @@ TEST(Trainer, LearnsAndReports) {
   EXPECT_EQ(listener.checkpoints.back().position.epoch, 20);
 }
 
+TEST(Trainer, EvaluationFinishesTheFiguresOfAllRecords) {
+  const auto plan = plan_for(spec_with(kMomentum), 16);
+  Records records(20, 16);
+  double squares = 0, count = 0;
+  records.seek(0, 0);
+  while (const tensor::Batch* batch = records.next()) {
+    const auto length = static_cast<std::size_t>(batch->count * plan->graph().out_count());
+    const auto t = plan->targets(*batch).first(length);
+    const auto y = plan->infer(batch->input).first(length);
+    for (std::size_t i = 0; i < length; ++i) squares += std::pow(static_cast<double>(y[i]) - t[i], 2);
+    count += static_cast<double>(length);
+  }
+  const auto metric = Shelf<Metric>::instance().make(part(R"("RootMeanSquaredError")"));
+  const auto evaluation = evaluate(*plan, records, metric.get(), false);
+  ASSERT_TRUE(evaluation);
+  ASSERT_EQ(evaluation->metrics.size(), 1u);
+  EXPECT_NEAR(evaluation->metrics[0].second, std::sqrt(squares / count), 1e-9);
+}
+
 TEST(Trainer, EvaluationChangesNothingThatTrainingDependsOn) {
   const ModelSpec spec = spec_with(kMomentum);
   const auto plan = plan_for(spec, 16), watched = plan_for(spec, 16);

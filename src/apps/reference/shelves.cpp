@@ -39,8 +39,11 @@ std::vector<Page> shelf_pages() {
       page_of<neon::Cost>("costs.md", "Costs", "costs",
                           "y are the network's outputs, t the targets, a row per exemplar. A shown cost is the mean "
                           "over exemplars.\nsafelog(x) = ln(max(x, e⁻⁵⁰))."),
-      page_of<neon::Metric>("metrics.md", "Metrics", "metrics",
-                            "Figures of an evaluation. Outputs that are not numbers are wrong by every metric."),
+      page_of<neon::Metric>(
+          "metrics.md", "Metrics", "metrics",
+          "Figures of an evaluation: y are the network's outputs, t the targets, a row per exemplar. Outputs that are "
+          "not "
+          "numbers are wrong by\nevery metric that counts, and every other figure is then not a number."),
       page_of<neon::Optimizer>(
           "optimizers.md", "Optimizers", "optimizers",
           "p is a parameter, g its gradient summed over the batch and divided by the batch size. "

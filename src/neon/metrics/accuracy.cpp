@@ -20,7 +20,8 @@ class Accuracy final : public Metric {
 };
 
 const OnShelf<Metric, Accuracy> registered("Accuracy", "share of rows whose largest output is the target's",
-                                           R"(Figure: `Accuracy`.)");
+                                           R"(Figure: `Accuracy`.)",
+                                           {{"categorical_accuracy", ""}, {"MulticlassAccuracy", ""}});
 
 }  // namespace
 }  // namespace neon

@@ -8,7 +8,11 @@ namespace {
 class Misclassification final : public Metric {
  public:
   struct Config {
-    static constexpr auto fields() { return std::tuple(); }
+    std::int64_t steps = 1;
+    static constexpr auto fields() {
+      return std::tuple(
+          base::field("steps", &Config::steps, "neon's length of sequences; changes nothing").at_least(1));
+    }
   };
   explicit Misclassification(const Config&) {}
 

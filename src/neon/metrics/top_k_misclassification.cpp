@@ -60,7 +60,9 @@ class TopKMisclassification final : public Metric {
 
 const OnShelf<Metric, TopKMisclassification> registered(
     "TopKMisclassification", "share of rows whose target is not among the k largest outputs",
-    R"(Figures: `LogLoss`, `Top1Misclass`, `Top<k>Misclass`. With s places left for e equal outputs an exemplar is right by s/e.)");
+    R"(Figures: `LogLoss`, `Top1Misclass`, `Top<k>Misclass`. With s places left for e equal outputs an exemplar is right by s/e.)",
+    {{"TopKCategoricalAccuracy", "write TopKMisclassification, its complement"},
+     {"top_k_accuracy", "write TopKMisclassification, its complement"}});
 
 }  // namespace
 }  // namespace neon
