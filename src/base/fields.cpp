@@ -7,6 +7,18 @@
 #include "base/utf8.h"
 
 namespace base {
+namespace {
+
+/// What a sentence calls a place: its last name; for an element of a list the list's, too, as in "labels/0".
+std::string_view name_of(std::string_view where) {
+  auto slash = where.rfind('/');
+  if (slash == std::string_view::npos) return where;
+  if (slash > 0 && where.find_first_not_of("0123456789", slash + 1) == std::string_view::npos)
+    slash = where.rfind('/', slash - 1);
+  return slash == std::string_view::npos ? where : where.substr(slash + 1);
+}
+
+}  // namespace
 
 std::string_view kind_word(const json::value& value) {
   switch (value.kind()) {
@@ -25,10 +37,10 @@ std::string_view kind_word(const json::value& value) {
 void fail_expected(std::string_view expected, const json::value& came, std::string_view where) {
   std::string shown = to_text(came);
   if (shown.size() > 60) shown = std::string(cut_utf8(shown, 57)) + "...";
-  std::string_view last = where.substr(where.rfind('/') == std::string_view::npos ? 0 : where.rfind('/') + 1);
+  const std::string_view name = name_of(where);
   throw Error(
       Code::invalid_argument,
-      fmt::format("{}{}expected {}, got {} ({})", last, last.empty() ? "" : ": ", expected, shown, kind_word(came)),
+      fmt::format("{}{}expected {}, got {} ({})", name, name.empty() ? "" : ": ", expected, shown, kind_word(came)),
       std::string(where));
 }
 

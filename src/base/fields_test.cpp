@@ -70,6 +70,8 @@ TEST(Fields, NamesWhatIsMissingOutOfRangeOrOfTheWrongKind) {
             "depth must be at least 1 and at most 9, got 10");
   EXPECT_EQ(error_of(R"({"name":"a","count":0})").message, "count must be at least 1, got 0");
   EXPECT_EQ(error_of(R"({"name":7})").message, "name: expected a string, got 7 (a whole number)");
+  EXPECT_EQ(error_of(R"({"name":"a","parts":[{},7]})").message,
+            "parts/1: expected a mapping of names to values, got 7 (a whole number)");
   EXPECT_EQ(error_of(R"({"name":"a","count":1.5})").message, "count: expected a whole number, got 1.5 (a number)");
   EXPECT_THAT(error_of(R"({"name":"a","count":99999999999})").message, testing::HasSubstr("-2147483648 to 2147483647"));
   EXPECT_EQ(error_of(R"({"name":"a","colour":"reed"})").message, "unknown value 'reed'; did you mean 'red'?");

@@ -7,6 +7,7 @@
 #include <cerrno>
 #include <set>
 
+#include "base/caught.h"
 #include "base/clock.h"
 #include "base/error.h"
 #include "base/json.h"
@@ -145,9 +146,9 @@ void EventLogs::append(std::int64_t model, const api::TrainingEvent& event) {
     const std::string line = base::to_text(base::encode(event)) + '\n';
     base::write_all(log->file, line, log->path.string());
     log->size += static_cast<std::int64_t>(line.size());
-  } catch (const std::exception& error) {
+  } catch (...) {
     log->file.reset();  // opened anew next time, which cuts off a half-written line
-    base::log_warning("an event of model {} is lost: {}", model, error.what());
+    base::log_warning("an event of model {} is lost: {}", model, base::caught().message);
     return;
   }
   for (Feed* follower : log->followers) follower->woken();

@@ -1,5 +1,6 @@
 #include "cloud/health.h"
 
+#include "base/caught.h"
 #include "base/log.h"
 
 namespace cloud {
@@ -23,8 +24,8 @@ void Health::watch() {
     std::string found;
     try {
       found = what_hangs_();
-    } catch (const std::exception& error) {
-      found = fmt::format("the check of what answers ({})", error.what());
+    } catch (...) {
+      found = fmt::format("the check of what answers ({})", base::caught().message);
     }
     lock.lock();
     if (!found.empty() && found_.empty()) base::log_error("{} does not answer", found);

@@ -5,6 +5,7 @@
 #include <memory>
 #include <set>
 
+#include "base/caught.h"
 #include "base/clock.h"
 #include "base/error.h"
 #include "base/log.h"
@@ -171,8 +172,8 @@ void Objects::remove_if_unused(const std::string& sha256) {
     folder_.remove(sha256);
     sound_.erase(sha256);
     damaged_.erase(sha256);
-  } catch (const std::exception& error) {
-    base::log_warning("object {} stays until the next start: {}", sha256, error.what());
+  } catch (...) {
+    base::log_warning("object {} stays until the next start: {}", sha256, base::caught().message);
   }
 }
 

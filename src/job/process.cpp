@@ -41,7 +41,8 @@ struct Told {
   std::atomic<std::int64_t> kept{0};  // checkpoints
 };
 
-/// Reads further lines of the control pipe in a thread of its own; the end of the pipe ends the process.
+/// Reads further lines of the control pipe in a thread of its own; the end of the pipe ends the process. Nobody could
+/// wait for that thread: it reads until the daemon closes the pipe, and ends with the process that is done before.
 Told& obey_control_pipe() {
   static Told told;
   std::thread([] {

@@ -3,6 +3,7 @@
 #include <boost/asio/post.hpp>
 
 #include "api/problem.h"
+#include "base/caught.h"
 #include "base/clock.h"
 #include "base/log.h"
 
@@ -366,8 +367,8 @@ Task<bool> Connection::send_file(OpenFile& file) {
       got = base::read_some(
           file.fd, std::span(buffer).first(static_cast<std::size_t>(std::min<std::int64_t>(left, kFilePieceBytes))));
       if (file.check) file.check(std::string_view(buffer).substr(0, got));
-    } catch (const std::exception& error) {
-      base::log_error("request {}: {}", to_.request_id, error.what());
+    } catch (...) {
+      base::log_error("request {}: {}", to_.request_id, base::caught().message);
       got = 0;
     }
   };
@@ -411,15 +412,15 @@ Task<void> Connection::stream_events(HttpAnswer& answer) {
   const std::function<void()> read = [&] {
     try {
       service_.admit(to_);
-    } catch (const std::exception&) {
+    } catch (...) {
       admitted = false;  // revoked: not an event more
       return;
     }
     try {
       ended = answer.events->ended();  // first, so that an event just before the end is not missed
       events = answer.events->read(after, kEventsAtOnce);
-    } catch (const std::exception& error) {
-      base::log_error("request {}: a stream of events broke: {}", to_.request_id, error.what());
+    } catch (...) {
+      base::log_error("request {}: a stream of events broke: {}", to_.request_id, base::caught().message);
       failed = true;
     }
   };

@@ -110,6 +110,7 @@ void serve(const Options& options) {
   const base::Fd access = publish(daemon, folder, options, server.port());
   say("address: " + server.url());
 
+  // Nobody waits for this thread: it is there to end the process when others do not, and goes with it.
   std::promise<void> waits_ended;
   std::thread([&server, &daemon, &waits_ended, signals] {
     int signal = 0;

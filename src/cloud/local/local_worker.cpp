@@ -12,6 +12,7 @@
 #include <thread>
 #include <utility>
 
+#include "base/caught.h"
 #include "base/clock.h"
 #include "base/error.h"
 #include "base/json.h"
@@ -299,10 +300,11 @@ void LocalWorker::start(const std::shared_ptr<Running>& running, const std::stri
   }
   try {
     std::thread([this, running] { supervise(running); }).detach();  // the destructor waits for it through running_
-  } catch (const std::system_error& error) {
+  } catch (...) {
+    const std::string why = base::caught().message;
     const std::lock_guard lock(mutex_);
     running_.erase(running);
-    throw Error(Code::unavailable, fmt::format("cannot start a thread for a job: {}", error.what()));
+    throw Error(Code::unavailable, fmt::format("cannot start a thread for a job: {}", why));
   }
 }
 
@@ -327,8 +329,8 @@ void LocalWorker::start_spare() {
       spare_ = running;
     else
       running->kill();
-  } catch (const std::exception& error) {  // the next training takes a little longer to start, and that is all
-    base::log_warning("no process waits for the next training: {}", error.what());
+  } catch (...) {  // the next training takes a little longer to start, and that is all
+    base::log_warning("no process waits for the next training: {}", base::caught().message);
   }
 }
 
@@ -462,11 +464,11 @@ class Talk {
         if (event.kind == job::EventKind::checkpoint) state.say(fmt::format("{}\n", job::kKept));
         if (event.kind == job::EventKind::step && state.on_first_step) std::exchange(state.on_first_step, nullptr)();
       });
-    } catch (const std::exception& error) {
+    } catch (...) {
       // What it said cannot be kept, so going on would lose it: end it here; its last checkpoint is safe.
-      const auto* known = dynamic_cast<const Error*>(&error);
-      spoke_nonsense_ = known != nullptr && (known->code == Code::invalid_argument || known->code == Code::too_large);
-      failure_ = base::printable(error.what(), kWordsLimit);
+      const Error error = base::caught();
+      spoke_nonsense_ = error.code == Code::invalid_argument || error.code == Code::too_large;
+      failure_ = base::printable(error.message, kWordsLimit);
       if (process_.pid > 0) kill_process(process_);
     }
     return true;
@@ -483,8 +485,8 @@ class Talk {
         last_words_ = base::printable(line, kWordsLimit);
         tell_({.kind = job::EventKind::log, .text = base::printable(line, kLogLineLimit)});
       });
-    } catch (const std::exception& error) {
-      base::log_warning("a log line of a job is lost: {}", error.what());
+    } catch (...) {
+      base::log_warning("a log line of a job is lost: {}", base::caught().message);
       errors_ = {};
     }
     return true;
@@ -509,8 +511,8 @@ void LocalWorker::supervise(const std::shared_ptr<Running>& running) {
     });
     running->their_socket.reset();
     end = talk.run(*running);
-  } catch (const std::exception& error) {
-    end = {.exit_code = 127, .never_began = true, .last_words = error.what()};
+  } catch (...) {
+    end = {.exit_code = 127, .never_began = true, .last_words = base::caught().message};
   }
   running->their_socket.reset();
   {
@@ -521,8 +523,8 @@ void LocalWorker::supervise(const std::shared_ptr<Running>& running) {
   running->clean_up();
   try {
     if (const JobListener listener = running->hears(); listener.end) listener.end(end);
-  } catch (const std::exception& error) {
-    base::log_error("job {}: {}", running->name, error.what());
+  } catch (...) {
+    base::log_error("job {}: {}", running->name, base::caught().message);
   }
   running->set_listener({});
   const std::lock_guard lock(mutex_);
