@@ -21,4 +21,5 @@ planted base/json.cpp '#include "tensor/tensor.h"'         # a room above
 planted cloud/models.cpp '#include "neon/passes/fuse.h"'   # past a door
 planted neon/plan.cpp '#include <dnnl.hpp>'                # a vendor outside its seam
 planted attic/old.cpp '#include "base/json.h"'             # a folder that is no room
-echo "layers hold; 5 planted violations caught"
+planted api/access.cpp 'std::getenv("NCLOUD_NEW")'         # a variable that no page tells
+echo "layers hold; 6 planted violations caught"

@@ -9,6 +9,7 @@
 #include <charconv>
 #include <cstdlib>
 
+#include "base/environment.h"
 #include "base/error.h"
 
 namespace api {
@@ -21,7 +22,7 @@ constexpr std::string_view kFile = "access.json";
 constexpr std::size_t kMaxBytes = 4096;
 
 std::filesystem::path absolute_from(const char* variable) {
-  const char* value = std::getenv(variable);
+  const char* value = base::environment(variable);
   return value != nullptr && *value == '/' ? value : "";
 }
 

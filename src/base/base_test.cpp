@@ -4,6 +4,7 @@
 #include <set>
 
 #include "base/clock.h"
+#include "base/counted.h"
 #include "base/error.h"
 #include "base/log.h"
 #include "base/nearest.h"
@@ -83,6 +84,7 @@ TEST(Texts, SizesDurationsAndTimes) {
   EXPECT_EQ(size_text(123456789), "117.7 MiB");
   EXPECT_EQ(size_text(130.56e9), "121.6 GiB");
   EXPECT_EQ(size_text(0x1p70), "1024 EiB");
+  EXPECT_EQ(counted(0, "user") + ", " + counted(1, "CPU") + ", " + counted(2, "model"), "0 users, 1 CPU, 2 models");
   EXPECT_EQ(duration_text(0.85), "850 ms");
   EXPECT_EQ(duration_text(245), "4 min 05 s");
   EXPECT_EQ(rfc3339(0), "1970-01-01T00:00:00.000Z");

@@ -7,13 +7,14 @@
 #include <string>
 
 #include "base/clock.h"
+#include "base/environment.h"
 #include "base/utf8.h"
 
 namespace base {
 namespace {
 
 LogLevel level_from_environment() {
-  const char* text = std::getenv("NCLOUD_LOG");
+  const char* text = environment("NCLOUD_LOG");
   const std::string_view name = text == nullptr ? "" : text;
   if (name == "debug") return LogLevel::debug;
   if (name == "warning") return LogLevel::warning;

@@ -167,7 +167,7 @@ TEST_F(Identity, the_first_tenant_holds_what_others_leave) {
   make_dataset(admin_token);
   train(admin_token);
   EXPECT_REFUSED(call(admin_token, api::allot_resources, {.tenant = "vision", .cpus = 4, .memory = "2GiB"}),
-                 over_allotment, "jobs of tenant 'default' hold 1 CPUs");
+                 over_allotment, "jobs of tenant 'default' hold 1 CPU and");
   EXPECT_EQ(rest().cpus, 1);
   call(admin_token, api::allot_resources, {.tenant = "vision", .cpus = 1, .memory = "2GiB"});
   EXPECT_EQ(rest().cpus, 3);
@@ -193,7 +193,7 @@ TEST_F(Identity, allotments_never_exceed_the_machine) {
   make_tenant("a", 3, "4GiB");
   call(admin_token, api::create_tenant, {.name = "b"});
   EXPECT_REFUSED(call(admin_token, api::allot_resources, {.tenant = "b", .cpus = 2, .memory = "1GiB"}), over_allotment,
-                 "2 CPUs asked for, 1 are left: the machine has 4 and other tenants have 3");
+                 "2 CPUs asked for, 1 left: the machine has 4 and other tenants have 3");
   EXPECT_REFUSED(call(admin_token, api::allot_resources, {.tenant = "b", .cpus = 1, .memory = "5GiB"}), over_allotment,
                  "of memory asked for");
   call(admin_token, api::allot_resources, {.tenant = "b", .cpus = 1, .memory = "4GiB"});
@@ -204,7 +204,7 @@ TEST_F(Identity, allotments_never_exceed_the_machine) {
 TEST_F(Identity, a_tenant_goes_only_when_it_is_empty) {
   const std::string user = make_tenant("vision");
   EXPECT_REFUSED(call(admin_token, api::delete_tenant, {.tenant = "vision"}), conflict,
-                 "1 users, 0 datasets and 0 models");
+                 "1 user, 0 datasets and 0 models");
   call(admin_token, api::delete_user, {.user = "vision-user"});
   call(admin_token, api::delete_tenant, {.tenant = "vision"});
   EXPECT_REFUSED(call(admin_token, api::get_tenant, {.tenant = "vision"}), not_found, "no tenant 'vision'");

@@ -6,11 +6,12 @@
 #include <algorithm>
 
 #include "base/clock.h"
+#include "base/counted.h"
 
 namespace cloud {
 namespace {
 
-std::string cpus_text(int cpus) { return fmt::format("{} CPU{}", cpus, cpus == 1 ? "" : "s"); }
+std::string cpus_text(int cpus) { return base::counted(cpus, "CPU"); }
 std::string memory_text(std::int64_t bytes) { return base::size_text(bytes) + " of memory"; }
 
 constexpr std::size_t kNamed = 3;

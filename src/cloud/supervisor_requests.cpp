@@ -1,5 +1,6 @@
 // What people ask of models.
 #include "base/clock.h"
+#include "base/counted.h"
 #include "base/error.h"
 #include "base/log.h"
 #include "cloud/answers.h"
@@ -20,13 +21,13 @@ void check_allotment(Database& db, std::int64_t tenant_id, int cpus, std::int64_
   if (tenant.cpus < 1 || tenant.memory_bytes == 0)
     throw Error(
         Code::over_allotment,
-        fmt::format(
-            "tenant '{0}' is allotted {1} CPUs and {2} of memory, so nothing can run; an administrator allots some: "
-            "ncloud resource allot {0} --cpus N --memory SIZE",
-            tenant.name, tenant.cpus, base::size_text(tenant.memory_bytes)));
+        fmt::format("tenant '{0}' is allotted {1} and {2} of memory, so nothing can run; an administrator allots some: "
+                    "ncloud resource allot {0} --cpus N --memory SIZE",
+                    tenant.name, base::counted(tenant.cpus, "CPU"), base::size_text(tenant.memory_bytes)));
   if (cpus > tenant.cpus)
     throw Error(Code::over_allotment,
-                fmt::format("{} CPUs asked for, but tenant '{}' is allotted {}", cpus, tenant.name, tenant.cpus),
+                fmt::format("{} asked for, but tenant '{}' is allotted {}", base::counted(cpus, "CPU"), tenant.name,
+                            tenant.cpus),
                 "/cpus");
   if (memory_bytes > tenant.memory_bytes)
     throw Error(Code::over_allotment,

@@ -5,6 +5,8 @@
 #include "api/http/url.h"
 #include "api/http/words.h"
 
+#include "base/environment.h"
+
 namespace api {
 
 Route route_to(std::string_view url) {
@@ -16,12 +18,12 @@ Route route_to(std::string_view url) {
   Route route;
   if (is_loopback_name(host_name(authority))) {
     route.proxy = "";
-  } else if (const char* own = std::getenv("NCLOUD_PROXY"); own != nullptr) {
+  } else if (const char* own = base::environment("NCLOUD_PROXY"); own != nullptr) {
     route.proxy = own;
   } else if (!secure) {
     route.proxy = "";
     for (const char* name : {"http_proxy", "all_proxy", "ALL_PROXY"})
-      if (const char* value = std::getenv(name); value != nullptr && *value != 0 && route.unused_variable.empty())
+      if (const char* value = base::environment(name); value != nullptr && *value != 0 && route.unused_variable.empty())
         route.unused_variable = name;
   }
   return route;

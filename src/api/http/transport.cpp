@@ -6,6 +6,7 @@
 
 #include "api/http/proxy.h"
 #include "api/http/url.h"
+#include "base/environment.h"
 #include "base/error.h"
 
 namespace api {
@@ -141,7 +142,7 @@ Transport::Response Transport::exchange(const Request& request) {
   curl_easy_setopt(curl, CURLOPT_HTTP_VERSION, CURL_HTTP_VERSION_1_1);
   const Route route = route_to(request.url);
   if (route.proxy) curl_easy_setopt(curl, CURLOPT_PROXY, route.proxy->c_str());
-  if (const char* authorities = std::getenv("SSL_CERT_FILE"); authorities != nullptr && *authorities != 0)
+  if (const char* authorities = base::environment("SSL_CERT_FILE"); authorities != nullptr && *authorities != 0)
     curl_easy_setopt(curl, CURLOPT_CAINFO, authorities);
   curl_easy_setopt(curl, CURLOPT_CONNECTTIMEOUT_MS, static_cast<long>(request.connect_timeout_ms));
   curl_easy_setopt(curl, CURLOPT_TIMEOUT_MS, static_cast<long>(request.timeout_ms));

@@ -64,7 +64,7 @@ const Operation<DeleteDataset, Deleted> delete_dataset{
      .permission = Permission::user,
      .summary = "Remove a dataset and say how much storage that gave back",
      .command = "dataset rm",
-     .done = "dataset {dataset} removed, {freed_bytes} freed",
+     .done = "dataset {dataset} removed, {freed_bytes} freed[; {note}]",
      .errors = {Code::conflict}}};
 
 }  // namespace api

@@ -69,7 +69,7 @@ const Operation<ModelRef, Deleted> delete_model{{.name = "delete_model",
                                                  .permission = Permission::user,
                                                  .summary = "Remove a model that is neither training nor deployed",
                                                  .command = "model rm",
-                                                 .done = "model {model} removed, {freed_bytes} freed",
+                                                 .done = "model {model} removed, {freed_bytes} freed[; {note}]",
                                                  .errors = {Code::conflict}}};
 
 const Operation<StopModel, Model> stop_model{

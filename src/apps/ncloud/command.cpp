@@ -12,20 +12,29 @@ std::vector<Command>& shelf() {
   return all;
 }
 
-/// "tenant vision added" for "tenant {name} added": values of the answer, else of the request.
+/// "tenant vision added" for "tenant {name} added": values of the answer, else of the request. What is in brackets is
+/// left out while its field is empty.
 std::string filled(std::string_view sentence, const json::object& given, const json::value& answer) {
-  std::string out;
-  while (!sentence.empty()) {
-    const auto open = std::min(sentence.find('{'), sentence.size());
-    out += sentence.substr(0, open);
-    sentence.remove_prefix(open);
-    if (sentence.empty()) break;
-    const auto close = sentence.find('}');
-    const std::string_view name = sentence.substr(1, close - 1);
+  const auto part_to = [&](char end) {
+    const std::string_view part = sentence.substr(0, std::min(sentence.find(end), sentence.size()));
+    sentence.remove_prefix(std::min(part.size() + 1, sentence.size()));
+    return part;
+  };
+  const auto value_of = [&](std::string_view name) {
     const json::value* value = answer.is_object() ? answer.get_object().if_contains(name) : nullptr;
     if (value == nullptr) value = given.if_contains(name);
-    if (value != nullptr) out += cell(name, *value);
-    sentence.remove_prefix(close + 1);
+    return value == nullptr ? "" : cell(name, *value);
+  };
+  std::string out;
+  while (!sentence.empty()) {
+    const auto open = std::min(sentence.find_first_of("{["), sentence.size());
+    out += sentence.substr(0, open);
+    const bool is_optional = sentence.substr(open).starts_with('[');
+    sentence.remove_prefix(std::min(open + 1, sentence.size()));
+    const std::string_view before = is_optional ? part_to('{') : "";
+    const std::string value = value_of(part_to('}'));
+    const std::string_view after = is_optional ? part_to(']') : "";
+    if (!is_optional || !value.empty()) out += fmt::format("{}{}{}", before, value, after);
   }
   return out;
 }

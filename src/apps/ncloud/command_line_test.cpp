@@ -36,6 +36,7 @@ struct FakeCloud {
 
   void add_handlers(api::Router& router) {
     router.handle(api::create_dataset, [this](const api::Call&, const api::CreateDataset& request) {
+      if (request.name == "taken") throw base::Error(base::Code::conflict, "there is a dataset 'taken' already");
       const std::lock_guard lock(mutex);
       announced = request;
       return api::Dataset{.id = 5, .name = request.name};
@@ -66,7 +67,7 @@ struct FakeCloud {
     });
     router.handle(api::delete_model, [](const api::Call&, const api::ModelRef& request) {
       if (request.model.text() == "8") throw base::Error(base::Code::conflict, "model 8 is running");
-      return api::Deleted{.freed_bytes = 1000};
+      return api::Deleted{.freed_bytes = 1000, .note = request.model.text() == "10" ? "model 11 goes on" : ""};
     });
     router.handle(api::get_model, [this](const api::Call&, const api::ModelRef& request) {
       const std::lock_guard lock(mutex);
@@ -152,6 +153,8 @@ TEST_F(CommandLine, runs_commands_of_the_contract) {
   EXPECT_EQ(run({"model", "rm", "7", "8", "9"}), 6);
   EXPECT_EQ(out_, "model 7 removed, 1000 B freed\nmodel 9 removed, 1000 B freed\n");
   EXPECT_NE(err_.find("model 8 is running"), std::string::npos) << err_;
+  EXPECT_EQ(run({"model", "rm", "10"}), 0);
+  EXPECT_EQ(out_, "model 10 removed, 1000 B freed; model 11 goes on\n");
   EXPECT_EQ(run({"model", "show", "m", "--file"}), 0);
   EXPECT_EQ(out_, "layers: []\n");
 }
@@ -237,6 +240,12 @@ TEST_F(CommandLine, habits_of_other_programs_lead_somewhere) {
   }
   EXPECT_EQ(run({"help", "model", "train"}), 0);
   EXPECT_NE(out_.find("--dataset"), std::string::npos) << out_;
+  EXPECT_EQ(run({"model", "help", "train"}), 0);
+  EXPECT_NE(out_.find("--dataset"), std::string::npos) << out_;
+  for (const std::vector<const char*>& words :
+       {std::vector{"help"}, {"model", "help"}, {"m", "help"}, {"help", "model"}})
+    EXPECT_EQ(run(words), 0) << words.front() << ": " << err_;
+  EXPECT_NE(out_.find("train"), std::string::npos) << out_;
   EXPECT_EQ(run({"help", "train"}), 0);
   EXPECT_NE(out_.find("--dataset"), std::string::npos) << out_;
   EXPECT_EQ(run({"version"}), 0);
@@ -345,6 +354,8 @@ TEST_F(CommandLine, uploads_and_goes_on) {
   file("a.bin", "AAAA");
   file("b.bin", "BB");
   file("labels.txt", "x\ny\n");
+  EXPECT_EQ(run({"dataset", "upload", manifest.c_str(), "--name", "taken"}), 6);
+  EXPECT_EQ(err_, "ncloud: there is a dataset 'taken' already\n") << "nothing is told of what was not begun";
   ASSERT_EQ(run({"dataset", "upload", manifest.c_str(), "--name", "tiny"}), 0) << err_;
   EXPECT_NE(err_.find("2 labels from"), std::string::npos) << err_;
   EXPECT_TRUE(out_.starts_with("dataset 5 (tiny) is ready: 2 records")) << out_;

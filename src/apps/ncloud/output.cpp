@@ -186,17 +186,6 @@ void cut_to(std::vector<std::size_t>& widths, const std::vector<bool>& numeric, 
   }
 }
 
-std::string object_lines(const json::object& object) {
-  std::size_t widest = 0;
-  for (const auto& member : object) widest = std::max(widest, title(member.key()).size());
-  std::string out;
-  for (const auto& member : object) {
-    const std::string text = cell(member.key(), member.value());
-    if (!text.empty()) out += fmt::format("{:<{}}  {}\n", title(member.key()), widest, text);
-  }
-  return out;
-}
-
 /// Columns of a terminal that a character takes: 2 for wide ones, 0 for those that combine with the one before.
 std::size_t width_of_character(char32_t character) {
   static const locale_t utf8 = ::newlocale(LC_CTYPE_MASK, "C.UTF-8", nullptr);
@@ -308,6 +297,54 @@ std::string table(const std::vector<std::vector<std::string>>& rows, int width) 
   return out;
 }
 
+namespace {
+
+/// Lines of whole words that fit; a word that does not fit alone is cut.
+std::vector<std::string> wrapped(std::string_view text, std::size_t columns) {
+  std::vector<std::string> lines(1);
+  while (!text.empty()) {
+    const std::string word = shortened(text.substr(0, text.find(' ')), columns);
+    text.remove_prefix(std::min(text.find(' '), text.size() - 1) + 1);
+    if (!lines.back().empty() && columns_of(lines.back()) + 1 + columns_of(word) > columns) lines.emplace_back();
+    lines.back() += (lines.back().empty() ? "" : " ") + word;
+  }
+  return lines;
+}
+
+std::size_t longest_word(std::string_view text) {
+  std::size_t longest = 0;
+  for (; !text.empty(); text.remove_prefix(std::min(text.find(' '), text.size() - 1) + 1))
+    longest = std::max(longest, columns_of(text.substr(0, text.find(' '))));
+  return longest;
+}
+
+/// A line for each member; where the terminal is narrow several, or one below for a word that is too long beside its
+/// name.
+std::string object_lines(const json::object& object, int width) {
+  std::size_t names = 0;
+  for (const auto& member : object) names = std::max(names, title(member.key()).size());
+  std::string out;
+  for (const auto& member : object) {
+    const std::string text = cell(member.key(), member.value());
+    if (text.empty()) continue;
+    const std::string head = fmt::format("{:<{}}", title(member.key()), names + kGap);
+    const auto room = static_cast<std::size_t>(width);
+    if (width <= 0 || head.size() + columns_of(text) <= room) {
+      out += fmt::format("{}{}\n", head, text);
+      continue;
+    }
+    const bool is_below = head.size() + longest_word(text) > room;
+    const std::size_t indent = is_below ? kGap : head.size();
+    out += is_below ? title(member.key()) + "\n" : head;
+    bool is_first = !is_below;
+    for (const std::string& line : wrapped(text, std::max(room, indent + 8) - indent))
+      out += fmt::format("{}{}\n", std::exchange(is_first, false) ? "" : std::string(indent, ' '), line);
+  }
+  return out;
+}
+
+}  // namespace
+
 std::string render(const json::value& answer, Format format, int width, const std::vector<std::string>& columns) {
   if (format == Format::json) return base::to_text(answer, 2) + "\n";
   if (format == Format::yaml) {
@@ -318,7 +355,7 @@ std::string render(const json::value& answer, Format format, int width, const st
   if (answer.is_object()) {
     if (const json::value* items = answer.get_object().if_contains("items"); items != nullptr && items->is_array())
       return items->get_array().empty() ? "" : list_table(items->get_array(), columns, width);
-    return object_lines(answer.get_object());
+    return object_lines(answer.get_object(), width);
   }
   if (answer.is_array()) return answer.get_array().empty() ? "" : list_table(answer.get_array(), columns, width);
   return cell("", answer) + "\n";

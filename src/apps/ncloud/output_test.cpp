@@ -89,6 +89,29 @@ TEST(Output, objects_are_lines) {
       "id       3\ncost     0.1235\nadmin    yes\ntenants  a, b\n");
 }
 
+TEST(Output, objects_fit_the_terminal_and_break_between_words) {
+  const json::object model{{"id", 3},
+                           {"reason", "waits for 1 CPU: model 7 holds 2 of 2"},
+                           {"started_at", "2026-01-31T12:00:05.123Z"},
+                           {"checkpoint_sha256", std::string(64, 'f')}};
+  const std::string head = "id                 3\n";
+  EXPECT_EQ(render(model, Format::table, 40), head +
+                                                  "reason             waits for 1 CPU:\n"
+                                                  "                   model 7 holds 2 of 2\n"
+                                                  "started_at         2026-01-31 12:00:05\n"
+                                                  "                   UTC\n"
+                                                  "checkpoint_sha256\n"
+                                                  "  " +
+                                                  std::string(37, 'f') + "…\n");
+  EXPECT_EQ(render(model, Format::table, 80), head +
+                                                  "reason             waits for 1 CPU: model 7 holds 2 of 2\n"
+                                                  "started_at         2026-01-31 12:00:05 UTC\n"
+                                                  "checkpoint_sha256\n"
+                                                  "  " +
+                                                  std::string(64, 'f') + "\n");
+  for (const int width : {1, 20, 24}) EXPECT_NE(render(model, Format::table, width).find("waits"), std::string::npos);
+}
+
 TEST(Output, yaml_reads_back) {
   EXPECT_EQ(render(json::object{{"id", 3},
                                 {"name", "no"},

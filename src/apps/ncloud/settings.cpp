@@ -6,6 +6,7 @@
 
 #include "api/access.h"
 #include "base/clock.h"
+#include "base/environment.h"
 #include "base/files.h"
 
 namespace ncloud {
@@ -14,8 +15,8 @@ namespace {
 using base::Code;
 using base::Error;
 
-std::string environment(const char* name) {
-  const char* value = std::getenv(name);
+std::string environment(std::string_view name) {
+  const char* value = base::environment(name);
   return value == nullptr ? "" : value;
 }
 

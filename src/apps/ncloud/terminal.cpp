@@ -12,6 +12,7 @@
 #include "api/client.h"
 #include "apps/ncloud/output.h"
 #include "base/clock.h"
+#include "base/environment.h"
 #include "base/error.h"
 #include "base/log.h"
 
@@ -27,8 +28,8 @@ void on_interrupt(int) {
 }
 
 bool shows_colours() {
-  const char* no_colour = std::getenv("NO_COLOR");
-  const char* term = std::getenv("TERM");
+  const char* no_colour = base::environment("NO_COLOR");
+  const char* term = base::environment("TERM");
   return notes_are_terminal() && (no_colour == nullptr || *no_colour == 0) &&
          (term == nullptr || std::string_view(term) != "dumb");
 }

@@ -156,10 +156,12 @@ const Command* command_of(const std::vector<Word>& words) {
 
 std::vector<std::string> understood(std::vector<std::string> arguments) {
   std::vector<Word> words = plain_words(arguments, 2);
-  if (!words.empty() && words[0].text == "help") {
-    arguments.erase(arguments.begin() + static_cast<std::ptrdiff_t>(words[0].at));
+  for (std::size_t i = 0; i < words.size(); ++i) {  // "help model train", "model help train"
+    if (words[i].text != "help" || (i > 0 && !is_noun(words[0].text))) continue;
+    arguments.erase(arguments.begin() + static_cast<std::ptrdiff_t>(words[i].at));
     arguments.emplace_back("--help");
     words = plain_words(arguments, 2);
+    break;
   }
   if (!words.empty() && words[0].text == "version") return {"--version"};
   const Command* command = command_of(words);

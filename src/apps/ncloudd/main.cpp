@@ -37,7 +37,8 @@ cloud::CheckedModel check(const cloud::ModelToCheck& model) {
 }
 
 /// Lets `ncloud` of the same user find this daemon by itself for as long as what is returned lives.
-base::Fd publish(cloud::Daemon& daemon, const cloud::DataFolder& folder, const Options& options, std::uint16_t port) {
+base::Fd publish(cloud::Daemon& daemon, const cloud::DataFolder& folder, const ncloudd::Options& options,
+                 std::uint16_t port) {
   const auto address = api::loopback_address(options.host, port);
   if (!address) return {};  // its token must not leave this machine
   try {
@@ -59,7 +60,7 @@ std::string new_admin_token(const std::filesystem::path& data_folder) {
   return cloud::Identities(store).new_admin_token("made by --new-admin-token");
 }
 
-void serve(const Options& options) {
+void serve(const ncloudd::Options& options) {
   // Before any thread starts, so that all have it: signals go to the one thread that waits for them.
   sigset_t signals;
   sigemptyset(&signals);
@@ -139,7 +140,7 @@ void serve(const Options& options) {
 
 int main(int argc, char** argv) {
   try {
-    Options options;
+    ncloudd::Options options;
     int exit_code = 0;
     if (!parse_options(argc, argv, options, exit_code)) return exit_code;
     serve(options);

@@ -8,6 +8,7 @@
 #include "apps/neon/options.h"
 #include "apps/neon/stand_alone.h"
 #include "base/caught.h"
+#include "base/environment.h"
 #include "base/log.h"
 #include "job/process.h"
 
@@ -17,7 +18,7 @@ namespace {
 /// holds all up. This many rounds cost nothing on a quiet machine. libgomp reads the variable before main, hence the
 /// new start.
 void start_again_with_short_spinning(char** argv) {
-  if (std::getenv("GOMP_SPINCOUNT") != nullptr || std::getenv("OMP_WAIT_POLICY") != nullptr) return;
+  if (base::environment("GOMP_SPINCOUNT") != nullptr || base::environment("OMP_WAIT_POLICY") != nullptr) return;
   ::setenv("GOMP_SPINCOUNT", "10000", 0);
   ::execv("/proc/self/exe", argv);
   // Where /proc is missing the default will do.

@@ -4,9 +4,7 @@
 
 #include "base/version.h"
 
-std::optional<int> read_options(int argc, char** argv, Options& options) {
-  CLI::App app("neon trains a model file, without any cloud.\n", "neon");
-  app.set_version_flag("--version", std::string("neon ") + base::kVersion);
+void declare(CLI::App& app, Options& options) {
   app.add_option("yaml_file", options.model_file, "the model file");
   app.add_option("-e,--epochs", options.epochs, "passes over the data, instead of the file's")
       ->check(CLI::PositiveNumber);
@@ -17,7 +15,7 @@ std::optional<int> read_options(int argc, char** argv, Options& options) {
   app.add_option("-s,--save_path", options.save_path, "checkpoint file");
   app.add_option("--serialize", options.serialize, "epochs between checkpoints (1 when there is a save_path)")
       ->check(CLI::PositiveNumber);
-  app.add_option("-H,--history", options.history, "checkpoints kept; over 1 they are named <save_path>_<epoch>")
+  app.add_option("-H,--history", options.history, "checkpoints kept; over 1 they are named SAVE_PATH_EPOCH")
       ->check(CLI::PositiveNumber);
   app.add_option("--model_file", options.load_path, "checkpoint to go on from");
   app.add_option("-o,--output_file", options.output_file, "write all events there, one JSON object a line");
@@ -36,6 +34,12 @@ std::optional<int> read_options(int argc, char** argv, Options& options) {
   app.add_flag("-v,--verbose", options.verbose, "show the network; twice: also what the engine does");
   app.add_flag("--job", options.job, "be a training process: told by standard input (used by ncloudd)");
   app.add_flag("--serve", options.serve, "be a serving process: told by standard input (used by ncloudd)");
+}
+
+std::optional<int> read_options(int argc, char** argv, Options& options) {
+  CLI::App app("neon trains a model file, without any cloud.\n", "neon");
+  app.set_version_flag("--version", std::string("neon ") + base::kVersion);
+  declare(app, options);
   try {
     app.parse(argc, argv);
     if (!options.job && !options.serve && options.check.empty() && options.model_file.empty())

@@ -30,5 +30,12 @@ struct Options {
   bool serve = false;
 };
 
+namespace CLI {
+class App;
+}
+
+/// Declares the options; parsing sets them.
+void declare(CLI::App& app, Options& options);
+
 /// Reads the command line. Returns the exit code when there is nothing more to do (help, version, a usage error).
 std::optional<int> read_options(int argc, char** argv, Options& options);

@@ -16,6 +16,7 @@ std::vector<reference::Page> all_pages() {
   pages.push_back(reference::loader_page());
   for (reference::Page& page : reference::contract_pages()) pages.push_back(std::move(page));
   pages.push_back(reference::commands_page());
+  pages.push_back(reference::settings_page());
   return pages;
 }
 

@@ -25,6 +25,9 @@ std::vector<Page> contract_pages();
 /// Commands of `ncloud`.
 Page commands_page();
 
+/// Options of `ncloudd` and `neon`, and variables of the environment.
+Page settings_page();
+
 /// The top of a page: its title, where it comes from, and what to know before reading it.
 std::string page_head(std::string_view title, std::string_view source, std::string_view introduction);
 

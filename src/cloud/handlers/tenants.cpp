@@ -1,6 +1,7 @@
 #include "cloud/tenants.h"
 
 #include "base/clock.h"
+#include "base/counted.h"
 #include "base/error.h"
 #include "cloud/answers.h"
 #include "cloud/handlers/handlers.h"
@@ -31,9 +32,9 @@ void remove(const Parts& parts, const api::TenantRef& request) {
     const std::int64_t datasets = db.number("select count(*) from datasets where tenant_id = ?", id);
     const std::int64_t models = db.number("select count(*) from models where tenant_id = ?", id);
     if (users + datasets + models > 0)
-      throw Error(Code::conflict,
-                  fmt::format("tenant '{}' still has {} users, {} datasets and {} models; remove them first",
-                              tenant_with(db, id).name, users, datasets, models));
+      throw Error(Code::conflict, fmt::format("tenant '{}' still has {}, {} and {}; remove them first",
+                                              tenant_with(db, id).name, base::counted(users, "user"),
+                                              base::counted(datasets, "dataset"), base::counted(models, "model")));
     drop_tokens(db, "tenant_id", id);
     db.run("delete from answers where tenant_id = ?", id);
     db.run("delete from tenants where id = ?", id);
@@ -47,10 +48,10 @@ void check_holdings(Database& db, std::int64_t tenant) {
   const api::Resources now = resources_of(db, tenant);
   if (now.cpus_used <= now.cpus && now.memory_used_bytes <= now.memory_bytes) return;
   throw Error(Code::over_allotment,
-              fmt::format("jobs of tenant '{}' hold {} CPUs and {} of memory now, and {} CPUs and {} would be left for "
-                          "them; stop some first",
-                          now.tenant, now.cpus_used, base::size_text(now.memory_used_bytes), now.cpus,
-                          base::size_text(now.memory_bytes)));
+              fmt::format("jobs of tenant '{}' hold {} and {} of memory now, and {} and {} would be left for them"
+                          "; stop some first",
+                          now.tenant, base::counted(now.cpus_used, "CPU"), base::size_text(now.memory_used_bytes),
+                          base::counted(now.cpus, "CPU"), base::size_text(now.memory_bytes)));
 }
 
 api::Tenant allot(const Parts& parts, const api::Allotment& request) {
@@ -73,12 +74,13 @@ api::Tenant allot(const Parts& parts, const api::Allotment& request) {
           db.number(fmt::format("select coalesce(sum(memory_bytes), 0) {}", kOthers), id);
       if (request.cpus > parts.machine.cpus - cpus_of_others)
         throw Error(Code::over_allotment,
-                    fmt::format("{} CPUs asked for, {} are left: the machine has {} and other tenants have {}",
-                                request.cpus, parts.machine.cpus - cpus_of_others, parts.machine.cpus, cpus_of_others),
+                    fmt::format("{} asked for, {} left: the machine has {} and other tenants have {}",
+                                base::counted(request.cpus, "CPU"), parts.machine.cpus - cpus_of_others,
+                                parts.machine.cpus, cpus_of_others),
                     "/cpus");
       if (memory > parts.machine.memory_bytes - memory_of_others)
         throw Error(Code::over_allotment,
-                    fmt::format("{} of memory asked for, {} are left: the machine has {} and other tenants have {}",
+                    fmt::format("{} of memory asked for, {} left: the machine has {} and other tenants have {}",
                                 base::size_text(memory), base::size_text(parts.machine.memory_bytes - memory_of_others),
                                 base::size_text(parts.machine.memory_bytes), base::size_text(memory_of_others)),
                     "/memory");

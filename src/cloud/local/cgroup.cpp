@@ -14,6 +14,7 @@
 #include <set>
 #include <thread>
 
+#include "base/environment.h"
 #include "base/error.h"
 #include "base/sha256.h"
 #include "cloud/local/process.h"
@@ -103,7 +104,7 @@ void move_processes(const fs::path& from, const fs::path& to) {
 
 // In a login session, the session's group belongs to root, but the user's own systemd gives away groups.
 void ask_for_a_scope() {
-  const char* runtime = std::getenv("XDG_RUNTIME_DIR");
+  const char* runtime = base::environment("XDG_RUNTIME_DIR");
   const fs::path before = own_group("");
   if (runtime == nullptr || before.extension() != ".scope" || ::access("/usr/bin/busctl", X_OK) != 0) return;
   const std::string pid = std::to_string(::getpid());

@@ -3,6 +3,7 @@
 #include "apps/ncloud/model_file.h"
 #include "apps/ncloud/wait.h"
 #include "base/clock.h"
+#include "base/counted.h"
 #include "base/files.h"
 
 namespace ncloud {
@@ -51,10 +52,10 @@ void tell_warnings(const Session& session, const base::json::object& answer) {
 
 /// What a dry run says: "nothing submitted; it would start at once with 2 CPUs, 1 GiB, 10 epochs".
 std::string foreseen(const api::Model& model) {
-  std::string text =
-      fmt::format("nothing submitted; it {} with {} CPU{}, {} of memory, {} epochs",
-                  model.state == api::ModelState::queued ? "would wait" : "would start at once", model.cpus,
-                  model.cpus == 1 ? "" : "s", base::size_text(model.memory_bytes), model.epochs);
+  std::string text = fmt::format("nothing submitted; it {} with {}, {} of memory, {}",
+                                 model.state == api::ModelState::queued ? "would wait" : "would start at once",
+                                 base::counted(model.cpus, "CPU"), base::size_text(model.memory_bytes),
+                                 base::counted(model.epochs, "epoch"));
   if (model.memory_needed_bytes)
     text += fmt::format("; it needs about {}", base::size_text(*model.memory_needed_bytes));
   if (!model.reason.empty()) text += fmt::format("; {}", model.reason);

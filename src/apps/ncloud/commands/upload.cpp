@@ -5,6 +5,7 @@
 #include "apps/ncloud/data_check.h"
 #include "apps/ncloud/terminal.h"
 #include "base/clock.h"
+#include "base/counted.h"
 #include "base/sha256.h"
 #include "records/first_look.h"
 #include "records/labels.h"
@@ -111,13 +112,6 @@ std::filesystem::path labels_file(const Upload& options) {
   return file;
 }
 
-std::vector<std::string> labels_of(const std::filesystem::path& file, const Session& session) {
-  if (file.empty()) return {};
-  std::vector<std::string> labels = records::read_labels(file);
-  session.note(fmt::format("{} labels from {}", labels.size(), file.string()));
-  return labels;
-}
-
 std::map<std::int64_t, std::string> stored_shards(api::Client& client, const std::string& dataset) {
   std::map<std::int64_t, std::string> hashes;
   api::ListShards request{.dataset = dataset};
@@ -198,8 +192,9 @@ int upload(Session& session, const Upload& options) {
   const records::Manifest manifest = records::read_manifest(options.manifest);
   const records::Root root(manifest, options.root,
                            options.allow_outside_root ? records::Reach::everywhere : records::Reach::root);
-  const std::vector<std::string> labels = labels_of(labels_file(options), session);
-  if (options.check) check_data(options.manifest, labels_file(options), options.root);
+  const std::filesystem::path names = labels_file(options);
+  const std::vector<std::string> labels = names.empty() ? std::vector<std::string>() : records::read_labels(names);
+  if (options.check) check_data(options.manifest, names, options.root);
   api::CreateDataset request{.name = options.name,
                              .record_count = manifest.record_count(),
                              .manifest_sha256 = base::sha256_of_file(options.manifest),
@@ -207,6 +202,8 @@ int upload(Session& session, const Upload& options) {
   for (const records::ElementType type : manifest.types) request.types.emplace_back(base::word(type));
   api::Client& client = session.client();
   const api::Dataset dataset = client.call(api::create_dataset, request);
+  if (!names.empty())
+    session.note(fmt::format("{} from {}", base::counted(std::ssize(labels), "label"), names.string()));
   const std::string id = std::to_string(dataset.id);
   const std::map<std::int64_t, std::string> stored = stored_shards(client, id);
 
