@@ -114,7 +114,8 @@ std::size_t least_width(const Column& column) {
 
 /// Fields that lists do not carry, or that say nothing to people.
 bool is_for_lists(std::string_view name) {
-  return !name.ends_with("_sha256") && name != "labels" && name != "token" && name != "stop_requested";
+  return !name.ends_with("_sha256") && name != "labels" && name != "token" && name != "remedy" &&
+         name != "stop_requested";
 }
 
 std::vector<Column> columns_of_list(const json::array& items, std::vector<std::string> names) {

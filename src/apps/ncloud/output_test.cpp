@@ -27,7 +27,7 @@ TEST(Output, tables_align) {
 }
 
 TEST(Output, lists_keep_their_columns) {
-  const std::vector<std::string> columns{"id", "name", "state", "reason", "epochs", "checkpoint_sha256"};
+  const std::vector<std::string> columns{"id", "name", "state", "reason", "remedy", "epochs", "checkpoint_sha256"};
   const auto head = [&](json::object row) {
     const std::string text = render(json::array{std::move(row)}, Format::table, 50, columns);
     for (std::size_t at = 0; at < text.size(); at = text.find('\n', at) + 1)
