@@ -75,4 +75,21 @@ std::vector<Part> all_configurations(const Samples& samples) {
   return all;
 }
 
+/// Every member with nothing but the options that it must have, each with the last of its samples.
+template <class Interface>
+std::vector<Part> least_configurations(const Samples& samples) {
+  std::vector<Part> all;
+  for (const auto& [name, member] : Shelf<Interface>::instance().members()) {
+    Part part{std::string(name), {}, "/part"};
+    const base::json::object schema = member.schema();
+    if (const base::json::value* required = schema.if_contains("required"))
+      for (const base::json::value& key : required->as_array()) {
+        const std::string_view word = key.as_string();
+        part.config[word] = values_to_try(name, word, schema.at("properties").at(word).as_object(), samples).back();
+      }
+    all.push_back(std::move(part));
+  }
+  return all;
+}
+
 }  // namespace neon::testing

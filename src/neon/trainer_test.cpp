@@ -5,6 +5,7 @@
 #include "base/error.h"
 #include "base/random.h"
 #include "neon/predictor.h"
+#include "neon/shelf_configs_test.h"
 
 namespace neon {
 namespace {
@@ -115,7 +116,7 @@ bool same_bits(const std::vector<NamedTensor>& a, const std::vector<NamedTensor>
   return true;
 }
 
-class Resume : public ::testing::TestWithParam<std::string_view> {};
+class Resume : public ::testing::TestWithParam<std::string> {};
 
 TEST_P(Resume, StoppingAnywhereChangesNoBitOfTheResult) {
   const ModelSpec spec = spec_with(GetParam());
@@ -148,7 +149,17 @@ TEST_P(Resume, StoppingAnywhereChangesNoBitOfTheResult) {
   }
 }
 
-INSTANTIATE_TEST_SUITE_P(Optimizers, Resume, ::testing::Values(kMomentum, kClipped, R"("Adam")", R"("RMSProp")"));
+/// Every member of the shelf, and the ways that only some of its options take.
+std::vector<std::string> optimizers() {
+  std::vector<std::string> all{std::string(kMomentum), std::string(kClipped)};
+  const testing::Samples samples{{"learning_rate", {"0.05"}},
+                                 {"optimizer_mapping", {R"({"default": "Adam", "Bias": "RMSProp"})"}}};
+  for (const Part& part : testing::least_configurations<Optimizer>(samples))
+    all.push_back(base::to_text(part.to_json()));
+  return all;
+}
+
+INSTANTIATE_TEST_SUITE_P(Optimizers, Resume, ::testing::ValuesIn(optimizers()));
 
 TEST(Trainer, LearnsAndReports) {
   const ModelSpec spec = spec_with(kMomentum);
