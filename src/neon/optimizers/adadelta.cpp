@@ -5,7 +5,7 @@ namespace neon {
 namespace {
 
 struct Scalars {
-  float keep, epsilon, per_sample, weight_bound;
+  float keep, epsilon, per_sample;
 };
 
 NCLOUD_VECTORIZED void pass(float* __restrict p, const float* __restrict g, float* __restrict e, float* __restrict x,
@@ -15,7 +15,7 @@ NCLOUD_VECTORIZED void pass(float* __restrict p, const float* __restrict g, floa
     e[i] = c.keep * e[i] + (1.0f - c.keep) * gradient * gradient;
     const float step = __builtin_sqrtf((x[i] + c.epsilon) / (e[i] + c.epsilon)) * gradient;
     x[i] = c.keep * x[i] + (1.0f - c.keep) * step * step;
-    p[i] = clip(p[i] - step, c.weight_bound);
+    p[i] -= step;
   }
 }
 
@@ -45,10 +45,10 @@ class Adadelta final : public Optimizer {
   void update(std::span<float> weights, std::span<const float> gradient, std::span<float* const> states,
               const StepScalars& scalars) const override {
     const Scalars c{static_cast<float>(config_.decay), static_cast<float>(config_.epsilon),
-                    1.0f / static_cast<float>(scalars.batch_size),
-                    static_cast<float>(bound_or_none(config_.param_clip_value))};
+                    1.0f / static_cast<float>(scalars.batch_size)};
     in_pieces(static_cast<std::int64_t>(weights.size()), [&](std::int64_t begin, std::int64_t end) {
       pass(weights.data() + begin, gradient.data() + begin, states[0] + begin, states[1] + begin, end - begin, c);
+      keep_within(config_.param_clip_value, weights.data() + begin, end - begin);
     });
   }
 

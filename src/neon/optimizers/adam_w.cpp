@@ -5,7 +5,7 @@ namespace neon {
 namespace {
 
 struct Scalars {
-  float rate, keep, root, beta_1, beta_2, epsilon, per_sample, gradient_bound, norm_scale, weight_bound;
+  float rate, keep, root, beta_1, beta_2, epsilon, per_sample, gradient_bound, norm_scale;
 };
 
 NCLOUD_VECTORIZED void pass(float* __restrict p, const float* __restrict g, float* __restrict m, float* __restrict v,
@@ -14,7 +14,7 @@ NCLOUD_VECTORIZED void pass(float* __restrict p, const float* __restrict g, floa
     const float gradient = c.norm_scale * clip(g[i] * c.per_sample, c.gradient_bound);
     m[i] = c.beta_1 * m[i] + (1.0f - c.beta_1) * gradient;
     v[i] = c.beta_2 * v[i] + (1.0f - c.beta_2) * gradient * gradient;
-    p[i] = clip(c.keep * p[i] - c.rate * m[i] / (c.root * __builtin_sqrtf(v[i]) + c.epsilon), c.weight_bound);
+    p[i] = c.keep * p[i] - c.rate * m[i] / (c.root * __builtin_sqrtf(v[i]) + c.epsilon);
   }
 }
 
@@ -70,10 +70,10 @@ class AdamW final : public Optimizer {
                     static_cast<float>(config_.epsilon),
                     1.0f / static_cast<float>(scalars.batch_size),
                     static_cast<float>(bound_or_none(config_.gradient_clip_value)),
-                    static_cast<float>(scalars.norm_scale),
-                    static_cast<float>(bound_or_none(config_.param_clip_value))};
+                    static_cast<float>(scalars.norm_scale)};
     in_pieces(static_cast<std::int64_t>(weights.size()), [&](std::int64_t begin, std::int64_t end) {
       pass(weights.data() + begin, gradient.data() + begin, states[0] + begin, states[1] + begin, end - begin, c);
+      keep_within(config_.param_clip_value, weights.data() + begin, end - begin);
     });
   }
 

@@ -5,7 +5,7 @@ namespace neon {
 namespace {
 
 struct Scalars {
-  float rate, momentum, decay, per_sample, gradient_bound, norm_scale, weight_bound;
+  float rate, momentum, decay, per_sample, gradient_bound, norm_scale;
 };
 
 // p = -lr·s·g + (1 - lr·wdecay)·p. As in neon, param_clip_value has no effect here.
@@ -19,7 +19,7 @@ NCLOUD_VECTORIZED void with_momentum(float* __restrict p, const float* __restric
   for (std::int64_t i = 0; i < n; ++i) {
     const float gradient = c.norm_scale * clip(g[i] * c.per_sample, c.gradient_bound) + c.decay * p[i];
     v[i] = c.momentum * v[i] - c.rate * gradient;
-    p[i] = clip(p[i] + v[i], c.weight_bound);
+    p[i] += v[i];
   }
 }
 
@@ -28,7 +28,7 @@ NCLOUD_VECTORIZED void with_nesterov(float* __restrict p, const float* __restric
   for (std::int64_t i = 0; i < n; ++i) {
     const float gradient = c.norm_scale * clip(g[i] * c.per_sample, c.gradient_bound) + c.decay * p[i];
     v[i] = c.momentum * v[i] - c.rate * gradient;
-    p[i] = clip(p[i] + c.momentum * v[i] - c.rate * gradient, c.weight_bound);
+    p[i] = p[i] + c.momentum * v[i] - c.rate * gradient;
   }
 }
 
@@ -76,17 +76,16 @@ class GradientDescentMomentum final : public Optimizer {
                     static_cast<float>(config_.wdecay),
                     1.0f / static_cast<float>(scalars.batch_size),
                     static_cast<float>(bound_or_none(config_.gradient_clip_value)),
-                    static_cast<float>(scalars.norm_scale),
-                    static_cast<float>(bound_or_none(config_.param_clip_value))};
+                    static_cast<float>(scalars.norm_scale)};
     in_pieces(static_cast<std::int64_t>(weights.size()), [&](std::int64_t begin, std::int64_t end) {
       float* p = weights.data() + begin;
       const float* g = gradient.data() + begin;
-      if (config_.momentum_coef == 0)
-        plain(p, g, end - begin, c);
-      else if (config_.nesterov)
+      if (config_.momentum_coef == 0) return plain(p, g, end - begin, c);
+      if (config_.nesterov)
         with_nesterov(p, g, states[0] + begin, end - begin, c);
       else
         with_momentum(p, g, states[0] + begin, end - begin, c);
+      keep_within(config_.param_clip_value, p, end - begin);
     });
   }
 

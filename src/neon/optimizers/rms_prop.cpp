@@ -5,7 +5,7 @@ namespace neon {
 namespace {
 
 struct Scalars {
-  float rate, keep, epsilon, per_sample, gradient_bound, weight_bound;  // rate holds s·lr
+  float rate, keep, epsilon, per_sample, gradient_bound;  // rate holds s·lr
 };
 
 NCLOUD_VECTORIZED void pass(float* __restrict p, const float* __restrict g, float* __restrict a, std::int64_t n,
@@ -13,7 +13,7 @@ NCLOUD_VECTORIZED void pass(float* __restrict p, const float* __restrict g, floa
   for (std::int64_t i = 0; i < n; ++i) {
     const float gradient = clip(g[i] * c.per_sample, c.gradient_bound);
     a[i] = c.keep * a[i] + (1.0f - c.keep) * gradient * gradient;
-    p[i] = clip(p[i] - c.rate * gradient / (__builtin_sqrtf(a[i] + c.epsilon) + c.epsilon), c.weight_bound);
+    p[i] -= c.rate * gradient / (__builtin_sqrtf(a[i] + c.epsilon) + c.epsilon);
   }
 }
 
@@ -54,14 +54,12 @@ class RMSProp final : public Optimizer {
   void update(std::span<float> weights, std::span<const float> gradient, std::span<float* const> states,
               const StepScalars& scalars) const override {
     const double lr = schedule_->learning_rate(config_.learning_rate, scalars.epoch);
-    const Scalars c{static_cast<float>(scalars.norm_scale * lr),
-                    static_cast<float>(config_.decay_rate),
-                    static_cast<float>(config_.epsilon),
-                    1.0f / static_cast<float>(scalars.batch_size),
-                    static_cast<float>(bound_or_none(config_.gradient_clip_value)),
-                    static_cast<float>(bound_or_none(config_.param_clip_value))};
+    const Scalars c{static_cast<float>(scalars.norm_scale * lr), static_cast<float>(config_.decay_rate),
+                    static_cast<float>(config_.epsilon), 1.0f / static_cast<float>(scalars.batch_size),
+                    static_cast<float>(bound_or_none(config_.gradient_clip_value))};
     in_pieces(static_cast<std::int64_t>(weights.size()), [&](std::int64_t begin, std::int64_t end) {
       pass(weights.data() + begin, gradient.data() + begin, states[0] + begin, end - begin, c);
+      keep_within(config_.param_clip_value, weights.data() + begin, end - begin);
     });
   }
 

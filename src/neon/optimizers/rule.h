@@ -50,6 +50,9 @@ template <class Real>
   return bound < x ? bound : x;
 }
 
+/// Clips weights to ±bound, when there is one: after a pass, which is faster without it.
+void keep_within(const std::optional<double>& bound, float* weights, std::int64_t n);
+
 /// Calls work(begin, end) over pieces of [0, n), in parallel when there are many. The pieces depend on n alone, so
 /// results do not depend on the number of threads.
 template <class Work>
