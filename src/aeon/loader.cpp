@@ -153,15 +153,15 @@ class Loader::Pipeline {
       }
     }
     const Extractor& input = *extraction_.columns[extraction_.input];
-    info_.sample_shape = input.shape();
-    info_.sample_dtype = input.dtype();
+    info_.inputs = {{"", input.shape(), input.dtype()}};
+    info_.targets = {{"", {}, tensor::Dtype::i32}};
     info_.record_count = source_->record_count();
     info_.batch_size = options_.batch_size;
     info_.labels = options_.labels;
-    batch_shape_ = info_.sample_shape;
+    batch_shape_ = info_.inputs[0].shape;
     batch_shape_.insert(batch_shape_.begin(), options_.batch_size);
     tensor::element_count(batch_shape_);  // refuses what no machine holds
-    input_bytes_ = tensor::element_count(info_.sample_shape) * tensor::size_of(info_.sample_dtype);
+    input_bytes_ = tensor::element_count(info_.inputs[0].shape) * tensor::size_of(info_.inputs[0].dtype);
   }
 
   // Batches made ahead get at most half, the decoded cache what is left. Two batches, one that is used and one that is
@@ -182,17 +182,17 @@ class Loader::Pipeline {
     const auto rows = static_cast<std::size_t>(options_.batch_size);
     for (Slot& slot : slots_) {
       slot.input = tensor::Arena(rows * static_cast<std::size_t>(input_bytes_));
-      slot.batch.input = {info_.sample_dtype, batch_shape_, slot.input.data()};
-      slot.batch.target = {tensor::Dtype::i32, {options_.batch_size}, nullptr};
+      slot.batch.inputs = {{info_.inputs[0].dtype, batch_shape_, slot.input.data()}};
+      slot.batch.targets = {{tensor::Dtype::i32, {options_.batch_size}, nullptr}};
       if (extraction_.target < 0) continue;
       slot.target = tensor::Arena(rows * sizeof(std::int32_t));
-      slot.batch.target.data = slot.target.data();
+      slot.batch.target().data = slot.target.data();
     }
   }
 
   // The caller is here for the first time: workers may begin.
   void unpark_first() {
-    if (slots_.front().batch.input.data != nullptr) return;
+    if (!slots_.front().batch.inputs.empty()) return;
     make_buffers();
     {
       const std::lock_guard lock(mutex_);
@@ -353,7 +353,7 @@ class Loader::Pipeline {
                                                   slot.input.data() + row * input_bytes_);
     if (extraction_.target < 0) return;
     const auto column = static_cast<std::size_t>(extraction_.target);
-    std::int32_t& label = slot.batch.target.as<std::int32_t>()[static_cast<std::size_t>(row)];
+    std::int32_t& label = slot.batch.target().as<std::int32_t>()[static_cast<std::size_t>(row)];
     extraction_.columns[column]->write(workspace.views[column], draws, workspace.scratch,
                                        reinterpret_cast<std::byte*>(&label));
     check_label(label);

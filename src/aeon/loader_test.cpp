@@ -69,8 +69,8 @@ struct Copy {
 };
 
 Copy copy_of(const tensor::Batch& batch) {
-  const auto input = batch.input.as<float>();
-  const auto target = batch.target.as<std::int32_t>();
+  const auto input = batch.input().as<float>();
+  const auto target = batch.target().as<std::int32_t>();
   return {{input.begin(), input.end()}, {target.begin(), target.end()}, batch.count};
 }
 
@@ -84,7 +84,7 @@ std::vector<Copy> epoch_of(Loader& loader, std::int64_t epoch, std::int64_t batc
 
 TEST(Loader, EvaluationGivesRecordsInOrderAndWraps) {
   Loader loader(config_of(), images(10), {.mode = Mode::evaluate, .batch_size = 4, .threads = 2});
-  EXPECT_EQ(loader.info().sample_shape, (tensor::Shape{1, 5, 6}));
+  EXPECT_EQ(loader.info().inputs[0].shape, (tensor::Shape{1, 5, 6}));
   EXPECT_EQ(loader.info().record_count, 10);
   for (int epoch = 0; epoch < 2; ++epoch) {
     const auto batches = epoch_of(loader, 0);  // the same epoch again: evaluation after each training epoch
@@ -108,8 +108,8 @@ TEST(Loader, FewerRecordsThanABatch) {
 TEST(Loader, BuffersAreAligned) {
   Loader loader(config_of(), images(3), {.batch_size = 3});
   const tensor::Batch* batch = loader.next();
-  EXPECT_EQ(reinterpret_cast<std::uintptr_t>(batch->input.data) % 64, 0u);
-  EXPECT_EQ(reinterpret_cast<std::uintptr_t>(batch->target.data) % 64, 0u);
+  EXPECT_EQ(reinterpret_cast<std::uintptr_t>(batch->input().data) % 64, 0u);
+  EXPECT_EQ(reinterpret_cast<std::uintptr_t>(batch->target().data) % 64, 0u);
 }
 
 TEST(Loader, EveryEpochIsAnotherOrderOfAllRecords) {
@@ -188,8 +188,8 @@ TEST(Loader, EightBitOutput) {
   Loader loader(config_of("[]", R"("height": 5, "width": 6, "channels": 1, "output_type": "uint8_t")"), images(4),
                 {.mode = Mode::evaluate, .batch_size = 4});
   const tensor::Batch* batch = loader.next();
-  ASSERT_EQ(batch->input.dtype, tensor::Dtype::u8);
-  EXPECT_EQ(batch->input.as<std::uint8_t>()[30], 1);
+  ASSERT_EQ(batch->input().dtype, tensor::Dtype::u8);
+  EXPECT_EQ(batch->input().as<std::uint8_t>()[30], 1);
 }
 
 std::string error_of_next(Loader& loader) {

@@ -27,16 +27,16 @@ double elements(const tensor::Shape& shape) {
 /// The network, the batches that the loader holds ahead and the process itself.
 std::int64_t memory_needed(const neon::Graph& graph, const neon::PlanOptions& options) {
   const double samples = 2 * static_cast<double>(options.batch_size * tensor::size_of(options.input_dtype));
-  const double loader = static_cast<double>(decoding_bytes(0)) + samples * elements(graph.sample_shape);
+  const double loader = static_cast<double>(decoding_bytes(0)) + samples * elements(graph.sample_shape());
   return static_cast<std::int64_t>(
       std::min(kProcessBytes + loader + neon::memory_of(graph, options).total_bytes(), 9e18));
 }
 
 /// Whether a cost or a metric can take the network's outputs; the error gets the part's place in the file.
 template <class Member>
-void check_columns(const Member& member, const neon::Part& part, const neon::Graph& graph) {
+void check_columns(const Member& member, const neon::Part& part, const neon::Graph& graph, std::size_t output) {
   try {
-    member.check_columns(graph.out_count());
+    member.check_columns(graph.out_count(output));
   } catch (base::Error& error) {
     if (error.where.empty()) error.where = part.where;
     throw;
@@ -59,11 +59,11 @@ CheckedModel check_unlocated(neon::ModelSpec spec, std::size_t columns, std::siz
   checked.graph = neon::build_graph(spec, preprocessor.sample_shape(), target);
   neon::check_statistics(checked.graph, spec.batch_size);
   neon::PlanOptions options{.batch_size = spec.batch_size, .input_dtype = preprocessor.sample_dtype()};
-  options.cost = neon::Shelf<neon::Cost>::instance().make(spec.cost);
-  check_columns(*options.cost, spec.cost, checked.graph);
+  options.costs = neon::cost_terms(spec.cost, checked.graph);
+  for (const neon::CostTerm& term : options.costs) check_columns(*term.cost, spec.cost, checked.graph, term.output);
   options.optimizer = neon::Shelf<neon::Optimizer>::instance().make(spec.optimizer);
-  check_columns(*neon::Shelf<neon::Metric>::instance().make(spec.metric), spec.metric, checked.graph);
-  checked.warnings = neon::pairing_warnings(checked.graph, *options.cost, spec.cost.type);
+  check_columns(*neon::Shelf<neon::Metric>::instance().make(spec.metric), spec.metric, checked.graph, 0);
+  checked.warnings = neon::pairing_warnings(checked.graph, options.costs);
   checked.memory_bytes = memory_needed(checked.graph, options);
   checked.spec = std::move(spec);
   return checked;

@@ -36,8 +36,8 @@ class RandomBatches : public tensor::BatchSource {
  public:
   RandomBatches(const tensor::Shape& sample_shape, const tensor::Shape& target_shape, std::int64_t classes,
                 std::int64_t batch_size, std::int64_t batches_per_epoch)
-      : info_{.sample_shape = sample_shape,
-              .target_shape = target_shape,
+      : info_{.inputs = {{"", sample_shape, tensor::Dtype::f32}},
+              .targets = {{"", target_shape, target_shape.empty() ? tensor::Dtype::i32 : tensor::Dtype::f32}},
               .record_count = batch_size * batches_per_epoch,
               .batch_size = batch_size},
         input_(static_cast<std::size_t>(batch_size * tensor::element_count(sample_shape)) * sizeof(float)),
@@ -46,15 +46,15 @@ class RandomBatches : public tensor::BatchSource {
             sizeof(float)) {
     base::Random random(0, base::stream_of(1));
     batch_.count = batch_size;
-    batch_.input = {tensor::Dtype::f32, with_rows(sample_shape), input_.data()};
-    for (float& value : batch_.input.as<float>()) value = static_cast<float>(random.uniform(-1, 1));
+    batch_.inputs = {{tensor::Dtype::f32, with_rows(sample_shape), input_.data()}};
+    for (float& value : batch_.input().as<float>()) value = static_cast<float>(random.uniform(-1, 1));
     if (target_shape.empty()) {
-      batch_.target = {tensor::Dtype::i32, {batch_size}, target_.data()};
-      for (std::int32_t& label : batch_.target.as<std::int32_t>())
+      batch_.targets = {{tensor::Dtype::i32, {batch_size}, target_.data()}};
+      for (std::int32_t& label : batch_.target().as<std::int32_t>())
         label = static_cast<std::int32_t>(random.below(static_cast<std::uint64_t>(classes)));
     } else {
-      batch_.target = {tensor::Dtype::f32, with_rows(target_shape), target_.data()};
-      for (float& value : batch_.target.as<float>()) value = static_cast<float>(random.uniform());
+      batch_.targets = {{tensor::Dtype::f32, with_rows(target_shape), target_.data()}};
+      for (float& value : batch_.target().as<float>()) value = static_cast<float>(random.uniform());
     }
   }
 

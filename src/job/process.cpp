@@ -120,9 +120,10 @@ optimizer: {type: GradientDescentMomentum, config: {learning_rate: 0.1, momentum
   neon::PlanOptions options;
   options.batch_size = 8;
   options.threads = 1;
-  options.cost = neon::Shelf<neon::Cost>::instance().make(spec.cost);
+  const neon::Graph graph = neon::build_graph(spec, tensor::Shape{3, 8, 8});
+  options.costs = neon::cost_terms(spec.cost, graph);
   options.optimizer = neon::Shelf<neon::Optimizer>::instance().make(spec.optimizer);
-  const auto plan = neon::compile(neon::build_graph(spec, {3, 8, 8}), options);
+  const auto plan = neon::compile(graph, options);
   const auto batches = random_batches({3, 8, 8}, {}, 4, options.batch_size, 1);
   batches->seek(0, 0);
   plan->train_step(*batches->next(), {});

@@ -138,10 +138,10 @@ Outcome train_checked(const Training& training, const CheckedModel& checked, con
   neon::PlanOptions plan_options;
   plan_options.batch_size = checked.spec.batch_size;
   plan_options.threads = training.threads;
-  plan_options.input_dtype = train_source->info().sample_dtype;
-  plan_options.target_shape = train_source->info().target_shape;
+  plan_options.input_dtype = train_source->info().inputs.front().dtype;
+  plan_options.targets = train_source->info().targets;
   plan_options.seed = training.seed;
-  plan_options.cost = neon::Shelf<neon::Cost>::instance().make(checked.spec.cost);
+  plan_options.costs = neon::cost_terms(checked.spec.cost, checked.graph);
   plan_options.optimizer = neon::Shelf<neon::Optimizer>::instance().make(checked.spec.optimizer);
   const std::unique_ptr<neon::Plan> plan = neon::compile(checked.graph, plan_options);
   memory.share_out(checked.graph, *train_source, eval_source.get());

@@ -27,11 +27,11 @@ base::json::array parts_of(const std::vector<neon::Part>& parts) {
 
 std::optional<std::string> unscaled_input(const tensor::Batch& batch, const neon::Graph& graph) {
   constexpr double kFar = 20;
-  if (graph.nodes.front().layer->statistics_per_example(graph.nodes.front().in) > 0) return {};
+  if (graph.nodes.front().layer->statistics_per_example(graph.nodes.front().ins) > 0) return {};
   const auto [low, high] =
-      batch.input.dtype == tensor::Dtype::u8 ? extremes<std::uint8_t>(batch.input) : extremes<float>(batch.input);
+      batch.input().dtype == tensor::Dtype::u8 ? extremes<std::uint8_t>(batch.input()) : extremes<float>(batch.input());
   if (!std::isfinite(low) || !std::isfinite(high) || std::max(-low, high) <= kFar) return {};
-  const bool image = graph.sample_shape.size() >= 3;
+  const bool image = graph.sample_shape().size() >= 3;
   return fmt::format(
       "the inputs of the first batch go from {:.4g} to {:.4g}, and networks learn from about -1 to 1; {}", low, high,
       image ? "scale them in the dataset section, as in `augmentation: [{type: image, mean: [0.5, 0.5, "
@@ -41,9 +41,11 @@ std::optional<std::string> unscaled_input(const tensor::Batch& batch, const neon
 
 std::optional<std::string> unused_outputs(const neon::Graph& graph, const tensor::SourceInfo& data) {
   const auto classes = static_cast<std::int64_t>(data.labels.size());
-  if (classes == 0 || !data.target_shape.empty() || graph.out_count() <= classes) return {};
+  if (classes == 0 || (!data.targets.empty() && data.targets.front().dtype != tensor::Dtype::i32) ||
+      graph.out_count() <= classes)
+    return {};
   return fmt::format("the last layer '{}' has {} outputs, but the data has {} classes; {} outputs will never be right",
-                     graph.nodes.back().name, graph.out_count(), classes, graph.out_count() - classes);
+                     graph.maker_of()->name, graph.out_count(), classes, graph.out_count() - classes);
 }
 
 std::vector<std::string> resume_warnings(const CheckedModel& now, const neon::Checkpoint& before) {

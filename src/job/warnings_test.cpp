@@ -23,7 +23,7 @@ dataset: {{shuffle_enable: {}, etl: [{{type: image, height: 1, width: 2, channel
 
 tensor::Batch batch_of(std::vector<float>& values) {
   tensor::Batch batch;
-  batch.input = {tensor::Dtype::f32, {1, 1, 1, 2}, values.data()};
+  batch.inputs = {{tensor::Dtype::f32, {1, 1, 1, 2}, values.data()}};
   return batch;
 }
 

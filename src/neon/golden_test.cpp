@@ -3,8 +3,8 @@
 
 #include <numeric>
 
-#include "neon/numpy_random_test.h"
 #include "neon/plan.h"
+#include "neon/testing/numpy_random.h"
 
 namespace neon {
 namespace {
@@ -33,8 +33,8 @@ Data make_data() {
 }
 
 tensor::Batch batch_of(Data& data, std::int64_t index) {
-  return {{tensor::Dtype::f32, {kBatch, 3, 4, 4}, data.x.data() + index * kBatch * kFeatures},
-          {tensor::Dtype::i32, {kBatch}, data.labels.data() + index * kBatch},
+  return {{{tensor::Dtype::f32, {kBatch, 3, 4, 4}, data.x.data() + index * kBatch * kFeatures}},
+          {{tensor::Dtype::i32, {kBatch}, data.labels.data() + index * kBatch}},
           kBatch};
 }
 
@@ -58,7 +58,7 @@ TEST_P(GoldenTrajectory, IsReproduced) {
                          "bias": {"type": "Constant"}, "activation": "Softmax"}})")};
   PlanOptions options;
   options.batch_size = kBatch;
-  options.cost = Shelf<Cost>::instance().make(part(R"("CrossEntropyMulti")"));
+  options.costs = {{Shelf<Cost>::instance().make(part(R"("CrossEntropyMulti")"))}};
   options.optimizer = Shelf<Optimizer>::instance().make(part(golden.optimizer));
   const auto plan = compile(build_graph(spec, {3, 4, 4}), options);
 
@@ -89,7 +89,7 @@ TEST_P(GoldenTrajectory, IsReproduced) {
 
   std::int64_t wrong = 0;
   for (std::int64_t b = 0; b < 5; ++b) {
-    const auto y = plan->infer(batch_of(data, b).input);
+    const auto y = plan->infer(batch_of(data, b).input());
     for (std::int64_t n = 0; n < kBatch; ++n) {
       const auto row = y.subspan(static_cast<std::size_t>(n * kClasses), kClasses);
       wrong += std::max_element(row.begin(), row.end()) - row.begin() !=

@@ -5,17 +5,34 @@
 #include "neon/layer.h"
 #include "neon/spec.h"
 #include "tensor/batch.h"
-#include "tensor/tensor.h"
 
 namespace neon {
 
-/// A model with every name resolved and every shape known. Compound layers are replaced by what they stand for.
-struct Graph {
-  tensor::Shape sample_shape;  ///< (c, h, w) or (features)
-  std::vector<Node> nodes;     ///< in order; each takes the output of the one before
+/// A tensor that flows from one node to others.
+struct Edge {
+  TensorSpec spec;
+  int producer = -1;           ///< node; -1: an input of the graph
+  std::vector<int> consumers;  ///< nodes, in their order
+};
 
-  const tensor::Shape& out_shape() const { return nodes.back().out; }
-  std::int64_t out_count() const { return tensor::element_count(out_shape()); }
+/// A model with every name resolved and every shape known: values and the nodes between them. Compounds and containers
+/// are replaced by what they stand for.
+struct Graph {
+  std::vector<Edge> edges;
+  std::vector<Node> nodes;   ///< each after those whose outputs it takes
+  std::vector<int> inputs;   ///< edges that a batch fills
+  std::vector<int> outputs;  ///< edges that costs, metrics and predictions read; the first is the main one
+  bool predicts_main_output_only = false;  ///< the others are for training
+
+  const TensorSpec& spec_of(int edge) const { return edges[static_cast<std::size_t>(edge)].spec; }
+  const tensor::Shape& sample_shape() const { return spec_of(inputs.front()).shape; }
+  const tensor::Shape& out_shape(std::size_t output = 0) const { return spec_of(outputs[output]).shape; }
+  std::int64_t out_count(std::size_t output = 0) const { return tensor::element_count(out_shape(output)); }
+  /// The node that makes an output; nullptr where an input comes out as it is.
+  const Node* maker_of(std::size_t output = 0) const;
+  bool is_output(int edge) const;
+  std::size_t predicted_count() const { return predicts_main_output_only ? 1 : outputs.size(); }
+
   std::int64_t parameter_count() const;  ///< learned numbers
   double operations() const;             ///< multiplications and additions per sample, forward
 };
@@ -25,11 +42,14 @@ struct TargetInfo {
   tensor::Shape dense_shape;     ///< empty: the target is a class index
   std::int64_t class_count = 0;  ///< 0: unknown
   static TargetInfo of(const tensor::SourceInfo& source) {
-    return {source.target_shape, static_cast<std::int64_t>(source.labels.size())};
+    const tensor::Column& target = source.targets.front();
+    return {target.dtype == tensor::Dtype::f32 ? target.shape : tensor::Shape(),
+            static_cast<std::int64_t>(source.labels.size())};
   }
 };
 
 /// Errors: invalid_argument naming the layer and the numbers that do not fit, with the layer's place in the file.
+Graph build_graph(const ModelSpec& spec, std::span<const TensorSpec> inputs, const TargetInfo& target = {});
 Graph build_graph(const ModelSpec& spec, const tensor::Shape& sample_shape, const TargetInfo& target = {});
 
 /// Refuses layers that would take statistics over a single number when `examples` different ones are in a batch:

@@ -1,12 +1,41 @@
 #include "neon/layer.h"
 
+#include <algorithm>
+
+#include "base/error.h"
+#include "neon/graph_builder.h"
+
 namespace neon {
 
-std::vector<Part> Layer::expand(const std::string&) const { return {}; }
+std::vector<int> Layer::build(GraphBuilder& builder, const std::vector<int>& in) const {
+  return builder.place(std::static_pointer_cast<const Layer>(shared_from_this()), in);
+}
 
-std::vector<ParameterSpec> Layer::parameters(const tensor::Shape&) const { return {}; }
+double Layer::operations(std::span<const TensorSpec> in) const {
+  double sum = 0;
+  for (const TensorSpec& spec : in) sum += static_cast<double>(tensor::element_count(spec.shape));
+  return sum;
+}
 
-double Layer::operations(const tensor::Shape& in) const { return static_cast<double>(tensor::element_count(in)); }
+std::vector<TensorSpec> UnaryLayer::infer(std::span<const TensorSpec> in) const {
+  if (in.size() != 1)
+    throw base::Error(
+        base::Code::invalid_argument,
+        fmt::format("it takes one input, but {} come in; join them with a merge layer before", in.size()));
+  if (in[0].dtype != tensor::Dtype::f32)
+    throw base::Error(base::Code::invalid_argument, "it takes numbers, but whole numbers (indices) come in");
+  return {TensorSpec{out_shape(in[0].shape)}};
+}
+
+double UnaryLayer::operations(const tensor::Shape& in) const { return static_cast<double>(tensor::element_count(in)); }
+
+bool Node::learns() const {
+  return std::any_of(parameters.begin(), parameters.end(), [](const ParameterSpec& p) { return p.trained; });
+}
+
+bool Group::learns() const {
+  return node->learns() || std::any_of(absorbed.begin(), absorbed.end(), [](const Node* n) { return n->learns(); });
+}
 
 const Node* Group::bias() const {
   for (const Node* next : absorbed)

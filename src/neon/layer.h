@@ -2,14 +2,14 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "neon/graph_part.h"
 #include "neon/initializer.h"
-#include "neon/shelf.h"
 #include "neon/transform.h"
-#include "tensor/tensor.h"
 
 namespace neon {
 
@@ -31,19 +31,23 @@ struct ParameterSpec {
 /// One layer's tensors in double and plain order, n outermost: what the oracle of the tests computes with.
 struct Reference {
   std::int64_t n = 0;
-  tensor::Shape in, out;  ///< per sample
+  std::vector<TensorSpec> ins, outs;
   bool training = true;
   std::uint64_t seed = 0;  ///< these three say which dropout mask
   std::int64_t step = 1;
   std::int64_t layer_index = 0;
-  std::vector<double> src, dst, diff_dst, diff_src;
-  std::vector<std::vector<double>> parameters, gradients;  ///< in the order of Layer::parameters
-};
+  using Numbers = std::vector<double>;
+  std::vector<Numbers> srcs, dsts, diff_dsts, diff_srcs;  ///< one per edge
+  std::vector<Numbers> parameters, gradients;             ///< in the order of Layer::parameters
 
-/// A configuration that a layer registers for tests and benchmarks.
-struct LayerCase {
-  std::string_view config;  ///< JSON
-  tensor::Shape in;
+  // Of layers with one input and one output.
+  const tensor::Shape& in() const { return ins[0].shape; }
+  const tensor::Shape& out() const { return outs[0].shape; }
+  const Numbers& src() const { return srcs[0]; }
+  const Numbers& diff_dst() const { return diff_dsts[0]; }
+  const Numbers& dst() const { return dsts[0]; }
+  Numbers& dst() { return dsts[0]; }
+  Numbers& diff_src() { return diff_srcs[0]; }
 };
 
 /// Emits the steps of one layer (and of what it absorbed) and remembers what the backward pass needs of the forward
@@ -51,28 +55,26 @@ struct LayerCase {
 class LayerSteps {
  public:
   virtual ~LayerSteps() = default;
-  virtual Value forward(Lowering& lowering, const Value& src) = 0;
+  /// One value per edge that comes out.
+  virtual std::vector<Value> forward(Lowering& lowering, std::span<const Value> srcs) = 0;
 
-  /// Writes the parameters' gradients and returns the input's, unless nobody wants it.
-  virtual Value backward(Lowering& lowering, const Value& diff_dst, bool wants_diff_src) = 0;
+  /// Writes the parameters' gradients and returns those of the inputs; unwanted ones may be left empty. A diff_dst is
+  /// empty where nothing depends on that output.
+  virtual std::vector<Value> backward(Lowering& lowering, std::span<const Value> diff_dsts,
+                                      const std::vector<bool>& wanted) = 0;
 };
 
-/// One kind of layer with its configuration; immutable. Shapes are per sample: (features) or (c, h, w) or (c, d, h, w).
-class Layer {
+/// One kind of layer with its configuration; immutable. Shapes are per sample: (features), (features, time steps),
+/// (c, h, w) or (c, d, h, w).
+class Layer : public GraphPart {
  public:
-  static constexpr std::string_view kKind = "layer";
-  virtual ~Layer() = default;
+  std::vector<int> build(GraphBuilder& builder, const std::vector<int>& in) const final;
 
-  /// A name given in the configuration.
-  virtual std::optional<std::string> given_name() const = 0;
-
-  /// Compound layers stand for several: the class whose counter names them, and what they stand for.
-  virtual std::string_view base_class() const { return {}; }
-  virtual std::vector<Part> expand(const std::string& base) const;
-
-  /// Errors: invalid_argument naming the numbers that do not fit.
-  virtual tensor::Shape out_shape(const tensor::Shape& in) const = 0;
-  virtual std::vector<ParameterSpec> parameters(const tensor::Shape& in) const;
+  /// What comes out for what goes in. Errors: invalid_argument naming the numbers that do not fit.
+  virtual std::vector<TensorSpec> infer(std::span<const TensorSpec> in) const = 0;
+  virtual std::vector<ParameterSpec> parameters(std::span<const TensorSpec> in) const {
+    return static_cast<void>(in), std::vector<ParameterSpec>();
+  }
 
   /// What passes ask: what is this layer, and what can it do in its own steps?
   virtual bool is_channel_bias() const { return false; }
@@ -82,16 +84,34 @@ class Layer {
   virtual bool absorbs(const Transform& next) const { return static_cast<void>(next), false; }
 
   /// How many numbers of each example its statistics over the batch are taken of; 0 for layers without.
-  virtual std::int64_t statistics_per_example(const tensor::Shape& in) const { return static_cast<void>(in), 0; }
+  virtual std::int64_t statistics_per_example(std::span<const TensorSpec> in) const { return static_cast<void>(in), 0; }
 
   /// Multiplications and additions per sample of the forward pass, roughly.
-  virtual double operations(const tensor::Shape& in) const;
+  virtual double operations(std::span<const TensorSpec> in) const;
 
   virtual std::unique_ptr<LayerSteps> lower(const Group& group) const = 0;
 
+  /// In double: dsts of srcs; and diff_srcs (which start as zeros) and gradients (likewise) of diff_dsts.
   virtual void reference_forward(Reference& r) const = 0;
   virtual void reference_backward(Reference& r) const = 0;
-  virtual std::vector<LayerCase> cases() const = 0;
+};
+
+/// A layer with one input of numbers and one output.
+class UnaryLayer : public Layer {
+ public:
+  virtual tensor::Shape out_shape(const tensor::Shape& in) const = 0;
+  virtual std::vector<ParameterSpec> parameters(const tensor::Shape& in) const {
+    return static_cast<void>(in), std::vector<ParameterSpec>();
+  }
+  virtual std::int64_t statistics_per_example(const tensor::Shape& in) const { return static_cast<void>(in), 0; }
+  virtual double operations(const tensor::Shape& in) const;
+
+  std::vector<TensorSpec> infer(std::span<const TensorSpec> in) const final;
+  std::vector<ParameterSpec> parameters(std::span<const TensorSpec> in) const final { return parameters(in[0].shape); }
+  std::int64_t statistics_per_example(std::span<const TensorSpec> in) const final {
+    return statistics_per_example(in[0].shape);
+  }
+  double operations(std::span<const TensorSpec> in) const final { return operations(in[0].shape); }
 };
 
 /// One layer in its place.
@@ -101,8 +121,16 @@ struct Node {
   std::string type;   ///< class, such as "Linear"
   std::string where;  ///< JSON pointer into the model
   std::shared_ptr<const Layer> layer;
-  tensor::Shape in, out;
+  std::vector<int> in_edges, out_edges;
+  std::vector<TensorSpec> ins, outs;  ///< of these edges
   std::vector<ParameterSpec> parameters;
+
+  // Of layers with one input and one output.
+  const tensor::Shape& in() const { return ins[0].shape; }
+  const tensor::Shape& out() const { return outs[0].shape; }
+
+  bool learns() const;
+  double operations() const { return layer->operations(ins); }
 };
 
 /// A node and those after it that its steps do as well.
@@ -114,6 +142,8 @@ struct Group {
   /// are.
   bool takes_shortcut = false;
 
+  const Node& last() const { return absorbed.empty() ? *node : *absorbed.back(); }
+  bool learns() const;
   const Node* bias() const;               ///< an absorbed bias layer
   std::optional<Following> then() const;  ///< an absorbed activation
 };

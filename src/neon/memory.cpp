@@ -2,8 +2,12 @@
 
 #include <unistd.h>
 
+#include <algorithm>
+#include <map>
+
 #include "base/clock.h"
 #include "base/error.h"
+#include "neon/lowering/placement.h"
 #include "neon/passes/pass.h"
 
 namespace neon {
@@ -25,65 +29,140 @@ ParameterBytes parameter_bytes(const Node& node, const PlanOptions& options) {
   const int states = options.optimizer ? options.optimizer->rule_for(node.name, node.type).state_count() : 0;
   for (const ParameterSpec& spec : node.parameters) {
     const double each = elements(spec.shape) * sizeof(float);
-    const int kept = options.cost && spec.trained ? states : 0;
+    const int kept = options.trains() && spec.trained ? states : 0;
     bytes.checkpoint += each * (1 + kept);
-    bytes.plan += each * (1 + kept + (options.cost && spec.trained ? 1 : 0));
+    bytes.plan += each * (1 + kept + (options.trains() && spec.trained ? 1 : 0));
   }
   return bytes;
 }
 
 bool keeps_input(const Group& group) {
-  return group.node->layer->absorbs_bias() || group.node->layer->statistics_per_example(group.node->in) > 0;
+  return group.node->layer->absorbs_bias() || group.node->layer->statistics_per_example(group.node->ins) > 0;
 }
 
 bool keeps_output(const Group& group) {
   return !group.node->layer->activation().empty() || (group.node->layer->absorbs_bias() && group.then());
 }
 
+
+/// How long each value and each error lives, in steps of one forward and, in training, one backward pass over the
+/// groups: what Lowering finds from real steps, foretold from shapes.
+class Foretold {
+ public:
+  Foretold(const Graph& graph, const PlanOptions& options, const std::vector<Group>& groups)
+      : graph_(graph), options_(options), groups_(groups), count_(static_cast<int>(groups.size())) {
+    for (int i = 0; i < count_; ++i)
+      for (const int edge : groups_[static_cast<std::size_t>(i)].last().out_edges) group_of_[edge] = i;
+    for (const int edge : graph.inputs)
+      if (options.dtype_of(graph.spec_of(edge)) != graph.spec_of(edge).dtype) needs_.push_back(value(edge, 0));
+    for (const auto& [edge, group] : group_of_) needs_.push_back(value(edge, group));
+    if (options.trains()) add_errors();
+  }
+
+  double bytes() const { return static_cast<double>(place(needs_, replacements_).size_bytes); }
+
+ private:
+  int backward(int group) const { return 2 * count_ - group; }
+
+  std::size_t bytes_of(int edge) const {
+    const double bytes =
+        elements(graph_.spec_of(edge).shape) * static_cast<double>(options_.batch_size) * sizeof(float);
+    return static_cast<std::size_t>(std::min(bytes, 1e15));
+  }
+
+  /// Calls visit(i, group) for the groups that read an edge.
+  template <class Visit>
+  void for_each_reader(int edge, const Visit& visit) const {
+    for (int i = 0; i < count_; ++i) {
+      const std::vector<int>& in = groups_[static_cast<std::size_t>(i)].node->in_edges;
+      if (std::find(in.begin(), in.end(), edge) != in.end()) visit(i, groups_[static_cast<std::size_t>(i)]);
+    }
+  }
+
+  /// Training keeps an output where its layer or a next one is asked for it on the way back.
+  Need value(int edge, int made) const {
+    Need need{bytes_of(edge), made, made};
+    const auto until = [&](int step) { need.last = std::max(need.last, step); };
+    for_each_reader(edge, [&](int i, const Group& group) {
+      until(i);
+      if (options_.trains() && keeps_input(group)) until(backward(i));
+    });
+    if (options_.trains() && graph_.edges[static_cast<std::size_t>(edge)].producer >= 0 &&
+        keeps_output(groups_[static_cast<std::size_t>(made)]))
+      until(backward(made));
+    if (graph_.is_output(edge)) until(count_);
+    return need;
+  }
+
+  /// Layers that keep their input's shape and multiply by nothing turn the error of their output into that of their
+  /// input in place.
+  void add_errors() {
+    std::map<int, std::size_t> error_of;
+    std::vector<bool> wanted(graph_.edges.size(), false);
+    for (const Node& node : graph_.nodes) {
+      bool learned = node.learns();
+      for (const int edge : node.in_edges) learned = learned || wanted[static_cast<std::size_t>(edge)];
+      for (const int edge : node.out_edges) wanted[static_cast<std::size_t>(edge)] = learned;
+    }
+    for (int i = count_ - 1; i >= 0; --i) {
+      const Group& group = groups_[static_cast<std::size_t>(i)];
+      for (const int edge : group.last().out_edges) {
+        if (!wanted[static_cast<std::size_t>(edge)]) continue;
+        int first = graph_.is_output(edge) ? count_ : backward(i);
+        for_each_reader(edge, [&](int reader, const Group&) { first = std::min(first, backward(reader)); });
+        error_of[edge] = needs_.size();
+        needs_.push_back({bytes_of(edge), first, backward(i)});
+      }
+    }
+    for (int i = count_ - 1; i >= 0; --i) {
+      const Group& group = groups_[static_cast<std::size_t>(i)];
+      if (group.node->layer->absorbs_bias() || group.node->in_edges.size() != 1) continue;
+      const auto from = error_of.find(group.last().out_edges[0]), to = error_of.find(group.node->in_edges[0]);
+      if (from != error_of.end() && to != error_of.end())
+        replacements_.push_back({backward(i), from->second, to->second});
+    }
+  }
+
+  const Graph& graph_;
+  const PlanOptions& options_;
+  const std::vector<Group>& groups_;
+  int count_;
+  std::map<int, int> group_of_;
+  std::vector<Need> needs_;
+  std::vector<Replacement> replacements_;
+};
+
 }  // namespace
 
 MemoryNeeds memory_of(const Graph& graph, const PlanOptions& options) {
-  const double row = static_cast<double>(options.batch_size) * sizeof(float);
-  const bool trains = options.cost != nullptr;
   MemoryNeeds needs;
   const Node* largest = nullptr;
-  bool learned = false;  // does anything learn before this group, so that its input's errors are wanted?
-  double lasting = 0, kept = 0, peak = 0, before = 0;
-  if (options.input_dtype != tensor::Dtype::f32) kept = before = elements(graph.sample_shape) * row;
+  double lasting = 0;
   const std::vector<Group> groups = groups_of(graph);
-  for (std::size_t i = 0; i < groups.size(); ++i) {
-    const Group& group = groups[i];
+  for (const Group& group : groups) {
     ParameterBytes parameters = parameter_bytes(*group.node, options);
-    const Node* last = group.node;
     for (const Node* node : group.absorbed) {
       const ParameterBytes more = parameter_bytes(*node, options);
       parameters.plan += more.plan;
       parameters.checkpoint += more.checkpoint;
-      last = node;
     }
-    const double out = elements(last->out) * row;
-    // Training keeps an output where it or the next layer is asked for it on the way back. There the errors of a
-    // layer's outputs and inputs live side by side; layers that keep their input's shape and multiply by nothing turn
-    // one into the other in place.
-    const Group* next = i + 1 < groups.size() ? &groups[i + 1] : nullptr;
-    if (trains && (keeps_output(group) || (next != nullptr && keeps_input(*next)))) kept += out;
-    const bool in_place = group.node->in == last->out && !group.node->layer->absorbs_bias();
-    peak = std::max(peak, !trains ? out + before : kept + out + (in_place || !learned ? 0 : before));
-    learned = learned || !group.node->parameters.empty();
-    before = out;
     if (options.weights_of == nullptr) lasting += parameters.plan;
-    needs.checkpoint_bytes += trains ? parameters.checkpoint : 0;
-    const double here = parameters.plan + out;
+    needs.checkpoint_bytes += options.trains() ? parameters.checkpoint : 0;
+    double here = parameters.plan;
+    for (const TensorSpec& out : group.last().outs)
+      here += elements(out.shape) * static_cast<double>(options.batch_size) * sizeof(float);
     if (here > needs.largest_bytes) {
       needs.largest_bytes = here;
-      largest = group.node;
+      largest = &group.last();
     }
   }
-  needs.plan_bytes = lasting + peak;
-  needs.largest_layer = largest->name;
+  needs.plan_bytes = lasting + Foretold(graph, options, groups).bytes();
+  const Node& node = largest != nullptr ? *largest : graph.nodes.front();
+  const auto at = std::find_if(groups.begin(), groups.end(), [&](const Group& g) { return &g.last() == &node; });
+  needs.largest_layer = at->node->name;
   needs.text = fmt::format("{} for batches of {}, {} of it for layer '{}' with inputs {} and outputs {}",
                            base::size_text(needs.plan_bytes), options.batch_size, base::size_text(needs.largest_bytes),
-                           largest->name, tensor::text(largest->in), tensor::text(largest->out));
+                           at->node->name, tensor::text(at->node->ins[0].shape), tensor::text(node.outs[0].shape));
   return needs;
 }
 

@@ -15,7 +15,7 @@ PlanOptions training(std::int64_t batch_size, std::string_view optimizer) {
   PlanOptions options;
   options.batch_size = batch_size;
   options.threads = 1;
-  options.cost = Shelf<Cost>::instance().make(part(R"("CrossEntropyMulti")"));
+  options.costs = {{Shelf<Cost>::instance().make(part(R"("CrossEntropyMulti")"))}};
   options.optimizer = Shelf<Optimizer>::instance().make(part(optimizer));
   return options;
 }

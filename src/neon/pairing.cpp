@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 namespace neon {
 namespace {
 
@@ -14,30 +16,42 @@ std::string_view cost_of(std::string_view activation) {
 
 }  // namespace
 
-bool takes_shortcut(const Graph& graph, const Cost& cost) {
-  const std::string_view last = graph.nodes.back().layer->activation();
-  return !last.empty() && last == cost.shortcut_activation();
+bool takes_shortcut(const Graph& graph, const std::vector<CostTerm>& costs, const CostTerm& term) {
+  const Node* last = graph.maker_of(term.output);
+  if (last == nullptr) return false;
+  const std::string_view activation = last->layer->activation();
+  const int edge = graph.outputs[term.output];
+  const auto reads = [&](const CostTerm& other) { return graph.outputs[other.output] == edge; };
+  return !activation.empty() && activation == term.cost->shortcut_activation() &&
+         graph.edges[static_cast<std::size_t>(edge)].consumers.empty() &&
+         std::count_if(costs.begin(), costs.end(), reads) == 1;
 }
 
-std::vector<std::string> pairing_warnings(const Graph& graph, const Cost& cost, std::string_view cost_name) {
+std::vector<std::string> pairing_warnings(const Graph& graph, const std::vector<CostTerm>& costs) {
   std::vector<std::string> warnings;
-  const Node& last = graph.nodes.back();
-  const std::string_view came = last.layer->activation(), wanted = cost.shortcut_activation();
-  const bool fits = takes_shortcut(graph, cost);
-  if (!fits && !wanted.empty())
-    warnings.push_back(
-        fmt::format("the cost {} is made for the activation {}, but the last layer '{}' {}; make {} the "
-                    "last activation, or use another cost",
-                    cost_name, wanted, last.name, came.empty() ? "has none" : fmt::format("has {}", came), wanted));
+  std::map<const Node*, std::string> told;  // activations before a cost, with its name; empty when nothing is to say
+  for (const CostTerm& term : costs) {
+    const Node* last = graph.maker_of(term.output);
+    if (last == nullptr) continue;
+    const std::string_view came = last->layer->activation(), wanted = term.cost->shortcut_activation();
+    const bool fits = takes_shortcut(graph, costs, term);
+    if (!fits && !wanted.empty())
+      warnings.push_back(
+          fmt::format("the cost {} is made for the activation {}, but the last layer '{}' {}; make {} the "
+                      "last activation, or use another cost",
+                      term.name, wanted, last->name, came.empty() ? "has none" : fmt::format("has {}", came), wanted));
+    told[last] = fits || !wanted.empty() ? "" : fmt::format("before {}", term.name);
+  }
   for (const Node& node : graph.nodes) {
-    const bool is_last = &node == &last;
-    if (!(node.layer->transform() && node.layer->transform()->is_shortcut()) || (is_last && (fits || !wanted.empty())))
-      continue;
+    const auto transform = node.layer->transform();
+    if (!transform || !transform->is_shortcut()) continue;
+    const auto before = told.find(&node);
+    if (before != told.end() && before->second.empty()) continue;
     warnings.push_back(fmt::format(
         "layer '{}': the activation {} as it is written belongs right before the cost {}, not {}; its true derivative "
         "is taken",
         node.name, node.layer->activation(), cost_of(node.layer->activation()),
-        is_last ? fmt::format("before {}", cost_name) : "inside the network"));
+        before == told.end() ? "inside the network" : before->second));
   }
   return warnings;
 }

@@ -5,7 +5,7 @@
 #include <gtest/gtest.h>
 
 #include "base/error.h"
-#include "neon/reference_network_test.h"
+#include "neon/testing/reference_network.h"
 
 namespace neon {
 namespace {
@@ -52,8 +52,8 @@ TEST_P(Pairs, GradientsAreTheSlopesOfTheCost) {
   PlanOptions options;
   options.batch_size = kRows;
   options.threads = 1;
-  options.cost = Shelf<Cost>::instance().make({GetParam().cost, {}, ""});
-  options.target_shape = graph.out_shape();
+  options.costs = {{Shelf<Cost>::instance().make({GetParam().cost, {}, ""})}};
+  options.targets = {{"", graph.out_shape()}};
   options.input_gradient = true;
   const auto plan = compile(graph, options);
 
@@ -69,8 +69,8 @@ TEST_P(Pairs, GradientsAreTheSlopesOfTheCost) {
   for (std::int64_t row = 0; row < kRows; ++row)  // a distribution, and no output of any of these activations
     for (std::int64_t c = 0; c < kColumns; ++c) target[row * kColumns + c] = c == row ? 0.6f : 0.1f;
   tensor::Batch batch;
-  batch.input = {tensor::Dtype::f32, {kRows, 6}, input.data()};
-  batch.target = {tensor::Dtype::f32, {kRows, kColumns}, target.data()};
+  batch.inputs = {{tensor::Dtype::f32, {kRows, 6}, input.data()}};
+  batch.targets = {{tensor::Dtype::f32, {kRows, kColumns}, target.data()}};
   batch.count = kRows;
   plan->train_step(batch, {});
 
@@ -81,7 +81,7 @@ TEST_P(Pairs, GradientsAreTheSlopesOfTheCost) {
       const auto from = network.output().begin() + row * kColumns;
       const std::vector<double> y(from, from + kColumns);
       const std::vector<double> t(target.begin() + row * kColumns, target.begin() + (row + 1) * kColumns);
-      sum += options.cost->reference_value(y, t);
+      sum += options.costs[0].cost->reference_value(y, t);
     }
     return sum;
   };
@@ -113,7 +113,8 @@ TEST_P(Pairs, GradientsAreTheSlopesOfTheCost) {
 INSTANTIATE_TEST_SUITE_P(Shelves, Pairs, ::testing::ValuesIn(all_pairs()));
 
 std::vector<std::string> warnings(const Pair& p) {
-  return pairing_warnings(graph_of(p), *Shelf<Cost>::instance().make({p.cost, {}, ""}), p.cost);
+  const Graph graph = graph_of(p);
+  return pairing_warnings(graph, cost_terms({p.cost, {}, ""}, graph));
 }
 
 TEST(PairingWarnings, NameCostLayerAndPartner) {
@@ -145,8 +146,8 @@ TEST(PairingWarnings, AreGivenForMistakesOnly) {
   EXPECT_TRUE(warnings({"Logistic", R"({"shortcut":true})", "CrossEntropyBinary"}).empty());
   ModelSpec bare;
   bare.layers = {part(R"({"type":"Affine","config":{"nout":5,"init":"Gaussian"}})")};
-  const auto cost = Shelf<Cost>::instance().make({"CrossEntropyMulti", {}, ""});
-  EXPECT_EQ(pairing_warnings(build_graph(bare, {6}), *cost, "CrossEntropyMulti").size(), 1u);
+  const Graph graph = build_graph(bare, {6});
+  EXPECT_EQ(pairing_warnings(graph, cost_terms({"CrossEntropyMulti", {}, ""}, graph)).size(), 1u);
 }
 
 }  // namespace

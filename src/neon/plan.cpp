@@ -15,32 +15,49 @@ namespace neon {
 Plan::Plan(std::unique_ptr<State> state) : state_(std::move(state)) {}
 Plan::~Plan() = default;
 
-void Plan::State::bind_input(Phase phase, const tensor::Tensor& input) {
-  const tensor::Shape& sample = graph.sample_shape;
-  const bool fits = input.dtype == options.input_dtype && !input.shape.empty() &&
-                    input.shape[0] == options.batch_size &&
-                    std::equal(input.shape.begin() + 1, input.shape.end(), sample.begin(), sample.end());
-  if (!fits)
-    throw base::Error(
-        base::Code::invalid_argument,
-        fmt::format("this plan takes batches of {} {} of {}, got {} of {}", options.batch_size, tensor::text(sample),
-                    base::word(options.input_dtype), tensor::text(input.shape), base::word(input.dtype)));
-  for (const Use& use : input_uses[static_cast<std::size_t>(phase)])
-    use.kernel->bind(use.argument, static_cast<std::byte*>(input.data));
+void Plan::State::bind_inputs(Phase phase, std::span<const tensor::Tensor> inputs) {
+  if (inputs.size() != graph.inputs.size())
+    throw base::Error(base::Code::invalid_argument,
+                      fmt::format("this plan takes {} inputs, got {}", graph.inputs.size(), inputs.size()));
+  for (std::size_t i = 0; i < inputs.size(); ++i) {
+    const TensorSpec& spec = graph.spec_of(graph.inputs[i]);
+    const tensor::Tensor& input = inputs[i];
+    const tensor::Dtype dtype = options.dtype_of(spec);
+    const bool fits = input.dtype == dtype && !input.shape.empty() && input.shape[0] == options.batch_size &&
+                      std::equal(input.shape.begin() + 1, input.shape.end(), spec.shape.begin(), spec.shape.end());
+    if (!fits)
+      throw base::Error(
+          base::Code::invalid_argument,
+          fmt::format("this plan takes batches of {} {} of {}, got {} of {}", options.batch_size,
+                      tensor::text(spec.shape), base::word(dtype), tensor::text(input.shape), base::word(input.dtype)));
+    for (const Use& use : input_uses[static_cast<std::size_t>(phase)][i])
+      use.kernel->bind(use.argument, static_cast<std::byte*>(input.data));
+  }
 }
 
+/// Numbers as they are, class indices as one-hot rows.
 void Plan::State::set_targets(const tensor::Batch& batch) {
-  const std::int64_t columns = graph.out_count();
+  for (std::size_t i = 0; i < options.costs.size(); ++i) set_target(batch, options.costs[i], targets[i]);
+}
+
+void Plan::State::set_target(const tensor::Batch& batch, const CostTerm& term, std::byte* to) const {
+  const auto refuse = [](std::string message) { throw base::Error(base::Code::invalid_argument, std::move(message)); };
+  const std::size_t which = term.target >= 0            ? static_cast<std::size_t>(term.target)
+                            : batch.targets.size() == 1 ? 0
+                                                        : term.output;
+  if (which >= batch.targets.size())
+    refuse(fmt::format("output {} needs a target, but the batch brings {}", term.output, batch.targets.size()));
+  const tensor::Tensor& source = batch.targets[which];
+  const bool dense = which < options.targets.size() && options.targets[which].dtype == tensor::Dtype::f32;
+  const std::int64_t columns = graph.out_count(term.output);
   const auto rows = static_cast<std::size_t>(options.batch_size);
-  const tensor::Tensor& source = batch.target;
-  const std::size_t expected = options.target_shape.empty() ? rows : rows * static_cast<std::size_t>(columns);
-  const auto dtype = options.target_shape.empty() ? tensor::Dtype::i32 : tensor::Dtype::f32;
+  const std::size_t expected = dense ? rows * static_cast<std::size_t>(columns) : rows;
+  const auto dtype = dense ? tensor::Dtype::f32 : tensor::Dtype::i32;
   if (source.dtype != dtype || static_cast<std::size_t>(source.size()) != expected)
-    throw base::Error(base::Code::invalid_argument,
-                      fmt::format("this plan takes {} targets of {} per batch, got {} of {}", expected,
-                                  base::word(dtype), tensor::text(source.shape), base::word(source.dtype)));
-  auto* t = reinterpret_cast<float*>(target);
-  if (!options.target_shape.empty()) {
+    refuse(fmt::format("this plan takes {} targets of {} per batch, got {} of {}", expected, base::word(dtype),
+                       tensor::text(source.shape), base::word(source.dtype)));
+  auto* t = reinterpret_cast<float*>(to);
+  if (dense) {
     std::memcpy(t, source.data, expected * sizeof(float));
     return;
   }
@@ -48,42 +65,60 @@ void Plan::State::set_targets(const tensor::Batch& batch) {
   const auto* labels = static_cast<const std::int32_t*>(source.data);
   for (std::size_t row = 0; row < rows; ++row) {
     if (labels[row] < 0 || labels[row] >= columns)
-      throw base::Error(
-          base::Code::invalid_argument,
-          fmt::format(
-              "class index {} in the data is outside 0 to {}, which is what the last layer '{}' has outputs for",
-              labels[row], columns - 1, graph.nodes.back().name));
+      refuse(fmt::format(
+          "class index {} in the data is outside 0 to {}, which is what the last layer '{}' has outputs for",
+          labels[row], columns - 1, graph.maker_of(term.output)->name));
     t[row * static_cast<std::size_t>(columns) + static_cast<std::size_t>(labels[row])] = 1;
   }
 }
 
 double Plan::train_step(const tensor::Batch& batch, const StepScalars& scalars) {
-  if (!state_->options.cost)
+  if (!state_->options.trains())
     throw base::Error(base::Code::internal, "this plan was compiled without a cost and cannot train");
   const tensor::ThreadScope scope(state_->threads);
-  state_->bind_input(Phase::train, batch.input);
+  state_->bind_inputs(Phase::train, batch.inputs);
   state_->set_targets(batch);
   state_->context = {state_->options.seed, scalars.epoch, scalars.step, state_->options.batch_size};
   state_->run(Phase::train, 0, state_->cost_end);
-  const double cost = *state_->cost;
+  double cost = 0;
+  for (std::size_t i = 0; i < state_->costs.size(); ++i) cost += state_->options.costs[i].weight * *state_->costs[i];
   if (std::isfinite(cost)) state_->run(Phase::train, state_->cost_end, state_->program.of(Phase::train).size());
   return cost;
 }
 
-std::span<const float> Plan::infer(const tensor::Tensor& input) {
+std::span<const float> Plan::infer(std::span<const tensor::Tensor> inputs) {
   const tensor::ThreadScope scope(state_->threads);
-  state_->bind_input(Phase::infer, input);
+  state_->bind_inputs(Phase::infer, inputs);
   state_->run(Phase::infer);
-  return {reinterpret_cast<const float*>(state_->output),
-          static_cast<std::size_t>(state_->options.batch_size * state_->graph.out_count())};
+  return output(0);
 }
 
-std::span<const float> Plan::targets(const tensor::Batch& batch) {
-  if (state_->target == nullptr)
+std::span<const float> Plan::output(std::size_t i) const {
+  return {reinterpret_cast<const float*>(state_->predicted[i]),
+          static_cast<std::size_t>(state_->options.batch_size * state_->graph.out_count(i))};
+}
+
+Plan::Comparison Plan::compare(const tensor::Batch& batch) {
+  if (!state_->options.trains())
     throw base::Error(base::Code::internal, "this plan was compiled without a cost and has no targets");
   state_->set_targets(batch);
-  return {reinterpret_cast<const float*>(state_->target),
-          static_cast<std::size_t>(state_->options.batch_size * state_->graph.out_count())};
+  infer(batch.inputs);
+  Comparison result;
+  result.rows = batch.count;
+  for (std::size_t i = 0; i < state_->options.costs.size(); ++i) {
+    const CostTerm& term = state_->options.costs[i];
+    if (term.output >= state_->predicted.size()) continue;
+    const std::int64_t columns = state_->graph.out_count(term.output);
+    const auto count = static_cast<std::size_t>(batch.count * columns);
+    const auto y = output(term.output).first(count);
+    const std::span<const float> t(reinterpret_cast<const float*>(state_->targets[i]), count);
+    result.cost += term.weight * term.cost->value(y, t, batch.count, columns);
+    if (!result.outputs.empty()) continue;
+    result.outputs = y;
+    result.targets = t;
+    result.columns = columns;
+  }
+  return result;
 }
 
 const Graph& Plan::graph() const { return state_->graph; }
@@ -94,9 +129,9 @@ std::size_t Plan::unshared_bytes() const { return state_->program.unshared_bytes
 
 std::vector<StepTime> Plan::profile(const tensor::Batch& batch, int repeats) {
   const tensor::ThreadScope scope(state_->threads);
-  const Phase phase = state_->options.cost ? Phase::train : Phase::infer;
-  state_->bind_input(phase, batch.input);
-  if (state_->options.cost) state_->set_targets(batch);
+  const Phase phase = state_->options.trains() ? Phase::train : Phase::infer;
+  state_->bind_inputs(phase, batch.inputs);
+  if (state_->options.trains()) state_->set_targets(batch);
   state_->context = {state_->options.seed, 0, 1, state_->options.batch_size};
   const auto& steps = state_->program.of(phase);
   std::vector<StepTime> times;

@@ -5,7 +5,7 @@
 #include <vector>
 
 #include "neon/checkpoint.h"
-#include "neon/cost.h"
+#include "neon/cost_terms.h"
 #include "neon/graph.h"
 #include "neon/optimizer.h"
 #include "tensor/batch.h"
@@ -18,13 +18,19 @@ struct PlanOptions {
   std::int64_t batch_size = 128;
   int threads = 0;  ///< at most so many; 0: as many as there are processors
   tensor::Dtype input_dtype = tensor::Dtype::f32;
-  tensor::Shape target_shape;                  ///< empty: targets are class indices
+  std::vector<tensor::Column> targets;         ///< what a batch brings; none: a class index
   std::uint64_t seed = 0;                      ///< of the initial weights and of dropout
-  std::shared_ptr<const Cost> cost;            ///< absent: the plan only predicts
+  std::vector<CostTerm> costs;                 ///< none: the plan only predicts
   std::shared_ptr<const Optimizer> optimizer;  ///< absent: train_step computes gradients and updates nothing
   bool input_gradient = false;                 ///< also compute the gradient of the input
   const Plan* weights_of = nullptr;            ///< use the weights of this plan, which must live longer; for predicting
   std::string only_kernels;  ///< where there are several candidates, only this one, such as tensor::kPlainLoops
+
+  bool trains() const { return !costs.empty(); }
+  /// What a batch brings for an input: bytes may stand for numbers.
+  tensor::Dtype dtype_of(const TensorSpec& input) const {
+    return input.dtype == tensor::Dtype::f32 ? input_dtype : input.dtype;
+  }
 };
 
 /// The shortest time of one step of the list over some runs; others on the machine disturb the longer ones.
@@ -41,16 +47,25 @@ class Plan {
  public:
   ~Plan();
 
-  /// One training step on all rows of the batch. Returns the mean cost of the rows before the update. When that is not
-  /// a number the weights stay as they were.
+  /// One training step on all rows of the batch. Returns the weighted sum of the costs, each the mean of the rows,
+  /// before the update. When that is not a number the weights stay as they were.
   /// Errors: invalid_argument for a batch of another shape or a class index out of range.
   double train_step(const tensor::Batch& batch, const StepScalars& scalars);
 
-  /// The outputs (batch size, out_count) as prediction computes them. Training state stays as it is.
-  std::span<const float> infer(const tensor::Tensor& input);
+  /// The main output (batch size, out_count) as prediction computes it. Training state stays as it is.
+  std::span<const float> infer(std::span<const tensor::Tensor> inputs);
+  std::span<const float> infer(const tensor::Tensor& input) { return infer(std::span(&input, 1)); }
+  /// Output i as the last infer left it.
+  std::span<const float> output(std::size_t i) const;
 
-  /// The batch's targets as (batch size, out_count), class indices as one-hot rows.
-  std::span<const float> targets(const tensor::Batch& batch);
+  /// Predicts the rows of a batch that count and compares them with their targets.
+  /// Errors: as train_step.
+  struct Comparison {
+    double cost = 0;                          ///< weighted sum of the costs of what is predicted, mean of the rows
+    std::span<const float> outputs, targets;  ///< (rows, columns) of the main output; class indices as one-hot rows
+    std::int64_t rows = 0, columns = 0;
+  };
+  Comparison compare(const tensor::Batch& batch);
 
   /// In neon's shapes (rows, columns), named "<layer>/<parameter>"; optimizer states "<layer>/<parameter>/<number>".
   std::vector<NamedTensor> export_parameters() const;

@@ -56,7 +56,7 @@ PlanOptions training(std::int64_t batch_size, std::string_view optimizer = R"("A
   PlanOptions options;
   options.batch_size = batch_size;
   options.threads = 2;
-  options.cost = Shelf<Cost>::instance().make(part(R"("CrossEntropyMulti")"));
+  options.costs = {{Shelf<Cost>::instance().make(part(R"("CrossEntropyMulti")"))}};
   options.optimizer = Shelf<Optimizer>::instance().make(part(optimizer));
   return options;
 }
@@ -66,9 +66,9 @@ struct Data {
       : input(static_cast<std::size_t>(n * tensor::element_count(sample)), 0.5f),
         labels(static_cast<std::size_t>(n), 1) {
     for (std::size_t i = 0; i < input.size(); ++i) input[i] = static_cast<float>(i * 7919 % 1000) / 1000;
-    batch.input = {tensor::Dtype::f32, {n}, input.data()};
-    batch.input.shape.insert(batch.input.shape.end(), sample.begin(), sample.end());
-    batch.target = {tensor::Dtype::i32, {n}, labels.data()};
+    batch.inputs = {{tensor::Dtype::f32, {n}, input.data()}};
+    batch.input().shape.insert(batch.input().shape.end(), sample.begin(), sample.end());
+    batch.targets = {{tensor::Dtype::i32, {n}, labels.data()}};
     batch.count = n;
   }
   std::vector<float> input;
@@ -96,11 +96,11 @@ TEST(Plan, StepsAllocateNothing) {
     Data data(32, {3, 16, 16});
     StepScalars scalars;
     plan->train_step(data.batch, scalars);  // libgomp makes its threads on first use
-    plan->infer(data.batch.input);
+    plan->infer(data.batch.input());
     allocations = 0;
     watching = true;
     for (int i = 0; i < 3; ++i) plan->train_step(data.batch, scalars);
-    plan->infer(data.batch.input);
+    plan->infer(data.batch.input());
     watching = false;
     EXPECT_EQ(allocations, 0) << optimizer;
   }

@@ -40,7 +40,7 @@ Plan& Predictor::plan_for(Sized& sized) {
 
 std::span<const float> Predictor::run(Sized& sized, const void* samples) {
   tensor::Tensor input{options_.input_dtype, {sized.rows}, const_cast<void*>(samples)};
-  input.shape.insert(input.shape.end(), graph_.sample_shape.begin(), graph_.sample_shape.end());
+  input.shape.insert(input.shape.end(), graph_.sample_shape().begin(), graph_.sample_shape().end());
   return plan_for(sized).infer(input);
 }
 

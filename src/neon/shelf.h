@@ -53,17 +53,30 @@ struct Elsewhere {
   std::string_view instead;
 };
 
+/// What members of a kind register for tests and benchmarks: Interface::Case, or else the JSON of a configuration.
+template <class Interface>
+struct CaseOf {
+  using type = std::string_view;
+};
+template <class Interface>
+  requires requires { typename Interface::Case; }
+struct CaseOf<Interface> {
+  using type = typename Interface::Case;
+};
+
 /// All members of one kind (layers, costs, optimizers, ...), by the name that model files use. Members register
 /// themselves from their own files; nothing else names them.
 template <class Interface>
 class Shelf {
  public:
+  using Case = typename CaseOf<Interface>::type;
   struct Member {
     std::string_view name;
     std::string_view doc;      ///< one line for people, without a full stop
     std::string_view details;  ///< Markdown for the reference page: formulas, shapes, what else to know; may be empty
     base::json::object (*schema)();
     std::unique_ptr<Interface> (*make)(const base::json::object& config, std::string_view where);
+    std::vector<Case> (*cases)();  ///< configurations that together exercise the member
   };
 
   static Shelf& instance() {
@@ -97,12 +110,14 @@ class Shelf {
                       base::pointer_to(where, "type"));
   }
 
-  /// All faults of a part, each with `prefix` before it.
-  void check(const Part& part, Faults& faults, std::string_view prefix = "") const {
+  /// All faults of a part, each with `prefix` before it; and the part, made of what has no fault, if that does.
+  std::unique_ptr<Interface> check(const Part& part, Faults& faults, std::string_view prefix = "") const {
     const std::string config = base::pointer_to(part.where, "config");
+    std::unique_ptr<Interface> made;
     without_faulty_keys(part.config, config, faults, prefix, [&](const base::json::value& rest) {
-      find(part.type, part.where).make(rest.get_object(), config);
+      made = find(part.type, part.where).make(rest.get_object(), config);
     });
+    return made;
   }
 
   std::unique_ptr<Interface> make(const Part& part) const {
@@ -115,8 +130,8 @@ class Shelf {
 };
 
 /// Puts T on its shelf: `const OnShelf<Optimizer, Adam> registered("Adam", "Kingma and Ba 2014");` in T's file.
-/// T::Config is a described struct and T is made from one; an Error of its constructor that names no place gets the
-/// place of the config.
+/// T::Config is a described struct and T is made from one; T::cases(), where there is one, lists its cases; an Error of
+/// its constructor that names no place gets the place of the config.
 template <class Interface, class T>
 struct OnShelf {
   OnShelf(std::string_view name, std::string_view doc, std::string_view details = {},
@@ -133,6 +148,12 @@ struct OnShelf {
              if (error.where.empty()) error.where = where;
              throw;
            }
+         },
+         []() -> std::vector<typename Shelf<Interface>::Case> {
+           if constexpr (requires { T::cases(); })
+             return T::cases();
+           else
+             return {};
          }});
   }
 };

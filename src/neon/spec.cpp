@@ -1,6 +1,6 @@
 #include "neon/spec.h"
 
-#include "neon/cost.h"
+#include "neon/cost_terms.h"
 #include "neon/layer.h"
 #include "neon/metric.h"
 #include "neon/optimizer.h"
@@ -31,6 +31,14 @@ struct Document {
   }
 };
 
+void check_parts(const std::vector<Part>& parts, Faults& faults) {
+  for (const Part& part : parts) {
+    const auto prefix = fmt::format("layer '{}': ", name_of(part));
+    if (const auto made = Shelf<GraphPart>::instance().check(part, faults, prefix))
+      check_parts(made->inner_parts(), faults);
+  }
+}
+
 }  // namespace
 
 base::json::value ModelSpec::to_json() const {
@@ -52,7 +60,10 @@ ModelSpec ModelSpec::from_json(const base::json::value& value, Faults& faults) {
   if (document.layers.empty())
     faults.add({base::Code::invalid_argument, "layers is empty; a model needs at least one", "/layers"});
   if (document.metric.where.empty()) document.metric.where = "/metric";
-  Shelf<Cost>::instance().check(document.cost, faults);
+  if (Shelf<Cost>::instance().members().contains(document.cost.type))
+    Shelf<Cost>::instance().check(document.cost, faults);
+  else
+    faults.watch([&] { cost_terms(document.cost); });
   Shelf<Optimizer>::instance().check(document.optimizer, faults);
   Shelf<Metric>::instance().check(document.metric, faults);
   spec.layers = std::move(document.layers);
@@ -84,9 +95,6 @@ std::optional<int> line_of(std::string_view where, const ModelSpec& spec) {
   return {};
 }
 
-void check_layers(const ModelSpec& spec, Faults& faults) {
-  for (const Part& part : spec.layers)
-    Shelf<Layer>::instance().check(part, faults, fmt::format("layer '{}': ", name_of(part)));
-}
+void check_layers(const ModelSpec& spec, Faults& faults) { check_parts(spec.layers, faults); }
 
 }  // namespace neon

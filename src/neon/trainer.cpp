@@ -14,9 +14,14 @@ void check_source(const Plan& plan, const tensor::SourceInfo& info, std::string_
     throw base::Error(base::Code::invalid_argument, fmt::format("{} data: {}", which, message));
   };
   if (info.record_count < 1) refuse("there are no records");
-  if (info.sample_shape != plan.graph().sample_shape)
-    refuse(fmt::format("records are {}, but the network was made for {}", tensor::text(info.sample_shape),
-                       tensor::text(plan.graph().sample_shape)));
+  const Graph& graph = plan.graph();
+  if (info.inputs.size() != graph.inputs.size())
+    refuse(fmt::format("records have {} inputs, but the network was made for {}", info.inputs.size(),
+                       graph.inputs.size()));
+  for (std::size_t i = 0; i < info.inputs.size(); ++i)
+    if (info.inputs[i].shape != graph.spec_of(graph.inputs[i]).shape)
+      refuse(fmt::format("records are {}, but the network was made for {}", tensor::text(info.inputs[i].shape),
+                         tensor::text(graph.spec_of(graph.inputs[i]).shape)));
   if (info.batch_size != plan.options().batch_size)
     refuse(fmt::format("batches have {} records, but the network was made for {}", info.batch_size,
                        plan.options().batch_size));
@@ -44,8 +49,9 @@ class Rate {
 
 /// What was the first not to be finite when a batch gave a cost that is not.
 std::string lost_where(Plan& plan, const tensor::Batch& batch, bool training) {
-  if (batch.input.dtype == tensor::Dtype::f32 && !all_finite(batch.input.as<const float>()))
-    return "the input itself is not finite";
+  for (const tensor::Tensor& input : batch.inputs)
+    if (input.dtype == tensor::Dtype::f32 && !all_finite(input.as<const float>()))
+      return "the input itself is not finite";
   if (const std::string what = plan.parameter_not_finite(); !what.empty()) return what + " is not finite";
   if (const std::string what = plan.output_not_finite(training); !what.empty())
     return what + " are the first that are not finite";
@@ -59,8 +65,6 @@ constexpr std::string_view kRemedy =
 
 std::optional<Evaluation> evaluate(Plan& plan, tensor::BatchSource& source, const Metric* metric,
                                    const std::atomic<bool>& stop) {
-  const Cost& cost = *plan.options().cost;
-  const std::int64_t columns = plan.graph().out_count();
   std::vector<std::string> names;
   if (metric != nullptr) names = metric->names();
   std::vector<double> sums(metric != nullptr ? metric->sum_count() : 0), figures(names.size());
@@ -69,16 +73,13 @@ std::optional<Evaluation> evaluate(Plan& plan, tensor::BatchSource& source, cons
   source.seek(0, 0);
   while (const tensor::Batch* batch = source.next()) {
     if (stop.load(std::memory_order_relaxed)) return {};
-    const auto length = static_cast<std::size_t>(batch->count * columns);
-    const auto t = plan.targets(*batch).first(length);
-    const auto y = plan.infer(batch->input).first(length);
-    const double batch_cost = cost.value(y, t, batch->count, columns);
-    if (!std::isfinite(batch_cost))
+    const Plan::Comparison got = plan.compare(*batch);
+    if (!std::isfinite(got.cost))
       throw base::Error(base::Code::invalid_argument,
                         fmt::format("the cost of evaluation records {} to {} is not a number ({}): {}", count,
-                                    count + batch->count - 1, batch_cost, lost_where(plan, *batch, false)));
-    cost_sum += batch_cost * static_cast<double>(batch->count);
-    if (metric != nullptr) metric->add(y, t, batch->count, columns, sums);
+                                    count + batch->count - 1, got.cost, lost_where(plan, *batch, false)));
+    cost_sum += got.cost * static_cast<double>(batch->count);
+    if (metric != nullptr) metric->add(got.outputs, got.targets, got.rows, got.columns, sums);
     count += batch->count;
   }
   if (stop.load(std::memory_order_relaxed)) return {};
@@ -144,7 +145,7 @@ void Trainer::resume(const Checkpoint& checkpoint) {
 
 Checkpoint Trainer::checkpoint() const {
   Checkpoint checkpoint;
-  checkpoint.sample_shape = plan_.graph().sample_shape;
+  checkpoint.sample_shape = plan_.graph().sample_shape();
   checkpoint.position = position_;
   checkpoint.parameters = plan_.export_parameters();
   checkpoint.optimizer_states = plan_.export_optimizer_states();
@@ -266,7 +267,7 @@ void Trainer::check_finite() {
   if (checked_step_ == position_.step) return;
   checked_step_ = position_.step;
   std::string what = plan_.parameter_not_finite();
-  if (what.empty() && last_batch_ != nullptr && !all_finite(plan_.infer(last_batch_->input)))
+  if (what.empty() && last_batch_ != nullptr && !all_finite(plan_.infer(last_batch_->inputs)))
     what = plan_.output_not_finite(false);
   if (what.empty()) return;
   throw base::Error(

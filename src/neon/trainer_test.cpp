@@ -18,14 +18,15 @@ Part part(std::string_view json) { return Part::from_json(base::parse_json(json,
 class Records final : public tensor::BatchSource {
  public:
   Records(std::int64_t count, std::int64_t batch_size, std::int64_t classes = 4) : classes_(classes) {
-    info_.sample_shape = {2, 6, 6};
+    info_.inputs = {{"", {2, 6, 6}}};
+    info_.targets = {{"", {}, tensor::Dtype::i32}};
     info_.record_count = count;
     info_.batch_size = batch_size;
     for (std::int64_t c = 0; c < classes; ++c) info_.labels.push_back(fmt::format("class {}", c));
     input_.resize(static_cast<std::size_t>(batch_size) * kSize);
     target_.resize(static_cast<std::size_t>(batch_size));
-    batch_.input = {tensor::Dtype::f32, {batch_size, 2, 6, 6}, input_.data()};
-    batch_.target = {tensor::Dtype::i32, {batch_size}, target_.data()};
+    batch_.inputs = {{tensor::Dtype::f32, {batch_size, 2, 6, 6}, input_.data()}};
+    batch_.targets = {{tensor::Dtype::i32, {batch_size}, target_.data()}};
   }
   const tensor::SourceInfo& info() const override { return info_; }
   void seek(std::int64_t epoch, std::int64_t batch) override {
@@ -82,7 +83,7 @@ std::unique_ptr<Plan> plan_for(const ModelSpec& spec, std::int64_t batch_size, s
   options.batch_size = batch_size;
   options.threads = 2;
   options.seed = seed;
-  options.cost = Shelf<Cost>::instance().make(spec.cost);
+  options.costs = {{Shelf<Cost>::instance().make(spec.cost)}};
   options.optimizer = Shelf<Optimizer>::instance().make(spec.optimizer);
   return compile(build_graph(spec, {2, 6, 6}), options);
 }
@@ -256,7 +257,7 @@ class Watched final : public tensor::BatchSource {
  private:
   const tensor::Batch* spoiled() {
     const tensor::Batch* batch = records_.next();
-    batch->input.as<float>()[5] = HUGE_VALF;
+    batch->input().as<float>()[5] = HUGE_VALF;
     return batch;
   }
   Records& records_;
@@ -455,16 +456,16 @@ TEST(Predictor, AnswersAsTheTrainedPlanForAnyNumberOfRows) {
 
   data.seek(0, 0);
   const tensor::Batch& batch = *data.next();
-  const auto outputs = plan->infer(batch.input);
+  const auto outputs = plan->infer(batch.input());
   const std::vector<float> expected(outputs.begin(), outputs.end());
   Predictor predictor(checkpoint, {.max_batch = 11, .threads = 1});
   predictor.warm_up();
   for (const std::int64_t rows : {1, 2, 3, 5, 8, 11}) {
-    const auto got = predictor.predict(batch.input.data, rows);
+    const auto got = predictor.predict(batch.input().data, rows);
     ASSERT_EQ(got.size(), static_cast<std::size_t>(rows * 4));
     for (std::size_t i = 0; i < got.size(); ++i) EXPECT_NEAR(got[i], expected[i], 1e-5) << rows << " rows, " << i;
   }
-  EXPECT_THROW(predictor.predict(batch.input.data, 12), base::Error);
+  EXPECT_THROW(predictor.predict(batch.input().data, 12), base::Error);
 
   const auto best = predictor.top_k(std::vector<float>{0.1f, 0.4f, 0.1f, 0.4f}, 3);
   ASSERT_EQ(best.size(), 3u);

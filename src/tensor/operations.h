@@ -2,6 +2,7 @@
 // The operations that steps are made of, each as one kernel or as the candidates for it.
 #include <array>
 #include <optional>
+#include <span>
 #include <utility>
 
 #include "tensor/runnable.h"
@@ -53,6 +54,11 @@ Kernel softmax_backward(const Layout& dst);
 
 /// dst = Σ src_i. All lie alike; dst may be the first. Arguments: src..., dst.
 Kernel sum(const Layout& layout, std::size_t count);
+
+/// dst holds, `outer` times, a run of each src one after the other: a concatenation along the extent after those that
+/// `outer` counts. Arguments: src..., dst. split is the way back; arguments: dst..., src.
+Kernel concat(std::span<const Layout> srcs, const Layout& dst, std::int64_t outer);
+Kernel split(const Layout& src, std::span<const Layout> dsts, std::int64_t outer);
 
 /// dst = factor·src; dst may be src. Arguments: src, dst.
 Kernel scaled(const Layout& layout, float factor);

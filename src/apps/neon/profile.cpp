@@ -44,18 +44,19 @@ int profile_network(const job::CheckedModel& model, int threads, double seconds,
   options.batch_size = model.spec.batch_size;
   options.threads = threads;
   if (!inference) {
-    options.cost = neon::Shelf<neon::Cost>::instance().make(model.spec.cost);
+    options.costs = neon::cost_terms(model.spec.cost, model.graph);
     options.optimizer = neon::Shelf<neon::Optimizer>::instance().make(model.spec.optimizer);
   }
   const std::unique_ptr<neon::Plan> plan = neon::compile(model.graph, options);
-  const auto source = job::random_batches(model.graph.sample_shape, {}, model.graph.out_count(), options.batch_size, 1);
+  const auto source =
+      job::random_batches(model.graph.sample_shape(), {}, model.graph.out_count(), options.batch_size, 1);
   source->seek(0, 0);
   const tensor::Batch& batch = *source->next();
   neon::StepScalars scalars;
   scalars.batch_size = options.batch_size;
   const std::vector<double> took = measure(seconds, [&] {
     if (inference) {
-      plan->infer(batch.input);
+      plan->infer(batch.input());
     } else {
       plan->train_step(batch, scalars);
       ++scalars.step;

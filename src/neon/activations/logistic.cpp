@@ -25,6 +25,8 @@ class Logistic final : public Transform {
   };
   explicit Logistic(const Config& config) : shortcut_(config.shortcut) {}
 
+  static std::vector<std::string_view> cases() { return {"{}", R"({"shortcut": true})"}; }
+
   std::optional<tensor::FunctionOf> vendor_function() const override { return {{tensor::Function::logistic}}; }
   bool is_shortcut() const override { return shortcut_; }
   void differentiate(const float* y, const float* dy, float* dx, std::int64_t count) const override {

@@ -25,6 +25,8 @@ class Rectlin final : public Transform {
   };
   explicit Rectlin(const Config& config) : slope_(static_cast<float>(config.slope)) {}
 
+  static std::vector<std::string_view> cases() { return {"{}", R"({"slope": 0.1})"}; }
+
   std::optional<tensor::FunctionOf> vendor_function() const override { return {{tensor::Function::rectlin, slope_}}; }
   void differentiate(const float* y, const float* dy, float* dx, std::int64_t count) const override {
     times_slope(y, dy, dx, count, slope_);

@@ -1,9 +1,12 @@
+#include <list>
+
 #include "neon/lowering/element_wise.h"
+#include "neon/lowering/unary_steps.h"
 
 namespace neon {
 namespace {
 
-class Activation final : public Layer {
+class Activation final : public UnaryLayer {
  public:
   struct Config {
     Part transform;
@@ -23,27 +26,31 @@ class Activation final : public Layer {
   std::unique_ptr<LayerSteps> lower(const Group& group) const override;
 
   void reference_forward(Reference& r) const override {
-    r.dst = r.src;
-    const std::size_t row = r.dst.size() / static_cast<std::size_t>(r.n);
-    for (std::size_t at = 0; at < r.dst.size(); at += row) transform_->reference_forward({&r.dst[at], row});
+    r.dst() = r.src();
+    const std::size_t row = r.dst().size() / static_cast<std::size_t>(r.n);
+    for (std::size_t at = 0; at < r.dst().size(); at += row) transform_->reference_forward({&r.dst()[at], row});
   }
   void reference_backward(Reference& r) const override {
-    r.diff_src = r.diff_dst;
-    const std::size_t row = r.dst.size() / static_cast<std::size_t>(r.n);
-    for (std::size_t at = 0; at < r.dst.size(); at += row)
-      transform_->reference_backward({&r.src[at], row}, {&r.dst[at], row}, {&r.diff_src[at], row});
+    r.diff_src() = r.diff_dst();
+    const std::size_t row = r.dst().size() / static_cast<std::size_t>(r.n);
+    for (std::size_t at = 0; at < r.dst().size(); at += row)
+      transform_->reference_backward({&r.src()[at], row}, {&r.dst()[at], row}, {&r.diff_src()[at], row});
   }
 
-  std::vector<LayerCase> cases() const override {
-    // One per member of the shelf of activations, with and without options.
-    return {{R"({"transform": "Rectlin"})", {7}},
-            {R"({"transform": {"type": "Rectlin", "config": {"slope": 0.1}}})", {10, 3, 3}},
-            {R"({"transform": "Logistic"})", {5, 4, 4}},
-            {R"({"transform": {"type": "Logistic", "config": {"shortcut": true}}})", {9}},
-            {R"({"transform": "Tanh"})", {12}},
-            {R"({"transform": "Softmax"})", {10}},
-            {R"({"transform": "Softmax"})", {3, 2, 2}},
-            {R"({"transform": "Identity"})", {4}}};
+  /// Those of every member of the shelf of activations, on rows and on maps.
+  static std::vector<LayerCase> cases() {
+    static std::list<std::string> configs;  // what the cases point to
+    std::vector<LayerCase> list;
+    for (const auto& [name, member] : Shelf<Transform>::instance().members()) {
+      auto cases = member.cases();
+      if (cases.empty()) cases = {"{}"};
+      for (const std::string_view config : cases) {
+        configs.push_back(fmt::format(R"({{"transform": {{"type": "{}", "config": {}}}}})", name, config));
+        list.push_back({configs.back(), {12}});
+        list.push_back({configs.back(), {10, 3, 2}});
+      }
+    }
+    return list;
   }
 
  private:
@@ -52,7 +59,7 @@ class Activation final : public Layer {
 };
 
 /// An activation that no layer before it absorbed.
-class Steps final : public LayerSteps {
+class Steps final : public UnarySteps {
  public:
   Steps(const Group& group, std::shared_ptr<const Transform> transform)
       : name_(group.node->name), following_{std::move(transform), group.takes_shortcut} {}
@@ -82,7 +89,7 @@ std::unique_ptr<LayerSteps> Activation::lower(const Group& group) const {
   return std::make_unique<Steps>(group, transform_);
 }
 
-const OnShelf<Layer, Activation> registered(
+const OnShelf<GraphPart, Activation> registered(
     "Activation", "a function of each number or each row", {},
     {{"ReLU", "write Activation with transform: Rectlin, or activation: Rectlin in the layer before"},
      {"LeakyReLU", "write Activation with transform: {type: Rectlin, config: {slope: 0.01}}"},

@@ -26,11 +26,8 @@ class Affine final : public Compound {
   explicit Affine(const Config& config)
       : Compound(config.name, config.bias, config.batch_norm, config.activation), config_(config) {}
 
-  std::string_view base_class() const override { return "Linear"; }
-  std::vector<Part> expand(const std::string& base) const override {
-    return with_followers(base, {"Linear", {{"nout", config_.nout}, {"init", config_.init.to_json()}}, {}});
-  }
-  std::vector<LayerCase> cases() const override {
+  Part first() const override { return {"Linear", {{"nout", config_.nout}, {"init", config_.init.to_json()}}, {}}; }
+  static std::vector<LayerCase> cases() {
     return {{R"({"nout": 6, "init": "Gaussian", "bias": "Gaussian", "activation": "Tanh"})", {9}},
             {R"({"nout": 6, "init": "Gaussian", "batch_norm": true, "activation": "Rectlin"})", {2, 3, 4}}};
   }
@@ -39,7 +36,7 @@ class Affine final : public Compound {
   Config config_;
 };
 
-const OnShelf<Layer, Affine> registered(
+const OnShelf<GraphPart, Affine> registered(
     "Affine", "Linear, then Bias or BatchNorm, then Activation",
     R"(A compound: `Linear`, then `Bias` or `BatchNorm`, then `Activation`, with the arguments of these. Its layers are named after it.)",
     {{"Dense", ""},

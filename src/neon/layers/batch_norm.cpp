@@ -1,4 +1,5 @@
 #include <cmath>
+#include "neon/lowering/unary_steps.h"
 
 #include "base/error.h"
 #include "neon/lowering/channel_order.h"
@@ -8,7 +9,7 @@ namespace {
 
 using tensor::Slot;
 
-class BatchNorm final : public Layer {
+class BatchNorm final : public UnaryLayer {
  public:
   struct Config {
     double rho = 0.9;
@@ -47,12 +48,12 @@ class BatchNorm final : public Layer {
   std::unique_ptr<LayerSteps> lower(const Group& group) const override;
 
   void reference_forward(Reference& r) const override {
-    for (std::int64_t c = 0; c < r.in[0]; ++c) {
+    for (std::int64_t c = 0; c < r.in()[0]; ++c) {
       const auto [mean, variance] = statistics(r, c);
       const auto at = static_cast<std::size_t>(c);
       const double inverse = 1 / std::sqrt(variance + config_.eps);
       for_each_of(r, c, [&](std::size_t i) {
-        r.dst[i] = r.parameters[0][at] * (r.src[i] - mean) * inverse + r.parameters[1][at];
+        r.dst()[i] = r.parameters[0][at] * (r.src()[i] - mean) * inverse + r.parameters[1][at];
       });
       if (!r.training) continue;
       r.parameters[2][at] = config_.rho * r.parameters[2][at] + (1 - config_.rho) * mean;
@@ -60,49 +61,49 @@ class BatchNorm final : public Layer {
     }
   }
   void reference_backward(Reference& r) const override {
-    const double count = static_cast<double>(r.src.size()) / static_cast<double>(r.in[0]);
-    for (std::int64_t c = 0; c < r.in[0]; ++c) {
+    const double count = static_cast<double>(r.src().size()) / static_cast<double>(r.in()[0]);
+    for (std::int64_t c = 0; c < r.in()[0]; ++c) {
       const auto [mean, variance] = statistics(r, c);
       const auto at = static_cast<std::size_t>(c);
       const double inverse = 1 / std::sqrt(variance + config_.eps), m = mean;
       double sum = 0, sum_x = 0;
       for_each_of(r, c, [&](std::size_t i) {
-        sum += r.diff_dst[i];
-        sum_x += r.diff_dst[i] * (r.src[i] - m) * inverse;
+        sum += r.diff_dst()[i];
+        sum_x += r.diff_dst()[i] * (r.src()[i] - m) * inverse;
       });
       r.gradients[0][at] += sum_x;
       r.gradients[1][at] += sum;
       for_each_of(r, c, [&](std::size_t i) {
-        r.diff_src[i] =
-            r.parameters[0][at] * inverse * (r.diff_dst[i] - sum / count - (r.src[i] - m) * inverse * sum_x / count);
+        r.diff_src()[i] = r.parameters[0][at] * inverse *
+                          (r.diff_dst()[i] - sum / count - (r.src()[i] - m) * inverse * sum_x / count);
       });
     }
   }
-  std::vector<LayerCase> cases() const override {
+  static std::vector<LayerCase> cases() {
     return {{R"({})", {5}}, {R"({"rho": 0.8, "eps": 0.01})", {3, 4, 4}}, {R"({})", {16, 3, 5}}, {R"({})", {24}}};
   }
 
  private:
   template <class Visit>
   static void for_each_of(const Reference& r, std::int64_t c, Visit&& visit) {
-    const std::int64_t channels = r.in[0], positions = static_cast<std::int64_t>(r.src.size()) / r.n / channels;
+    const std::int64_t channels = r.in()[0], positions = static_cast<std::int64_t>(r.src().size()) / r.n / channels;
     for (std::int64_t n = 0; n < r.n; ++n)
       for (std::int64_t p = 0; p < positions; ++p) visit(static_cast<std::size_t>((n * channels + c) * positions + p));
   }
   std::pair<double, double> statistics(const Reference& r, std::int64_t c) const {
     if (!r.training)
       return {r.parameters[2][static_cast<std::size_t>(c)], r.parameters[3][static_cast<std::size_t>(c)]};
-    const double count = static_cast<double>(r.src.size()) / static_cast<double>(r.in[0]);
+    const double count = static_cast<double>(r.src().size()) / static_cast<double>(r.in()[0]);
     double mean = 0, variance = 0;
-    for_each_of(r, c, [&](std::size_t i) { mean += r.src[i] / count; });
-    for_each_of(r, c, [&](std::size_t i) { variance += (r.src[i] - mean) * (r.src[i] - mean) / count; });
+    for_each_of(r, c, [&](std::size_t i) { mean += r.src()[i] / count; });
+    for_each_of(r, c, [&](std::size_t i) { variance += (r.src()[i] - mean) * (r.src()[i] - mean) / count; });
     return {mean, variance};
   }
 
   Config config_;
 };
 
-class Steps final : public LayerSteps {
+class Steps final : public UnarySteps {
  public:
   Steps(const Group& group, tensor::Normalisation how) : node_(*group.node), how_(how) {
     if (const auto then = group.then()) how_.slope = then->transform->vendor_function()->slope;
@@ -158,7 +159,7 @@ std::unique_ptr<LayerSteps> BatchNorm::lower(const Group& group) const {
       group, tensor::Normalisation{static_cast<float>(config_.rho), static_cast<float>(config_.eps)});
 }
 
-const OnShelf<Layer, BatchNorm> registered(
+const OnShelf<GraphPart, BatchNorm> registered(
     "BatchNorm", "each feature map to mean beta and deviation gamma over the batch",
     R"((c, …) → (c, …): y = gamma·(x − mean) / sqrt(variance + eps) + beta, with the statistics of the batch in training and the running
 ones, kept with weight `rho`, otherwise. Parameters: gamma, beta, gmean, gvar, each (c). Source: Ioffe and Szegedy 2015.)",

@@ -1,11 +1,12 @@
 #include "neon/lowering/channel_order.h"
+#include "neon/lowering/unary_steps.h"
 
 namespace neon {
 namespace {
 
 using tensor::Slot;
 
-class Bias final : public Layer {
+class Bias final : public UnaryLayer {
  public:
   struct Config {
     Part init;
@@ -26,13 +27,13 @@ class Bias final : public Layer {
   std::unique_ptr<LayerSteps> lower(const Group& group) const override;
 
   void reference_forward(Reference& r) const override {
-    for (std::size_t i = 0; i < r.src.size(); ++i) r.dst[i] = r.src[i] + r.parameters[0][channel(r, i)];
+    for (std::size_t i = 0; i < r.src().size(); ++i) r.dst()[i] = r.src()[i] + r.parameters[0][channel(r, i)];
   }
   void reference_backward(Reference& r) const override {
-    r.diff_src = r.diff_dst;
-    for (std::size_t i = 0; i < r.src.size(); ++i) r.gradients[0][channel(r, i)] += r.diff_dst[i];
+    r.diff_src() = r.diff_dst();
+    for (std::size_t i = 0; i < r.src().size(); ++i) r.gradients[0][channel(r, i)] += r.diff_dst()[i];
   }
-  std::vector<LayerCase> cases() const override {
+  static std::vector<LayerCase> cases() {
     return {{R"({"init": "Gaussian"})", {7}},
             {R"({"init": "Gaussian"})", {5, 3, 4}},
             {R"({"init": "Gaussian"})", {16, 2, 2}}};
@@ -40,15 +41,15 @@ class Bias final : public Layer {
 
  private:
   static std::size_t channel(const Reference& r, std::size_t i) {
-    const auto channels = static_cast<std::size_t>(r.in[0]);
-    return i / (r.src.size() / static_cast<std::size_t>(r.n) / channels) % channels;
+    const auto channels = static_cast<std::size_t>(r.in()[0]);
+    return i / (r.src().size() / static_cast<std::size_t>(r.n) / channels) % channels;
   }
 
   Config config_;
   std::shared_ptr<const Initializer> init_;
 };
 
-class Steps final : public LayerSteps {
+class Steps final : public UnarySteps {
  public:
   explicit Steps(const Node& node) : node_(node) {}
 
@@ -75,8 +76,8 @@ class Steps final : public LayerSteps {
 
 std::unique_ptr<LayerSteps> Bias::lower(const Group& group) const { return std::make_unique<Steps>(*group.node); }
 
-const OnShelf<Layer, Bias> registered("Bias", "one number added per feature map or feature",
-                                      R"((c, …) → (c, …). Parameter: W (c).)");
+const OnShelf<GraphPart, Bias> registered("Bias", "one number added per feature map or feature",
+                                          R"((c, …) → (c, …). Parameter: W (c).)");
 
 }  // namespace
 }  // namespace neon

@@ -3,12 +3,6 @@
 #include "base/error.h"
 
 namespace neon {
-namespace {
-
-[[noreturn]] void not_expanded() { throw base::Error(base::Code::internal, "a compound layer was not expanded"); }
-
-}  // namespace
-
 Compound::Compound(std::optional<std::string> name, std::optional<Part> bias, bool batch_norm,
                    std::optional<Part> activation)
     : name_(std::move(name)), bias_(std::move(bias)), activation_(std::move(activation)), batch_norm_(batch_norm) {
@@ -21,20 +15,17 @@ Compound::Compound(std::optional<std::string> name, std::optional<Part> bias, bo
   if (activation_) Shelf<Transform>::instance().make(*activation_);
 }
 
-std::vector<Part> Compound::with_followers(const std::string& base, Part first) const {
-  first.config["name"] = base;
-  std::vector<Part> parts{std::move(first)};
+std::vector<int> Compound::build(GraphBuilder& builder, const std::vector<int>& in) const {
+  Part layer = first();
+  const std::string base = name_.value_or(builder.next_name(layer.type));
+  layer.config["name"] = base;
+  std::vector<Part> parts{std::move(layer)};
   if (bias_) parts.push_back({"Bias", {{"init", bias_->to_json()}, {"name", base + "_bias"}}, {}});
   if (batch_norm_) parts.push_back({"BatchNorm", {{"name", base + "_bnorm"}}, {}});
   if (activation_)
     parts.push_back(
         {"Activation", {{"transform", activation_->to_json()}, {"name", base + "_" + activation_->type}}, {}});
-  return parts;
+  return builder.add(parts, in);
 }
-
-tensor::Shape Compound::out_shape(const tensor::Shape&) const { not_expanded(); }
-std::unique_ptr<LayerSteps> Compound::lower(const Group&) const { not_expanded(); }
-void Compound::reference_forward(Reference&) const { not_expanded(); }
-void Compound::reference_backward(Reference&) const { not_expanded(); }
 
 }  // namespace neon

@@ -1,22 +1,22 @@
 #pragma once
-#include "neon/layer.h"
+#include "neon/graph_builder.h"
 
 namespace neon {
 
-/// A layer of the model file that stands for several. Only expand() and names are asked of it.
-class Compound : public Layer {
+/// A layer with what follows it: a bias or a normalisation, and an activation.
+class Compound : public GraphPart {
  public:
   Compound(std::optional<std::string> name, std::optional<Part> bias, bool batch_norm, std::optional<Part> activation);
 
   std::optional<std::string> given_name() const final { return name_; }
-  tensor::Shape out_shape(const tensor::Shape& in) const final;
-  std::unique_ptr<LayerSteps> lower(const Group& group) const final;
-  void reference_forward(Reference& r) const final;
-  void reference_backward(Reference& r) const final;
+
+  /// The first under its name or the next of its class, then "<base>_bias" or "<base>_bnorm", then
+  /// "<base>_<Activation>".
+  std::vector<int> build(GraphBuilder& builder, const std::vector<int>& in) const final;
 
  protected:
-  /// `first` under the name `base`, then "<base>_bias" or "<base>_bnorm", then "<base>_<Activation>".
-  std::vector<Part> with_followers(const std::string& base, Part first) const;
+  /// The layer that it begins with, without a name.
+  virtual Part first() const = 0;
 
  private:
   std::optional<std::string> name_;

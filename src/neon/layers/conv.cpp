@@ -31,17 +31,16 @@ class Conv final : public Compound {
   explicit Conv(const Config& config)
       : Compound(config.name, config.bias, config.batch_norm, config.activation), config_(config) {}
 
-  std::string_view base_class() const override { return "Convolution"; }
-  std::vector<Part> expand(const std::string& base) const override {
-    return with_followers(base, {"Convolution",
-                                 {{"fshape", config_.fshape.to_json()},
-                                  {"init", config_.init.to_json()},
-                                  {"strides", config_.strides.to_json()},
-                                  {"padding", config_.padding.to_json()},
-                                  {"dilation", config_.dilation.to_json()}},
-                                 {}});
+  Part first() const override {
+    return {"Convolution",
+            {{"fshape", config_.fshape.to_json()},
+             {"init", config_.init.to_json()},
+             {"strides", config_.strides.to_json()},
+             {"padding", config_.padding.to_json()},
+             {"dilation", config_.dilation.to_json()}},
+            {}};
   }
-  std::vector<LayerCase> cases() const override {
+  static std::vector<LayerCase> cases() {
     return {{R"({"fshape": [3, 3, 4], "init": "Gaussian", "bias": "Gaussian", "activation": "Tanh"})", {2, 6, 6}},
             {R"({"fshape": [3, 3, 8], "init": "Gaussian", "padding": 1, "batch_norm": true, "activation": "Rectlin"})",
              {8, 6, 6}}};
@@ -51,7 +50,7 @@ class Conv final : public Compound {
   Config config_;
 };
 
-const OnShelf<Layer, Conv> registered(
+const OnShelf<GraphPart, Conv> registered(
     "Conv", "Convolution, then Bias or BatchNorm, then Activation",
     R"(A compound: `Convolution`, then `Bias` or `BatchNorm`, then `Activation`, with the arguments of these. Its layers are named after it.)",
     {{"Conv1d", "write Conv with fshape: [1, width, maps]"},

@@ -5,7 +5,7 @@
 namespace neon {
 namespace {
 
-class Convolution final : public Layer {
+class Convolution final : public UnaryLayer {
  public:
   struct Config {
     ConvolutionShape fshape;
@@ -64,18 +64,18 @@ class Convolution final : public Layer {
   std::unique_ptr<LayerSteps> lower(const Group& group) const override;
 
   void reference_forward(Reference& r) const override {
-    std::fill(r.dst.begin(), r.dst.end(), 0.0);
+    std::fill(r.dst().begin(), r.dst().end(), 0.0);
     for_each_product(
-        r, [&](std::size_t dst, std::size_t src, std::size_t w) { r.dst[dst] += r.src[src] * r.parameters[0][w]; });
+        r, [&](std::size_t dst, std::size_t src, std::size_t w) { r.dst()[dst] += r.src()[src] * r.parameters[0][w]; });
   }
   void reference_backward(Reference& r) const override {
     for_each_product(r, [&](std::size_t dst, std::size_t src, std::size_t w) {
-      r.diff_src[src] += r.diff_dst[dst] * r.parameters[0][w];
-      r.gradients[0][w] += r.diff_dst[dst] * r.src[src];
+      r.diff_src()[src] += r.diff_dst()[dst] * r.parameters[0][w];
+      r.gradients[0][w] += r.diff_dst()[dst] * r.src()[src];
     });
   }
 
-  std::vector<LayerCase> cases() const override {
+  static std::vector<LayerCase> cases() {
     return {
         {R"({"fshape": [3, 3, 4], "init": "Gaussian"})", {3, 6, 5}},
         {R"({"fshape": [5, 5, 16], "init": "Gaussian"})", {3, 9, 9}},
@@ -90,8 +90,8 @@ class Convolution final : public Layer {
  private:
   template <class Visit>
   void for_each_product(const Reference& r, Visit&& visit) const {
-    const tensor::Volume in = tensor::Volume::of(r.in, "a convolution"),
-                         out = tensor::Volume::of(r.out, "a convolution");
+    const tensor::Volume in = tensor::Volume::of(r.in(), "a convolution"),
+                         out = tensor::Volume::of(r.out(), "a convolution");
     const std::int64_t window = sliding_.window.d * sliding_.window.h * sliding_.window.w;
     for (std::int64_t n = 0; n < r.n; ++n)
       for (std::int64_t k = 0; k < out.c; ++k)
@@ -111,7 +111,7 @@ class Convolution final : public Layer {
 class Steps final : public ProductSteps {
  public:
   Steps(const Group& group, tensor::Sliding window)
-      : ProductSteps(group), out_(group.node->out), window_(std::move(window)) {}
+      : ProductSteps(group), out_(group.node->out()), window_(std::move(window)) {}
 
  private:
   tensor::Candidates forward_kernels(const tensor::Layout& src, const tensor::Layout& weights,
@@ -137,7 +137,7 @@ std::unique_ptr<LayerSteps> Convolution::lower(const Group& group) const {
   return std::make_unique<Steps>(group, sliding_);
 }
 
-const OnShelf<Layer, Convolution> registered(
+const OnShelf<GraphPart, Convolution> registered(
     "Convolution", "cross-correlation with K windows",
     R"((c, h, w) → (K, oh, ow), with oh = ⌊(h + 2·padding − (dilation·(R − 1) + 1)) / stride⌋ + 1. `fshape` is `[R, S, K]`, `[T, R, S, K]` or
 `{R: 3, S: 3, K: 16}`; strides, padding and dilation are a number or `{str_h: 2, str_w: 2}`, `{pad_h: …}`, `{dil_h: …}`. With a

@@ -1,11 +1,12 @@
 #include "neon/lowering/channel_order.h"
+#include "neon/lowering/unary_steps.h"
 
 namespace neon {
 namespace {
 
 using tensor::Slot;
 
-class Dropout final : public Layer {
+class Dropout final : public UnaryLayer {
  public:
   struct Config {
     double keep = 0.5;
@@ -22,13 +23,13 @@ class Dropout final : public Layer {
   std::unique_ptr<LayerSteps> lower(const Group& group) const override;
 
   void reference_forward(Reference& r) const override {
-    for (std::size_t i = 0; i < r.src.size(); ++i)
-      r.dst[i] = r.training ? (kept(r, i) ? r.src[i] : 0) : r.src[i] * config_.keep;
+    for (std::size_t i = 0; i < r.src().size(); ++i)
+      r.dst()[i] = r.training ? (kept(r, i) ? r.src()[i] : 0) : r.src()[i] * config_.keep;
   }
   void reference_backward(Reference& r) const override {
-    for (std::size_t i = 0; i < r.src.size(); ++i) r.diff_src[i] = kept(r, i) ? r.diff_dst[i] : 0;
+    for (std::size_t i = 0; i < r.src().size(); ++i) r.diff_src()[i] = kept(r, i) ? r.diff_dst()[i] : 0;
   }
-  std::vector<LayerCase> cases() const override {
+  static std::vector<LayerCase> cases() {
     return {{R"({})", {37}}, {R"({"keep": 0.8})", {10, 3, 3}}, {R"({"keep": 1})", {4}}};
   }
 
@@ -40,7 +41,7 @@ class Dropout final : public Layer {
   Config config_;
 };
 
-class Steps final : public LayerSteps {
+class Steps final : public UnarySteps {
  public:
   Steps(const Node& node, double keep) : node_(node), keep_(keep) {}
 
@@ -83,7 +84,7 @@ std::unique_ptr<LayerSteps> Dropout::lower(const Group& group) const {
   return std::make_unique<Steps>(*group.node, config_.keep);
 }
 
-const OnShelf<Layer, Dropout> registered(
+const OnShelf<GraphPart, Dropout> registered(
     "Dropout", "training: units dropped at random, the others unscaled; prediction: y = x·keep",
     R"(In training a unit is kept with chance `keep` and not scaled; otherwise all are multiplied by `keep`.)",
     {{"Dropout2d", ""}});

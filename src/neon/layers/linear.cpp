@@ -5,7 +5,7 @@
 namespace neon {
 namespace {
 
-class Linear final : public Layer {
+class Linear final : public UnaryLayer {
  public:
   struct Config {
     std::int64_t nout = 0;
@@ -45,24 +45,24 @@ class Linear final : public Layer {
   std::unique_ptr<LayerSteps> lower(const Group& group) const override;
 
   void reference_forward(Reference& r) const override {
-    const std::int64_t nin = tensor::element_count(r.in), nout = config_.nout;
+    const std::int64_t nin = tensor::element_count(r.in()), nout = config_.nout;
     for (std::int64_t n = 0; n < r.n; ++n)
       for (std::int64_t o = 0; o < nout; ++o) {
         double sum = 0;
-        for (std::int64_t i = 0; i < nin; ++i) sum += r.parameters[0][o * nin + i] * r.src[n * nin + i];
-        r.dst[n * nout + o] = sum;
+        for (std::int64_t i = 0; i < nin; ++i) sum += r.parameters[0][o * nin + i] * r.src()[n * nin + i];
+        r.dst()[n * nout + o] = sum;
       }
   }
   void reference_backward(Reference& r) const override {
-    const std::int64_t nin = tensor::element_count(r.in), nout = config_.nout;
+    const std::int64_t nin = tensor::element_count(r.in()), nout = config_.nout;
     for (std::int64_t n = 0; n < r.n; ++n)
       for (std::int64_t o = 0; o < nout; ++o)
         for (std::int64_t i = 0; i < nin; ++i) {
-          r.diff_src[n * nin + i] += r.parameters[0][o * nin + i] * r.diff_dst[n * nout + o];
-          r.gradients[0][o * nin + i] += r.src[n * nin + i] * r.diff_dst[n * nout + o];
+          r.diff_src()[n * nin + i] += r.parameters[0][o * nin + i] * r.diff_dst()[n * nout + o];
+          r.gradients[0][o * nin + i] += r.src()[n * nin + i] * r.diff_dst()[n * nout + o];
         }
   }
-  std::vector<LayerCase> cases() const override {
+  static std::vector<LayerCase> cases() {
     return {{R"({"nout": 5, "init": "Gaussian"})", {7}},
             {R"({"nout": 10, "init": {"type": "Gaussian", "config": {"scale": 0.1}}})", {33}},
             {R"({"nout": 16, "init": "Gaussian"})", {3, 4, 5}},
@@ -98,8 +98,8 @@ std::unique_ptr<LayerSteps> Linear::lower(const Group& group) const {
   return std::make_unique<Steps>(group, config_.nout);
 }
 
-const OnShelf<Layer, Linear> registered("Linear", "y = W·x",
-                                        R"((features) or (c, h, w) → (nout). Parameter: W (nout, nin).)");
+const OnShelf<GraphPart, Linear> registered("Linear", "y = W·x",
+                                            R"((features) or (c, h, w) → (nout). Parameter: W (nout, nin).)");
 
 }  // namespace
 }  // namespace neon

@@ -1,6 +1,7 @@
 #include "base/error.h"
 #include "neon/layers/window_grammar.h"
 #include "neon/lowering/channel_order.h"
+#include "neon/lowering/unary_steps.h"
 
 namespace neon {
 namespace {
@@ -10,7 +11,7 @@ using tensor::Sliding;
 using tensor::Slot;
 using tensor::Volume;
 
-class Pooling final : public Layer {
+class Pooling final : public UnaryLayer {
  public:
   struct Config {
     PoolingShape fshape;
@@ -53,8 +54,8 @@ class Pooling final : public Layer {
       const auto taken = takers(r, s, in, out, src);
       for (std::size_t o = 0; o < taken.size(); ++o) {
         double sum = 0;
-        for (const std::size_t i : taken[o]) sum += r.src[src + i];
-        r.dst[dst + o] = sum / static_cast<double>(taken[o].size());
+        for (const std::size_t i : taken[o]) sum += r.src()[src + i];
+        r.dst()[dst + o] = sum / static_cast<double>(taken[o].size());
       }
     });
   }
@@ -63,11 +64,11 @@ class Pooling final : public Layer {
       const auto taken = takers(r, s, in, out, src);
       for (std::size_t o = 0; o < taken.size(); ++o)
         for (const std::size_t i : taken[o])
-          r.diff_src[src + i] += r.diff_dst[dst + o] / static_cast<double>(taken[o].size());
+          r.diff_src()[src + i] += r.diff_dst()[dst + o] / static_cast<double>(taken[o].size());
     });
   }
 
-  std::vector<LayerCase> cases() const override {
+  static std::vector<LayerCase> cases() {
     return {{R"({"fshape": 2})", {8, 6, 6}},
             {R"({"fshape": 3, "strides": 2})", {3, 8, 7}},
             {R"({"fshape": 3, "strides": 2, "padding": 1, "op": "avg"})", {5, 7, 7}},
@@ -94,7 +95,7 @@ class Pooling final : public Layer {
       const auto index = static_cast<std::size_t>(i);
       if (config_.op == Pool::avg || list.empty())
         list.push_back(index);
-      else if (r.src[src + index] > r.src[src + list[0]])
+      else if (r.src()[src + index] > r.src()[src + list[0]])
         list[0] = index;
     });
     return taken;
@@ -102,7 +103,7 @@ class Pooling final : public Layer {
 
   template <class Visit>
   void for_each_map(const Reference& r, Visit&& visit) const {
-    const Volume in = Volume::of(r.in, "pooling"), out = Volume::of(r.out, "pooling");
+    const Volume in = Volume::of(r.in(), "pooling"), out = Volume::of(r.out(), "pooling");
     for (std::int64_t map = 0; map < r.n * in.c; ++map)
       visit(sliding(in), in, out, static_cast<std::size_t>(map * in.positions()),
             static_cast<std::size_t>(map * out.positions()));
@@ -111,7 +112,7 @@ class Pooling final : public Layer {
   Config config_;
 };
 
-class Steps final : public LayerSteps {
+class Steps final : public UnarySteps {
  public:
   Steps(const Node& node, const tensor::Sliding& window, tensor::Pool pool)
       : node_(node), window_(window), pool_(pool) {}
@@ -119,7 +120,7 @@ class Steps final : public LayerSteps {
   Value forward(Lowering& lowering, const Value& src) override {
     const Value x = in_channel_order(lowering, src, node_.name);
     tensor::Shape out{lowering.batch_size()};
-    out.insert(out.end(), node_.out.begin(), node_.out.end());
+    out.insert(out.end(), node_.out().begin(), node_.out().end());
     const tensor::Kernel kernel = tensor::pooling_forward(x.layout, out, window_, pool_, lowering.training());
     src_ = x.layout;
     dst_ = kernel->layout(Slot::dst);
@@ -148,10 +149,10 @@ class Steps final : public LayerSteps {
 };
 
 std::unique_ptr<LayerSteps> Pooling::lower(const Group& group) const {
-  return std::make_unique<Steps>(*group.node, sliding(tensor::Volume::of(group.node->in, "pooling")), config_.op);
+  return std::make_unique<Steps>(*group.node, sliding(tensor::Volume::of(group.node->in(), "pooling")), config_.op);
 }
 
-const OnShelf<Layer, Pooling> registered(
+const OnShelf<GraphPart, Pooling> registered(
     "Pooling", "the largest or the average of each window",
     R"((c, h, w) → (c, oh, ow), with oh = ⌊(h + 2·padding − R) / stride⌋ + 1: what does not fill a window is left out, and padding does not count.
 `fshape` is a number, `{R: 3, S: 2}` or `all` (the whole height and width).)",

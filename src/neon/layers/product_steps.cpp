@@ -9,8 +9,7 @@ namespace neon {
 using tensor::Slot;
 
 int ProductSteps::threads(const Lowering& lowering) const {
-  return tensor::threads_for_product(group_.node->layer->operations(group_.node->in) *
-                                     static_cast<double>(lowering.batch_size()));
+  return tensor::threads_for_product(group_.node->operations() * static_cast<double>(lowering.batch_size()));
 }
 
 Value ProductSteps::forward(Lowering& lowering, const Value& src) {

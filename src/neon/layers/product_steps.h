@@ -1,11 +1,11 @@
 #pragma once
-#include "neon/lowering/lowering.h"
+#include "neon/lowering/unary_steps.h"
 
 namespace neon {
 
 /// The steps of a layer whose vendor kernels multiply by weights, add an absorbed bias and apply an absorbed
 /// activation: Linear and Convolution.
-class ProductSteps : public LayerSteps {
+class ProductSteps : public UnarySteps {
  public:
   explicit ProductSteps(const Group& group) : group_(group) {}
   Value forward(Lowering& lowering, const Value& src) final;

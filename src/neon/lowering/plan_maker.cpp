@@ -1,5 +1,7 @@
 #include <omp.h>
 
+#include <algorithm>
+
 #include "base/error.h"
 #include "neon/finite.h"
 #include "neon/initializer.h"
@@ -18,8 +20,8 @@ using tensor::Slot;
 /// One thread for a step that is over in about a millisecond: waking and joining a team costs more than it gains.
 int threads_for_graph(const Graph& graph, const PlanOptions& options) {
   const int available = options.threads > 0 ? options.threads : omp_get_num_procs();
-  const double passes = options.cost ? 3 : 1;  // forward, input gradient, weight gradient
-  constexpr double kOneMillisecond = 40e6;     // multiplications on one core
+  const double passes = options.trains() ? 3 : 1;  // forward, input gradient, weight gradient
+  constexpr double kOneMillisecond = 40e6;         // multiplications on one core
   return graph.operations() * passes * static_cast<double>(options.batch_size) < kOneMillisecond ? 1 : available;
 }
 
@@ -30,33 +32,36 @@ class PlanMaker {
  public:
   explicit PlanMaker(Plan::State& state)
       : s_(state),
-        b_(state.options.batch_size, state.options.cost != nullptr, state.options.only_kernels),
+        b_(state.options.batch_size, state.options.trains(), state.options.only_kernels),
         groups_(groups_of(state.graph)) {
-    groups_.back().takes_shortcut = s_.options.cost && takes_shortcut(s_.graph, *s_.options.cost);
+    for (const CostTerm& term : s_.options.costs)
+      if (takes_shortcut(s_.graph, s_.options.costs, term)) group_of(term.output).takes_shortcut = true;
+    for (const int edge : s_.graph.inputs) {
+      const TensorSpec& spec = s_.graph.spec_of(edge);
+      inputs_.push_back(b_.external(tensor::Layout::row_major(s_.options.dtype_of(spec), batch_shape(spec.shape))));
+    }
   }
 
   void make() {
     declare_parameters();
-    input_ = b_.external(tensor::Layout::row_major(s_.options.input_dtype, batch_shape(s_.graph.sample_shape)));
-    if (s_.options.cost) add_training();
+    if (s_.options.trains()) add_training();
     add_inference();
     const std::size_t needed = b_.place_all();
     check_memory(s_.graph, s_.options, needed);
     s_.program = b_.finish();
-    for (const Phase phase : {Phase::train, Phase::infer})
-      s_.input_uses[static_cast<std::size_t>(phase)] = s_.program.uses_of(phase, input_.buffer);
-    for (std::size_t phase = 0; phase < outputs_.size(); ++phase)
-      for (const Made& made : outputs_[phase])
-        s_.outputs[phase].push_back(
+    for (const Phase phase : {Phase::train, Phase::infer}) {
+      const auto i = static_cast<std::size_t>(phase);
+      for (const Value& input : inputs_) s_.input_uses[i].push_back(s_.program.uses_of(phase, input.buffer));
+      for (const Made& made : made_[i])
+        s_.outputs[i].push_back(
             {made.node, s_.program.address(made.value.buffer), made.value.layout.size_bytes(), made.steps});
-    if (s_.options.cost) {
-      s_.target = s_.program.address(target_);
-      s_.cost = reinterpret_cast<const double*>(s_.program.address(cost_));
     }
+    for (const int cost : costs_) s_.costs.push_back(reinterpret_cast<const double*>(s_.program.address(cost)));
+    for (const int target : targets_) s_.targets.push_back(s_.program.address(target));
     if (input_gradient_)
       s_.input_gradient = {reinterpret_cast<const float*>(s_.program.address(input_gradient_.buffer)),
                            input_gradient_.layout.size_bytes() / sizeof(float)};
-    s_.output = s_.program.address(output_.buffer);
+    for (const Value& output : predicted_) s_.predicted.push_back(s_.program.address(output.buffer));
   }
 
  private:
@@ -64,6 +69,15 @@ class PlanMaker {
     tensor::Shape shape{s_.options.batch_size};
     shape.insert(shape.end(), sample.begin(), sample.end());
     return shape;
+  }
+
+  tensor::Layout plain(const tensor::Shape& sample) const {
+    return tensor::Layout::row_major(tensor::Dtype::f32, batch_shape(sample));
+  }
+
+  Group& group_of(std::size_t output) {
+    const Node* maker = s_.graph.maker_of(output);
+    return *std::find_if(groups_.begin(), groups_.end(), [&](const Group& group) { return &group.last() == maker; });
   }
 
   void declare_parameters() {
@@ -77,83 +91,154 @@ class PlanMaker {
     if (s_.options.weights_of != nullptr) b_.share_weights(s_.options.weights_of->state_->program);
   }
 
-  Value as_numbers(const Value& input) {
-    return b_.in_layout(input, tensor::Layout::row_major(tensor::Dtype::f32, input.layout.shape()), "input as numbers");
+  static std::vector<Value> picked(const std::vector<Value>& values, const std::vector<int>& edges) {
+    std::vector<Value> list;
+    for (const int edge : edges) list.push_back(values[static_cast<std::size_t>(edge)]);
+    return list;
   }
 
-  /// The network's output as plain rows.
-  Value as_rows(const Value& value) {
-    const Value plain = b_.in_layout(value, tensor::Layout::row_major(tensor::Dtype::f32, value.layout.shape()),
-                                     "output in plain order");
-    return plain.reshaped({s_.options.batch_size, s_.graph.out_count()});
+  /// Training needs every node; prediction those that its outputs depend on.
+  std::vector<bool> needed_nodes(Phase phase) const {
+    std::vector<bool> needed(s_.graph.nodes.size(), phase == Phase::train);
+    const auto need_maker = [&](int edge) {
+      const int maker = s_.graph.edges[static_cast<std::size_t>(edge)].producer;
+      if (maker >= 0) needed[static_cast<std::size_t>(maker)] = true;
+    };
+    for (std::size_t i = 0; i < s_.graph.predicted_count(); ++i) need_maker(s_.graph.outputs[i]);
+    for (std::size_t i = needed.size(); i-- > 0;)
+      if (needed[i])
+        for (const int edge : s_.graph.nodes[i].in_edges) need_maker(edge);
+    return needed;
+  }
+
+  /// Emits the forward steps of every group that is needed. Afterwards `values_` has what flows along each edge.
+  std::vector<std::unique_ptr<LayerSteps>> add_forward(Phase phase) {
+    b_.begin(phase);
+    values_.assign(s_.graph.edges.size(), {});
+    for (std::size_t i = 0; i < inputs_.size(); ++i) {
+      const int edge = s_.graph.inputs[i];
+      const TensorSpec& spec = s_.graph.spec_of(edge);
+      values_[static_cast<std::size_t>(edge)] =
+          b_.in_layout(inputs_[i], tensor::Layout::row_major(spec.dtype, batch_shape(spec.shape)), "input as numbers");
+    }
+    std::vector<std::unique_ptr<LayerSteps>> layers;
+    const std::vector<bool> needed = needed_nodes(phase);
+    for (const Group& group : groups_) {
+      if (!needed[static_cast<std::size_t>(group.last().index)]) continue;
+      layers.push_back(group.node->layer->lower(group));
+      const std::vector<Value> outs = layers.back()->forward(b_, picked(values_, group.node->in_edges));
+      for (std::size_t i = 0; i < outs.size(); ++i) {
+        values_[static_cast<std::size_t>(group.last().out_edges[i])] = outs[i];
+        made_[static_cast<std::size_t>(phase)].push_back({group.node, outs[i], b_.step_count()});
+      }
+    }
+    return layers;
+  }
+
+  /// An output of the graph as plain rows.
+  Value as_rows(std::size_t output) {
+    const Value& value = values_[static_cast<std::size_t>(s_.graph.outputs[output])];
+    const Value in_order = b_.in_layout(value, tensor::Layout::row_major(tensor::Dtype::f32, value.layout.shape()),
+                                        "output in plain order");
+    return in_order.reshaped({s_.options.batch_size, s_.graph.out_count(output)});
   }
 
   void add_training() {
-    b_.begin(Phase::train);
-    Value value = as_numbers(input_);
-    std::vector<std::unique_ptr<LayerSteps>> layers;
-    for (const Group& group : groups_) {
-      layers.push_back(group.node->layer->lower(group));
-      value = layers.back()->forward(b_, value);
-      note_output(Phase::train, group, value);
-    }
-    Value error = add_cost(as_rows(value)).reshaped(batch_shape(s_.graph.out_shape()));
-    for (std::size_t i = groups_.size(); i-- > 0;) {
-      const bool wants_diff_src = s_.options.input_gradient || learns_before(i);
-      if (!wants_diff_src && !learns(groups_[i])) break;
-      error = layers[i]->backward(b_, error, wants_diff_src);
-      add_updates(groups_[i]);
-      if (!wants_diff_src) break;
-    }
+    const auto layers = add_forward(Phase::train);
+    gradients_.assign(s_.graph.edges.size(), {});
+    find_wanted();
+    for (const CostTerm& term : s_.options.costs) add_cost(term);
+    s_.cost_end = b_.step_count();
+    for (std::size_t i = groups_.size(); i-- > 0;) add_backward(groups_[i], *layers[i]);
     if (s_.options.input_gradient) {
+      const int edge = s_.graph.inputs.front();
       input_gradient_ =
-          b_.in_layout(error, tensor::Layout::row_major(tensor::Dtype::f32, batch_shape(s_.graph.sample_shape)),
-                       "input gradient in plain order");
+          b_.in_layout(gradient_of(edge), plain(s_.graph.spec_of(edge).shape), "input gradient in plain order");
       b_.keep_to_end(input_gradient_);
     }
     add_clipped_updates();
   }
 
+  /// The walk back goes no further than where something learns.
+  void find_wanted() {
+    wanted_.assign(s_.graph.edges.size(), false);
+    if (s_.options.input_gradient) wanted_[static_cast<std::size_t>(s_.graph.inputs.front())] = true;
+    for (const Node& node : s_.graph.nodes) {
+      bool wanted = node.learns();
+      for (const int edge : node.in_edges) wanted = wanted || wanted_[static_cast<std::size_t>(edge)];
+      for (const int edge : node.out_edges) wanted_[static_cast<std::size_t>(edge)] = wanted;
+    }
+  }
+
+  void add_backward(const Group& group, LayerSteps& layer) {
+    std::vector<bool> wanted;
+    for (const int edge : group.node->in_edges) wanted.push_back(wanted_[static_cast<std::size_t>(edge)]);
+    if (!group.learns() && std::find(wanted.begin(), wanted.end(), true) == wanted.end()) return;
+    std::vector<Value> diff_dsts;
+    bool reached = false;
+    for (const int edge : group.last().out_edges) {
+      diff_dsts.push_back(gradient_of(edge));
+      reached = reached || diff_dsts.back();
+    }
+    if (!reached) return;  // no cost depends on it
+    const std::vector<Value> diff_srcs = layer.backward(b_, diff_dsts, wanted);
+    for (std::size_t i = 0; i < diff_srcs.size(); ++i)
+      if (wanted[i] && diff_srcs[i])
+        gradients_[static_cast<std::size_t>(group.node->in_edges[i])].push_back(diff_srcs[i]);
+    add_updates(group);
+  }
+
+  /// The sum of what the consumers of an edge gave back; empty when none did.
+  Value gradient_of(int edge) {
+    const std::vector<Value>& parts = gradients_[static_cast<std::size_t>(edge)];
+    if (parts.empty()) return {};
+    if (parts.size() == 1) return parts[0];
+    std::vector<std::pair<Slot, int>> buffers;
+    for (const Value& part : parts)
+      buffers.emplace_back(Slot::src, b_.in_layout(part, parts[0].layout, "error in another order").buffer);
+    const Value sum = b_.value(parts[0].layout);
+    b_.may_replace(parts[0], sum);
+    buffers.emplace_back(Slot::dst, sum.buffer);
+    b_.add("sum of errors", tensor::sum(parts[0].layout, parts.size()), buffers);
+    return sum;
+  }
+
   void add_inference() {
-    b_.begin(Phase::infer);
-    Value value = as_numbers(input_);
-    for (const Group& group : groups_) {
-      value = group.node->layer->lower(group)->forward(b_, value);
-      note_output(Phase::infer, group, value);
+    add_forward(Phase::infer);
+    for (std::size_t i = 0; i < s_.graph.predicted_count(); ++i) {
+      Value output = as_rows(i);
+      const bool outside = std::any_of(inputs_.begin(), inputs_.end(),
+                                       [&](const Value& input) { return input.buffer == output.buffer; });
+      if (outside) {  // a network of identities
+        const Value copy = b_.value(output.layout);
+        b_.reorder(output, copy, "output");
+        output = copy;
+      }
+      b_.keep_to_end(output);
+      predicted_.push_back(output);
     }
-    output_ = as_rows(value);
-    if (output_.buffer == input_.buffer) {  // a network of identities
-      const Value copy = b_.value(output_.layout);
-      b_.reorder(output_, copy, "output");
-      output_ = copy;
+  }
+
+  void add_cost(const CostTerm& term) {
+    const Value y = as_rows(term.output);
+    targets_.push_back(b_.lasting(Lowering::Lasting::other, y.layout.size_bytes()));
+    costs_.push_back(b_.lasting(Lowering::Lasting::other, sizeof(double)));
+    Value dy = b_.value(y.layout);
+    const bool shortcut = takes_shortcut(s_.graph, s_.options.costs, term);
+    b_.add("cost", cost_kernel(term.cost, y.layout.shape(), shortcut),
+           {{Slot::src, y.buffer},
+            {Slot::target, targets_.back()},
+            {Slot::diff_src, dy.buffer},
+            {Slot::result, costs_.back()}});
+    if (term.weight != 1) {
+      const Value weighted = b_.value(y.layout);
+      b_.may_replace(dy, weighted);
+      b_.add("weight of the cost", tensor::scaled(y.layout, static_cast<float>(term.weight)),
+             {{Slot::src, dy.buffer}, {Slot::dst, weighted.buffer}});
+      dy = weighted;
     }
-    b_.keep_to_end(output_);
-  }
-
-  void note_output(Phase phase, const Group& group, const Value& value) {
-    outputs_[static_cast<std::size_t>(phase)].push_back({group.node, value, b_.step_count()});
-  }
-
-  Value add_cost(const Value& y) {
-    target_ = b_.lasting(Lowering::Lasting::other, y.layout.size_bytes());
-    cost_ = b_.lasting(Lowering::Lasting::other, sizeof(double));
-    const Value dy = b_.value(y.layout);
-    b_.add("cost", cost_kernel(s_.options.cost, y.layout.shape(), groups_.back().takes_shortcut),
-           {{Slot::src, y.buffer}, {Slot::target, target_}, {Slot::diff_src, dy.buffer}, {Slot::result, cost_}});
-    s_.cost_end = b_.step_count();
-    return dy;
-  }
-
-  static bool learns(const Group& group) {
-    const auto has = [](const Node& node) {
-      return std::any_of(node.parameters.begin(), node.parameters.end(),
-                         [](const ParameterSpec& p) { return p.trained; });
-    };
-    return has(*group.node) ||
-           std::any_of(group.absorbed.begin(), group.absorbed.end(), [&](const Node* n) { return has(*n); });
-  }
-  bool learns_before(std::size_t group) const {
-    return std::any_of(groups_.begin(), groups_.begin() + static_cast<std::ptrdiff_t>(group), learns);
+    gradients_[static_cast<std::size_t>(s_.graph.outputs[term.output])].push_back(
+        dy.reshaped(batch_shape(s_.graph.out_shape(term.output))));
   }
 
   /// The parameters of a group that learn, with the rules they follow.
@@ -213,18 +298,23 @@ class PlanMaker {
            buffers);
   }
 
-  Plan::State& s_;
-  Lowering b_;
-  std::vector<Group> groups_;
   /// A group's outputs, and how many steps make them.
   struct Made {
     const Node* node;
     Value value;
     std::size_t steps;
   };
-  std::array<std::vector<Made>, 2> outputs_;
-  Value input_, output_, input_gradient_;
-  int target_ = -1, cost_ = -1;
+
+  Plan::State& s_;
+  Lowering b_;
+  std::vector<Group> groups_;
+  std::vector<Value> values_;                  ///< of each edge, in the phase being made
+  std::vector<std::vector<Value>> gradients_;  ///< of each edge: what each consumer gave back so far
+  std::vector<bool> wanted_;                   ///< of each edge: whether its gradient is
+  std::array<std::vector<Made>, 2> made_;
+  std::vector<Value> inputs_, predicted_;
+  Value input_gradient_;
+  std::vector<int> targets_, costs_;  ///< buffers of each cost term
 };
 
 namespace {
@@ -255,11 +345,21 @@ void check(const Graph& graph, const PlanOptions& options) {
   const auto refuse = [](std::string message) { throw base::Error(base::Code::invalid_argument, std::move(message)); };
   if (options.batch_size < 1) refuse(fmt::format("the batch size must be positive, got {}", options.batch_size));
   if (options.input_dtype == tensor::Dtype::i32) refuse("a network takes inputs of f32 or u8, not i32");
-  if (!options.target_shape.empty() && tensor::element_count(options.target_shape) != graph.out_count())
-    refuse(fmt::format("the network gives {} numbers, but targets are {}", graph.out_count(),
-                       tensor::text(options.target_shape)));
-  if (options.optimizer && !options.cost) refuse("training needs a cost");
-  if (options.cost) check_statistics(graph, options.batch_size);
+  for (std::size_t i = 0; i < options.costs.size(); ++i) {
+    const CostTerm& term = options.costs[i];
+    if (term.output >= graph.outputs.size())
+      refuse(fmt::format("there is a cost for output {}, but the network has {}", term.output, graph.outputs.size()));
+    const std::size_t which = term.target >= 0              ? static_cast<std::size_t>(term.target)
+                              : options.targets.size() == 1 ? 0
+                                                            : term.output;
+    if (which >= options.targets.size() || options.targets[which].dtype != tensor::Dtype::f32) continue;
+    const tensor::Shape& shape = options.targets[which].shape;
+    if (tensor::element_count(shape) != graph.out_count(term.output))
+      refuse(fmt::format("the network gives {} numbers, but targets are {}", graph.out_count(term.output),
+                         tensor::text(shape)));
+  }
+  if (options.optimizer && !options.trains()) refuse("training needs a cost");
+  if (options.trains()) check_statistics(graph, options.batch_size);
 }
 
 }  // namespace

@@ -21,17 +21,18 @@ struct Plan::State {
   PlanOptions options;
   int threads;
   Program program;
-  std::array<std::vector<Use>, 2> input_uses;  ///< of each phase
-  std::byte* target = nullptr;                 ///< (batch, outputs) f32; absent when the plan only predicts
-  const double* cost = nullptr;                ///< written by the cost step
-  std::byte* output = nullptr;                 ///< (batch, outputs) f32, of the infer phase
-  std::span<const float> input_gradient;       ///< empty unless asked for
-  std::size_t cost_end = 0;                    ///< steps of the train phase up to and with the cost
-  std::array<std::vector<Output>, 2> outputs;  ///< of each phase
+  std::array<std::vector<std::vector<Use>>, 2> input_uses;  ///< of each phase: of each input
+  std::vector<std::byte*> targets;                          ///< of each cost: (batch, outputs) f32
+  std::vector<const double*> costs;                         ///< written by the cost steps
+  std::vector<std::byte*> predicted;                        ///< of each output: (batch, outputs) f32
+  std::span<const float> input_gradient;                    ///< empty unless asked for
+  std::size_t cost_end = 0;                                 ///< steps of the train phase up to and with the cost
+  std::array<std::vector<Output>, 2> outputs;               ///< of each phase
   tensor::RunContext context;
 
-  void bind_input(Phase phase, const tensor::Tensor& input);
+  void bind_inputs(Phase phase, std::span<const tensor::Tensor> inputs);
   void set_targets(const tensor::Batch& batch);
+  void set_target(const tensor::Batch& batch, const CostTerm& term, std::byte* to) const;
   void run(Phase phase, std::size_t begin, std::size_t end) { program.run(phase, begin, end, context, threads); }
   void run(Phase phase) { run(phase, 0, program.of(phase).size()); }
 };

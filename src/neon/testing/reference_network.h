@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
+#include <list>
 
 #include "base/error.h"
 #include "base/random.h"
@@ -17,17 +18,26 @@ inline std::vector<double> random_values(std::size_t count, std::uint64_t seed) 
   return values;
 }
 
+/// The walk of a graph in double: forward, and back from a gradient of each output.
 class ReferenceNetwork {
  public:
+  using Numbers = Reference::Numbers;
+
   ReferenceNetwork(const Graph& graph, std::int64_t n, std::uint64_t seed, std::uint64_t dropout_seed = 0,
                    std::int64_t step = 1)
-      : graph_(graph),
-        input_(random_values(static_cast<std::size_t>(n * tensor::element_count(graph.sample_shape)), seed)) {
+      : graph_(graph), n_(n), values_(graph.edges.size()), gradients_(graph.edges.size()) {
+    for (std::size_t i = 0; i < graph.inputs.size(); ++i) {
+      const TensorSpec& spec = graph.spec_of(graph.inputs[i]);
+      Numbers& values = at(values_, graph.inputs[i]);
+      values = random_values(static_cast<std::size_t>(n * tensor::element_count(spec.shape)), seed + 1000 * i);
+      if (spec.dtype != tensor::Dtype::f32)
+        for (double& value : values) value = std::floor(std::abs(value) * 1.7);  // indices: 0 to about 6
+    }
     for (const Node& node : graph.nodes) {
       Reference r;
       r.n = n;
-      r.in = node.in;
-      r.out = node.out;
+      r.ins = node.ins;
+      r.outs = node.outs;
       r.seed = dropout_seed;
       r.step = step;
       r.layer_index = node.index;
@@ -43,43 +53,60 @@ class ReferenceNetwork {
   }
 
   void forward(bool training) {
-    const std::vector<double>* src = &input_;
     for (std::size_t i = 0; i < layers_.size(); ++i) {
       Reference& r = layers_[i];
+      const Node& node = graph_.nodes[i];
       r.training = training;
-      r.src = *src;
-      r.dst.assign(static_cast<std::size_t>(r.n * tensor::element_count(r.out)), 0.0);
-      graph_.nodes[i].layer->reference_forward(r);
-      src = &r.dst;
+      r.srcs.clear();
+      r.dsts.clear();
+      for (const int edge : node.in_edges) r.srcs.push_back(at(values_, edge));
+      for (const TensorSpec& out : r.outs) r.dsts.emplace_back(numbers_of(out), 0.0);
+      node.layer->reference_forward(r);
+      for (std::size_t o = 0; o < r.dsts.size(); ++o) at(values_, node.out_edges[o]) = r.dsts[o];
     }
   }
 
-  void backward(const std::vector<double>& cotangent) {
-    const std::vector<double>* diff = &cotangent;
+  /// One cotangent per output of the graph.
+  void backward(const std::vector<Numbers>& cotangents) {
+    for (std::size_t edge = 0; edge < graph_.edges.size(); ++edge)
+      gradients_[edge].assign(numbers_of(graph_.edges[edge].spec), 0.0);
+    for (std::size_t i = 0; i < cotangents.size(); ++i) add(at(gradients_, graph_.outputs[i]), cotangents[i]);
     for (std::size_t i = layers_.size(); i-- > 0;) {
       Reference& r = layers_[i];
-      r.diff_dst = *diff;
-      r.diff_src.assign(r.src.size(), 0.0);
+      const Node& node = graph_.nodes[i];
+      r.diff_dsts.clear();
+      r.diff_srcs.clear();
       r.gradients.clear();
-      for (const auto& values : r.parameters) r.gradients.emplace_back(values.size(), 0.0);
-      graph_.nodes[i].layer->reference_backward(r);
-      diff = &r.diff_src;
+      for (const int edge : node.out_edges) r.diff_dsts.push_back(at(gradients_, edge));
+      for (const Numbers& src : r.srcs) r.diff_srcs.emplace_back(src.size(), 0.0);
+      for (const Numbers& values : r.parameters) r.gradients.emplace_back(values.size(), 0.0);
+      node.layer->reference_backward(r);
+      for (std::size_t in = 0; in < r.diff_srcs.size(); ++in) add(at(gradients_, node.in_edges[in]), r.diff_srcs[in]);
     }
   }
 
-  std::vector<double>& input() { return input_; }
-  const std::vector<double>& output() const { return layers_.back().dst; }
-  const std::vector<double>& input_gradient() const { return layers_.front().diff_src; }
-  std::vector<std::vector<double>>& parameters(std::size_t node) { return layers_[node].parameters; }
-  std::vector<std::vector<std::vector<double>>> gradients() const {
-    std::vector<std::vector<std::vector<double>>> all;
+  Numbers& input(std::size_t i = 0) { return at(values_, graph_.inputs[i]); }
+  const Numbers& output(std::size_t i = 0) { return at(values_, graph_.outputs[i]); }
+  const Numbers& input_gradient(std::size_t i = 0) { return at(gradients_, graph_.inputs[i]); }
+  std::vector<Numbers>& parameters(std::size_t node) { return layers_[node].parameters; }
+  std::vector<std::vector<Numbers>> gradients() const {
+    std::vector<std::vector<Numbers>> all;
     for (const Reference& r : layers_) all.push_back(r.gradients);
     return all;
   }
 
  private:
+  static Numbers& at(std::vector<Numbers>& list, int edge) { return list[static_cast<std::size_t>(edge)]; }
+  static void add(Numbers& to, const Numbers& what) {
+    for (std::size_t i = 0; i < to.size(); ++i) to[i] += what[i];
+  }
+  std::size_t numbers_of(const TensorSpec& spec) const {
+    return static_cast<std::size_t>(n_ * tensor::element_count(spec.shape));
+  }
+
   const Graph& graph_;
-  std::vector<double> input_;
+  std::int64_t n_;
+  std::vector<Numbers> values_, gradients_;  ///< of each edge
   std::vector<Reference> layers_;
 };
 
@@ -141,10 +168,12 @@ inline void compare_with_reference(const Graph& graph, std::int64_t batch, doubl
   PlanOptions options;
   options.batch_size = batch;
   options.seed = kSeed;
-  options.cost = std::make_shared<Probe>();
-  options.target_shape = graph.out_shape();
-  options.input_gradient = true;
+  options.input_gradient = graph.spec_of(graph.inputs[0]).dtype == tensor::Dtype::f32;
   options.only_kernels = only_kernels;
+  for (std::size_t i = 0; i < graph.outputs.size(); ++i) {
+    options.costs.push_back({std::make_shared<Probe>(), "Probe", i});
+    options.targets.push_back({"", graph.out_shape(i)});
+  }
   const auto plan = compile(graph, options);
   auto tensors = plan->export_parameters();
   std::size_t at = 0;
@@ -153,29 +182,43 @@ inline void compare_with_reference(const Graph& graph, std::int64_t batch, doubl
       tensors[at++].values = as_exported(graph.nodes[node].parameters[p], network.parameters(node)[p]);
   plan->import_parameters(tensors);
 
-  std::vector<float> input(network.input().begin(), network.input().end());
-  const auto cotangent = random_values(static_cast<std::size_t>(batch * graph.out_count()), 5);
-  std::vector<float> target(cotangent.begin(), cotangent.end());
   tensor::Batch data;
-  data.input = {tensor::Dtype::f32, {batch}, input.data()};
-  data.input.shape.insert(data.input.shape.end(), graph.sample_shape.begin(), graph.sample_shape.end());
-  data.target = {tensor::Dtype::f32, {batch, graph.out_count()}, target.data()};
   data.count = batch;
+  std::list<std::vector<float>> numbers;
+  std::list<std::vector<std::int32_t>> indices;
+  for (std::size_t i = 0; i < graph.inputs.size(); ++i) {
+    const TensorSpec& spec = graph.spec_of(graph.inputs[i]);
+    const auto& values = network.input(i);
+    void* at_values = spec.dtype == tensor::Dtype::f32
+                          ? static_cast<void*>(numbers.emplace_back(values.begin(), values.end()).data())
+                          : static_cast<void*>(indices.emplace_back(values.begin(), values.end()).data());
+    data.inputs.push_back({spec.dtype, tensor::with_rows(batch, spec.shape), at_values});
+  }
+  std::vector<ReferenceNetwork::Numbers> cotangents;
+  for (std::size_t i = 0; i < graph.outputs.size(); ++i) {
+    cotangents.push_back(random_values(static_cast<std::size_t>(batch * graph.out_count(i)), 5 + i));
+    auto& target = numbers.emplace_back(cotangents.back().begin(), cotangents.back().end());
+    data.targets.push_back({tensor::Dtype::f32, {batch, graph.out_count(i)}, target.data()});
+  }
 
   network.forward(false);
-  expect_near(network.output(), plan->infer(data.input), tolerance, "prediction");
+  plan->infer(data.inputs);
+  for (std::size_t i = 0; i < graph.predicted_count(); ++i)
+    expect_near(network.output(i), plan->output(i), tolerance, fmt::format("prediction {}", i));
 
   StepScalars scalars;
   scalars.step = kStep;
   const double cost = plan->train_step(data, scalars);
   network.forward(true);
-  network.backward(cotangent);
+  network.backward(cotangents);
   double expected_cost = 0;
-  for (std::size_t i = 0; i < cotangent.size(); ++i)
-    expected_cost += cotangent[i] * network.output()[i] / static_cast<double>(batch);
+  for (std::size_t o = 0; o < cotangents.size(); ++o)
+    for (std::size_t i = 0; i < cotangents[o].size(); ++i)
+      expected_cost += cotangents[o][i] * network.output(o)[i] / static_cast<double>(batch);
   EXPECT_NEAR(cost, expected_cost, 10 * tolerance * std::max(1.0, std::abs(expected_cost))) << "training output";
 
-  expect_near(network.input_gradient(), plan->export_input_gradient(), tolerance, "input gradient");
+  if (options.input_gradient)
+    expect_near(network.input_gradient(), plan->export_input_gradient(), tolerance, "input gradient");
   const auto gradients = plan->export_gradients();
   const auto expected_gradients = network.gradients();
   const auto after = plan->export_parameters();

@@ -1,0 +1,71 @@
+#include "neon/cost_terms.h"
+
+#include "base/error.h"
+#include "neon/shelf.h"
+
+namespace neon {
+namespace {
+
+/// The nodes that costs are written with, besides the costs themselves. Source: neon 2.6, "Cost layers".
+struct Generalized {
+  Part costfunc;
+  std::optional<std::string> name;
+  static constexpr auto fields() {
+    return std::tuple(base::field("costfunc", &Generalized::costfunc, "the cost function").required(),
+                      base::field("name", &Generalized::name, "a name; for reading only"));
+  }
+};
+
+struct Multicost {
+  std::vector<Part> costs;
+  std::vector<double> weights;
+  std::optional<std::string> name;
+  static constexpr auto fields() {
+    return std::tuple(base::field("costs", &Multicost::costs, "one for each output, in order").required(),
+                      base::field("weights", &Multicost::weights, "of the costs; 1 without"),
+                      base::field("name", &Multicost::name, "a name; for reading only"));
+  }
+};
+
+/// Adds the terms of a cost for the next outputs.
+void add_terms(const Part& part, double weight, std::vector<CostTerm>& terms) {
+  const std::string config = base::pointer_to(part.where, "config");
+  if (part.type == "GeneralizedCost")
+    return add_terms(base::decode<Generalized>(part.config, config).costfunc, weight, terms);
+  if (part.type != "Multicost") {
+    terms.push_back({Shelf<Cost>::instance().make(part), part.type, terms.size(), -1, weight});
+    return;
+  }
+  const auto multicost = base::decode<Multicost>(part.config, config);
+  if (multicost.costs.empty())
+    throw base::Error(base::Code::invalid_argument, "costs is empty; one is needed for each output",
+                      base::pointer_to(config, "costs"));
+  if (!multicost.weights.empty() && multicost.weights.size() != multicost.costs.size())
+    throw base::Error(base::Code::invalid_argument,
+                      fmt::format("weights has {} numbers for {} costs; each cost needs one", multicost.weights.size(),
+                                  multicost.costs.size()),
+                      base::pointer_to(config, "weights"));
+  for (std::size_t i = 0; i < multicost.costs.size(); ++i)
+    add_terms(multicost.costs[i], weight * (multicost.weights.empty() ? 1 : multicost.weights[i]), terms);
+}
+
+}  // namespace
+
+std::vector<CostTerm> cost_terms(const Part& cost) {
+  std::vector<CostTerm> terms;
+  add_terms(cost, 1, terms);
+  return terms;
+}
+
+std::vector<CostTerm> cost_terms(const Part& cost, const Graph& graph) {
+  std::vector<CostTerm> terms = cost_terms(cost);
+  if (terms.size() != graph.outputs.size())
+    throw base::Error(base::Code::invalid_argument,
+                      fmt::format("the model has {} outputs, but the cost has {} terms; write a Multicost with a cost "
+                                  "for each output",
+                                  graph.outputs.size(), terms.size()),
+                      cost.where);
+  return terms;
+}
+
+}  // namespace neon

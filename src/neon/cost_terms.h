@@ -1,0 +1,26 @@
+#pragma once
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "neon/cost.h"
+#include "neon/graph.h"
+
+namespace neon {
+
+/// A cost at an output of the graph. What training makes small is the sum over its terms of weight·cost.
+struct CostTerm {
+  std::shared_ptr<const Cost> cost;
+  std::string name = {};     ///< its class
+  std::size_t output = 0;    ///< of the graph
+  std::int64_t target = -1;  ///< of the batch; -1: that of the output, or the only one
+  double weight = 1;
+};
+
+/// The terms that a model's `cost` stands for: a cost function by name, GeneralizedCost(costfunc), or
+/// Multicost(costs, weights) with one for each output. Errors: invalid_argument with its place; also when there is not
+/// a term for each output of the graph.
+std::vector<CostTerm> cost_terms(const Part& cost);
+std::vector<CostTerm> cost_terms(const Part& cost, const Graph& graph);
+
+}  // namespace neon

@@ -1,0 +1,93 @@
+#include "neon/graph_builder.h"
+
+#include "base/error.h"
+
+namespace neon {
+
+int GraphBuilder::add_input(TensorSpec spec) {
+  tensor::element_count(spec.shape);
+  graph_.edges.push_back({std::move(spec)});
+  graph_.inputs.push_back(static_cast<int>(graph_.edges.size()) - 1);
+  return graph_.inputs.back();
+}
+
+std::vector<int> GraphBuilder::add(const Part& part, const std::vector<int>& in) {
+  const Shelf<GraphPart>::Member& member = Shelf<GraphPart>::instance().find(part.type, part.where);
+  std::shared_ptr<const GraphPart> made;
+  try {
+    made = member.make(part.config, base::pointer_to(part.where, "config"));
+  } catch (const base::Error& error) {
+    throw base::Error(error.code, fmt::format("layer '{}': {}", name_of(part), error.message),
+                      error.where.empty() ? part.where : error.where);
+  }
+  const std::string type = std::exchange(type_, part.type), where = where_;
+  if (!part.where.empty()) where_ = part.where;  // what a compound makes stands where the compound stands
+  std::vector<int> out;
+  try {
+    out = made->build(*this, in);
+  } catch (const base::Error& error) {
+    if (!error.where.empty()) throw;
+    throw base::Error(error.code, fmt::format("layer '{}': {}", name_of(part), error.message), where_);
+  }
+  type_ = type;
+  where_ = where;
+  return out;
+}
+
+std::vector<int> GraphBuilder::add(const std::vector<Part>& parts, std::vector<int> in) {
+  for (const Part& part : parts) in = add(part, in);
+  return in;
+}
+
+/// Names as neon gives them: "<class>_<n>", n counting the layers of that class from 0, given names included.
+std::string GraphBuilder::next_name(std::string_view type) const {
+  const auto found = counts_.find(type);
+  return fmt::format("{}_{}", type, found == counts_.end() ? 0 : found->second);
+}
+
+std::string GraphBuilder::unique_name(const std::optional<std::string>& given, const std::string& type) {
+  std::string name = given ? *given : next_name(type);
+  ++counts_[type];
+  if (name.empty() || name.find('/') != std::string::npos)
+    throw base::Error(base::Code::invalid_argument,
+                      fmt::format("layer name '{}' must not be empty or contain '/'", name), where_);
+  if (!taken_.insert(name).second)
+    throw base::Error(base::Code::invalid_argument,
+                      fmt::format("two layers are named '{}'; names must be unique", name), where_);
+  return name;
+}
+
+std::vector<int> GraphBuilder::place(std::shared_ptr<const Layer> layer, const std::vector<int>& in) {
+  const auto name = layer->given_name();
+  return place(std::move(layer), type_, name, in);
+}
+
+std::vector<int> GraphBuilder::place(std::shared_ptr<const Layer> layer, const std::string& type,
+                                     const std::optional<std::string>& name, const std::vector<int>& in) {
+  Node node;
+  node.index = static_cast<std::int64_t>(graph_.nodes.size());
+  node.type = type;
+  node.where = where_;
+  node.name = unique_name(name, type);
+  node.in_edges = in;
+  for (const int edge : in) node.ins.push_back(spec_of(edge));
+  try {
+    node.outs = layer->infer(node.ins);
+    node.parameters = layer->parameters(node.ins);
+    for (const TensorSpec& out : node.outs) tensor::element_count(out.shape);
+    for (const ParameterSpec& spec : node.parameters) tensor::element_count(spec.shape);
+  } catch (const base::Error& error) {
+    throw base::Error(error.code, fmt::format("layer '{}': {}", node.name, error.message), where_);
+  }
+  node.layer = std::move(layer);
+  for (const int edge : in)
+    graph_.edges[static_cast<std::size_t>(edge)].consumers.push_back(static_cast<int>(node.index));
+  for (const TensorSpec& out : node.outs) {
+    node.out_edges.push_back(static_cast<int>(graph_.edges.size()));
+    graph_.edges.push_back({out, static_cast<int>(node.index), {}});
+  }
+  graph_.nodes.push_back(std::move(node));
+  return graph_.nodes.back().out_edges;
+}
+
+}  // namespace neon

@@ -1,0 +1,55 @@
+#pragma once
+#include <map>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "neon/graph.h"
+
+namespace neon {
+
+/// Adds parts to a graph, one behind the other or side by side.
+class GraphBuilder {
+ public:
+  explicit GraphBuilder(Graph& graph) : graph_(graph) {}
+
+  /// An edge that a batch fills.
+  int add_input(TensorSpec spec);
+
+  /// Builds a part behind these edges. Returns the edges that come out of it.
+  /// Errors: invalid_argument naming the layer as the file does, and its place.
+  std::vector<int> add(const Part& part, const std::vector<int>& in);
+  /// One after the other.
+  std::vector<int> add(const std::vector<Part>& parts, std::vector<int> in);
+
+  /// Adds a node; a name that is not given is made from the type. The place in the file is that of the part being
+  /// built.
+  std::vector<int> place(std::shared_ptr<const Layer> layer, const std::string& type,
+                         const std::optional<std::string>& name, const std::vector<int>& in);
+  /// The same for the layer that is being built.
+  std::vector<int> place(std::shared_ptr<const Layer> layer, const std::vector<int>& in);
+
+  const TensorSpec& spec_of(int edge) const { return graph_.spec_of(edge); }
+
+  /// The name that the next layer of this type would get.
+  std::string next_name(std::string_view type) const;
+
+  /// Points that branches start from, by name.
+  void remember_branch(const std::string& name, int edge) { branches_[name] = edge; }
+  bool knows_branch(const std::string& name) const { return branches_.contains(name); }
+  int branch(const std::string& name) const { return branches_.at(name); }
+
+  /// Evaluation and prediction compute the first output only.
+  void predict_main_output_only() { graph_.predicts_main_output_only = true; }
+
+ private:
+  std::string unique_name(const std::optional<std::string>& given, const std::string& type);
+
+  Graph& graph_;
+  std::string type_, where_;  ///< of the part being built
+  std::map<std::string, std::int64_t, std::less<>> counts_;
+  std::set<std::string> taken_;
+  std::map<std::string, int> branches_;
+};
+
+}  // namespace neon
