@@ -325,6 +325,19 @@ TEST_F(Supervising, crashes_without_progress_end_in_an_error) {
   EXPECT_NE(show(user, 1).reason.find("exit code 3"), std::string::npos);
 }
 
+TEST_F(Supervising, the_same_checkpoint_again_is_no_progress) {
+  train(user);
+  worker->last().write_checkpoint(0, 9, "older");
+  worker->last().write_checkpoint(0, 10, "newer");
+  for (int i = 0; i <= Supervisor::kMaxCrashes; ++i) {
+    EXPECT_EQ(show(user, 1).state, running);
+    worker->last().write_checkpoint(0, 10, "newer");
+    worker->last().exit({.signal = 11});
+  }
+  EXPECT_EQ(show(user, 1).state, error);
+  EXPECT_EQ(call(user, api::get_checkpoint, {.model = 1}), "newer");
+}
+
 TEST_F(Supervising, too_little_memory_is_said_so) {
   train(user);
   worker->last().exit({.signal = 9, .out_of_memory = true});

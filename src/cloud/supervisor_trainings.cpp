@@ -173,6 +173,9 @@ void Supervisor::checkpoint_came(std::int64_t model, const job::Event& event, co
   std::string before;
   change(model, [&](Database& db, ModelRow& row) {
     check_epoch(row, event);
+    // A restarted job may save what it came from before it fails again in the same place: that is no progress, and
+    // must not push the older checkpoint out.
+    if (pin.sha256() == row.checkpoint_sha256) return;
     before = row.previous_sha256;
     row.previous_sha256 = row.checkpoint_sha256;
     row.previous_bytes = row.checkpoint_bytes;
