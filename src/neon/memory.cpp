@@ -44,7 +44,6 @@ bool keeps_output(const Group& group) {
   return !group.node->layer->activation().empty() || (group.node->layer->absorbs_bias() && group.then());
 }
 
-
 /// How long each value and each error lives, in steps of one forward and, in training, one backward pass over the
 /// groups: what Lowering finds from real steps, foretold from shapes.
 class Foretold {

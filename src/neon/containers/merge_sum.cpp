@@ -37,7 +37,7 @@ const OnShelf<GraphPart, MergeSum> registered(
     "MergeSum", "the sum of branches that begin at the same place",
     R"(Every branch gets the same input, and all must give the same shape. With `SkipNode` as one of them it is a residual block:
 
-```yaml
+```text
 - type: MergeSum
   config:
     layers:

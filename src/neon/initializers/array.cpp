@@ -92,9 +92,7 @@ const OnShelf<Initializer, Array> registered(
     "Array", "values that the model file lists",
     R"(As many numbers as the parameter has, in one list row by row, or as a list of rows:
 
-```yaml
-init: {type: Array, config: {val: [[1, 0, 0], [0, 1, 0]]}}    # Linear with nout: 2 for 3 features
-```)");
+`init: {type: Array, config: {val: [[1, 0, 0], [0, 1, 0]]}}` suits a Linear with `nout: 2` for 3 features.)");
 
 }  // namespace
 }  // namespace neon

@@ -36,7 +36,12 @@ const OnShelf<LearningRateSchedule, Warmup> registered(
 its epochs from the beginning of the training, too. Not in neon.
 
 ```yaml
-schedule: {type: Warmup, config: {warmup_epochs: 5, schedule: {type: PowerSchedule, config: {step_config: 30, change: 0.1}}}}
+optimizer:
+  type: GradientDescentMomentum
+  config:
+    learning_rate: 0.1
+    momentum_coef: 0.9
+    schedule: {type: Warmup, config: {warmup_epochs: 5, schedule: {type: PowerSchedule, config: {step_config: 30, change: 0.1}}}}
 ```)",
     {{"LinearLR", ""}, {"WarmupLR", ""}});
 
