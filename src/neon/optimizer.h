@@ -19,7 +19,8 @@ struct StepScalars {
 /// Buffers that a rule may keep for each parameter.
 inline constexpr int kMaximumStates = 8;
 
-/// An update rule. It works element by element, so any memory layout will do. Formulas: docs/reference/optimizers.md.
+/// An update rule. It works element by element, or with sums over all of them, so any memory layout will do. Formulas:
+/// docs/reference/optimizers.md.
 class Optimizer {
  public:
   static constexpr std::string_view kKind = "optimizer";
@@ -33,7 +34,11 @@ class Optimizer {
   /// norm_scale = c / max(norm, c) before any update; without it each layer updates right after its gradient.
   virtual std::optional<double> gradient_clip_norm() const { return std::nullopt; }
 
-  /// weights, gradient and every states[i] have the same length. One pass, no allocation.
+  /// Whether update must have a parameter as a whole, because what it does depends on all of it: then the rule makes
+  /// its own threads. Otherwise callers may update pieces, each in a thread.
+  virtual bool takes_whole_parameter() const { return false; }
+
+  /// weights, gradient and every states[i] have the same length. No allocation.
   virtual void update(std::span<float> weights, std::span<const float> gradient, std::span<float* const> states,
                       const StepScalars& scalars) const = 0;
 

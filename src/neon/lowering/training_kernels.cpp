@@ -81,12 +81,14 @@ class UpdateKernel final : public tensor::OwnKernel {
   void run(const tensor::RunContext& context) const override {
     StepScalars scalars{context.epoch, context.step, context.batch_size, 1};
     if (clips_) scalars.norm_scale = *at<double>(2 + states_);
-    tensor::for_elements(floats_in(arguments_[0].layout), [&](std::int64_t begin, std::int64_t end) {
+    const auto update = [&](std::int64_t begin, std::int64_t end) {
       const auto length = static_cast<std::size_t>(end - begin);
       std::array<float*, kMaximumStates> states{};
       for (std::size_t i = 0; i < states_; ++i) states[i] = at(2 + i) + begin;
       rule_.update({at(0) + begin, length}, {at(1) + begin, length}, {states.data(), states_}, scalars);
-    });
+    };
+    const std::int64_t count = floats_in(arguments_[0].layout);
+    rule_.takes_whole_parameter() ? update(0, count) : tensor::for_elements(count, update);
   }
 
  private:

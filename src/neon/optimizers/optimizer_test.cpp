@@ -208,6 +208,12 @@ TEST(Optimizer, GoesTheSameWayAsPyTorch) {
                 {{{0.9955279088, -0.5044714206}, {1.0012132213, -0.5101561346}, {0.9993157734, -0.5033124312}}});
 }
 
+// PyTorch has no LAMB; the formula in its float64 tensors.
+TEST(LAMB, FollowsTheFormulaWithTheNormsOfBothWeights) {
+  expect_course(three_steps(R"({"type":"LAMB","config":{"learning_rate":0.1}})"),
+                {{{0.9203537201, -0.5784631767}, {0.9582548306, -0.6803465020}, {1.0600254661, -0.6215759771}}});
+}
+
 TEST(MultiOptimizer, PrefersTheLayersNameThenItsClass) {
   const auto multi = optimizer(R"({"type":"MultiOptimizer","config":{"optimizer_mapping":{
       "default":{"type":"GradientDescentMomentum","config":{"learning_rate":1,"momentum_coef":0}},

@@ -1,8 +1,10 @@
 #pragma once
+#include <array>
 #include <cmath>
 #include <limits>
 #include <optional>
 #include <string_view>
+#include <utility>
 
 #include "neon/optimizer.h"
 #include "neon/schedule.h"
@@ -65,6 +67,25 @@ void in_pieces(std::int64_t n, const Work& work) {
   const std::int64_t pieces = (n + kPiece - 1) / kPiece;
 #pragma omp parallel for schedule(static)
   for (std::int64_t piece = 0; piece < pieces; ++piece) work(piece * kPiece, std::min(n, (piece + 1) * kPiece));
+}
+
+/// The same, and adds up the two numbers that work returns for each piece.
+template <class Work>
+std::pair<double, double> sums_in_pieces(std::int64_t n, const Work& work) {
+  constexpr std::int64_t kParallelFrom = 64 * 1024, kPiece = 16 * 1024, kPieces = 256;
+  if (n < kParallelFrom) return work(std::int64_t{0}, n);
+  const std::int64_t length = std::max(kPiece, ((n + kPieces - 1) / kPieces + 15) / 16 * 16);
+  const std::int64_t pieces = (n + length - 1) / length;
+  std::array<std::pair<double, double>, kPieces> parts;
+#pragma omp parallel for schedule(static)
+  for (std::int64_t piece = 0; piece < pieces; ++piece)
+    parts[static_cast<std::size_t>(piece)] = work(piece * length, std::min(n, (piece + 1) * length));
+  std::pair<double, double> sums;
+  for (std::int64_t piece = 0; piece < pieces; ++piece) {
+    sums.first += parts[static_cast<std::size_t>(piece)].first;
+    sums.second += parts[static_cast<std::size_t>(piece)].second;
+  }
+  return sums;
 }
 
 }  // namespace neon
