@@ -8,6 +8,7 @@
 #include "base/error.h"
 #include "base/fields.h"
 #include "neon/lowering/plan_state.h"
+#include "neon/passes/pass.h"
 #include "tensor/threads.h"
 
 namespace neon {
@@ -127,6 +128,35 @@ int Plan::threads() const { return state_->threads; }
 std::size_t Plan::memory_bytes() const { return state_->program.arena.size_bytes(); }
 std::size_t Plan::unshared_bytes() const { return state_->program.unshared_bytes; }
 
+std::vector<StepNote> Plan::notes(bool training) const {
+  std::vector<StepNote> notes;
+  for (const Step& step : state_->program.of(training ? Phase::train : Phase::infer)) {
+    StepNote note;
+    note.name = step.name;
+    note.layer = step.node != nullptr ? step.node->name : "";
+    note.stage = base::word(step.stage);
+    note.kernel = step.kernel->name();
+    note.candidate = step.choice.taken;
+    note.refused = step.choice.refused;
+    for (const tensor::Argument& argument : step.kernel->arguments())
+      if (argument.layout && argument.scratch_bytes == 0)
+        note.layouts.push_back(fmt::format("{} {}", base::word(argument.slot), argument.layout.text()));
+    note.threads = step.threads;
+    notes.push_back(std::move(note));
+  }
+  return notes;
+}
+
+std::vector<std::pair<std::string, std::vector<std::string>>> joined_layers(const Graph& graph) {
+  std::vector<std::pair<std::string, std::vector<std::string>>> joined;
+  for (const Group& group : groups_of(graph)) {
+    if (group.absorbed.empty()) continue;
+    joined.push_back({group.node->name, {}});
+    for (const Node* node : group.absorbed) joined.back().second.push_back(node->name);
+  }
+  return joined;
+}
+
 std::vector<StepTime> Plan::profile(const tensor::Batch& batch, int repeats) {
   const tensor::ThreadScope scope(state_->threads);
   const Phase phase = state_->options.trains() ? Phase::train : Phase::infer;
@@ -135,7 +165,7 @@ std::vector<StepTime> Plan::profile(const tensor::Batch& batch, int repeats) {
   state_->context = {state_->options.seed, 0, 1, state_->options.batch_size};
   const auto& steps = state_->program.of(phase);
   std::vector<StepTime> times;
-  for (const Step& step : steps) times.push_back({step.name, std::string(step.kernel->name()), 1e12});
+  for (StepNote& note : notes(phase == Phase::train)) times.push_back({std::move(note), 1e12});
   for (int repeat = 0; repeat < repeats; ++repeat)
     for (std::size_t i = 0; i < steps.size(); ++i) {
       const auto start = std::chrono::steady_clock::now();

@@ -33,10 +33,21 @@ struct PlanOptions {
   }
 };
 
+/// What one step of a plan runs, for people.
+struct StepNote {
+  std::string name;
+  std::string layer;      ///< absent for steps that belong to none
+  std::string stage;      ///< forward, cost, backward or update
+  std::string kernel;     ///< the kernel's own name
+  std::string candidate;  ///< how it was asked for; empty where there was nothing to choose
+  std::vector<std::pair<std::string, std::string>> refused;  ///< candidates before it, with their reasons
+  std::vector<std::string> layouts;  ///< of its arguments, "src f32 (128, 16, 28, 28) blocked by b8"
+  int threads = 1;
+};
+
 /// The shortest time of one step of the list over some runs; others on the machine disturb the longer ones.
 struct StepTime {
-  std::string name;
-  std::string implementation;  ///< the kernel's name
+  StepNote step;
   double microseconds = 0;
 };
 
@@ -88,6 +99,9 @@ class Plan {
   int threads() const;                 ///< those that the plan decided to use
   std::size_t memory_bytes() const;    ///< of the arena
   std::size_t unshared_bytes() const;  ///< what it would be if no two buffers shared a place
+  /// The steps of a training step or of a prediction, in order.
+  std::vector<StepNote> notes(bool training) const;
+  /// How long each takes: of a training step when the plan trains.
   std::vector<StepTime> profile(const tensor::Batch& batch, int repeats);
 
  private:
@@ -97,6 +111,9 @@ class Plan {
   explicit Plan(std::unique_ptr<State> state);
   std::unique_ptr<State> state_;
 };
+
+/// The layers that the steps of another one do as well: "conv1" → {"conv1_bias", "conv1_Rectlin"}.
+std::vector<std::pair<std::string, std::vector<std::string>>> joined_layers(const Graph& graph);
 
 /// The last place that may allocate or fail for reasons of shape. The weights get their initial values.
 std::unique_ptr<Plan> compile(const Graph& graph, const PlanOptions& options);

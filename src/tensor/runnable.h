@@ -1,11 +1,13 @@
 #pragma once
 // What a step runs: asked for once with layouts, bound once to memory, run many times without allocation.
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <functional>
 #include <memory>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "tensor/layout.h"
@@ -34,6 +36,28 @@ enum class Slot {
   scratchpad,  ///< holds nothing before or after a run
   result       ///< a few numbers about the whole, in double
 };
+
+constexpr auto enumerators(Slot) {
+  return std::array{std::pair{Slot::src, "src"},
+                    std::pair{Slot::weights, "weights"},
+                    std::pair{Slot::bias, "bias"},
+                    std::pair{Slot::dst, "dst"},
+                    std::pair{Slot::diff_src, "diff_src"},
+                    std::pair{Slot::diff_weights, "diff_weights"},
+                    std::pair{Slot::diff_bias, "diff_bias"},
+                    std::pair{Slot::diff_dst, "diff_dst"},
+                    std::pair{Slot::mean, "mean"},
+                    std::pair{Slot::variance, "variance"},
+                    std::pair{Slot::scale, "scale"},
+                    std::pair{Slot::shift, "shift"},
+                    std::pair{Slot::diff_scale, "diff_scale"},
+                    std::pair{Slot::diff_shift, "diff_shift"},
+                    std::pair{Slot::target, "target"},
+                    std::pair{Slot::state, "state"},
+                    std::pair{Slot::workspace, "workspace"},
+                    std::pair{Slot::scratchpad, "scratchpad"},
+                    std::pair{Slot::result, "result"}};
+}
 
 /// What changes from one run of the steps to the next.
 struct RunContext {

@@ -128,5 +128,84 @@ class Neon(unittest.TestCase):
         self.assertFalse((self.folder / "never.st").exists())
 
 
+class Commands(unittest.TestCase):
+    """plan, bench, eval and predict."""
+
+    @classmethod
+    def setUpClass(cls):
+        cls.scratch = tempfile.TemporaryDirectory(prefix="neon-test-")
+        cls.folder = Path(cls.scratch.name)
+        harness.make_bars(cls.folder, count=128)
+        cls.model = harness.bars_model(cls.folder, epochs=6)
+        cls.model.write_text(cls.model.read_text().replace("dataset:", "dataset:\n  train: train.tsv\n  eval: train.tsv\n  labels: labels.txt", 1))
+        cls.call("bars.yaml", "--save_path", "bars.safetensors", "--rng_seed", "3", "--threads", "1", "--no_progress_bar")
+
+    @classmethod
+    def tearDownClass(cls):
+        cls.scratch.cleanup()
+
+    @classmethod
+    def call(cls, *words, expect=0):
+        done = subprocess.run(["neon", *words], env=ENVIRONMENT, capture_output=True, text=True, cwd=cls.folder, timeout=120)
+        assert done.returncode == expect, (words, done.returncode, done.stderr)
+        return done.stdout if expect == 0 else done.stderr
+
+    def test_plan_tells_layers_memory_kernels_and_refusals(self):
+        told = self.call("plan", "bars.yaml")
+        for text in ("Convolution_0_bnorm", "(8, 12, 12)", "parameters", "joined: Convolution_0_bnorm does Convolution_0_Rectlin as well", "memory:"):
+            self.assertIn(text, told)
+        explained = self.call("plan", "bars.yaml", "--explain", "--threads", "1")
+        for text in ("forward   Convolution_0 forward", "backward  Convolution_0 backward weights", "update    Linear_0 update",
+                     "taken: oneDNN", "src f32 (32, 1, 12, 12)", "if no two buffers shared a place"):
+            self.assertIn(text, explained)
+        predicting = self.call("plan", "bars.yaml", "--explain", "--inference", "-z", "3")
+        self.assertIn("dst f32 (3, 4)", predicting)
+        self.assertNotIn("backward", predicting)
+
+    def test_bench_tells_each_layer(self):
+        told = self.call("bench", "bars.yaml", "--seconds", "0.2", "--threads", "1")
+        rows = {line.split()[0]: line.split()[1:] for line in told.splitlines()}
+        self.assertGreater(float(rows["Convolution_0"][1]), 0)
+        self.assertEqual(rows["all"][3], "100.0%")
+        self.assertIn("records/s", told)
+        forward = self.call("bench", "bars.yaml", "--inference", "--seconds", "0.2", "--threads", "1")
+        self.assertEqual({line.split()[1:][1] for line in forward.splitlines() if line.startswith("Conv")}, {"0.0"})
+
+    def test_eval_tells_cost_metrics_and_confusions(self):
+        told = self.call("eval", "bars.safetensors", "--threads", "1")
+        figures = dict(line.split() for line in told.splitlines()[:3])
+        self.assertEqual(figures["records"], "128")
+        accuracy = float(figures["Accuracy"])
+        self.assertGreater(accuracy, 0.8)
+        classes = [line for line in told.splitlines() if line.startswith("bar ")]
+        self.assertEqual(len(classes), 4)
+        right = sum(int(line.split()[2]) * float(line.split()[3].rstrip("%")) / 100 for line in classes)
+        self.assertAlmostEqual(right / 128, accuracy, places=3)
+        # The same records by name, with names of their own, in another batch size: the same figures.
+        (self.folder / "other.txt").write_text("a\nb\nc\nd\n")
+        named = self.call("eval", "bars.safetensors", "--manifest", "train.tsv", "--labels", "other.txt", "-z", "48", "--threads", "1")
+        self.assertEqual(named.splitlines()[0], told.splitlines()[0])
+        self.assertEqual(named.splitlines()[2], told.splitlines()[2])
+        self.assertTrue(any(line.startswith("a ") for line in named.splitlines()))
+
+    def test_predict_tells_each_file_and_goes_on_after_a_bad_one(self):
+        told = self.call("predict", "bars.safetensors", "images/00002.png", "images/00001.png", "-k", "1")
+        self.assertEqual([line.split()[1:] for line in told.splitlines() if line.startswith(" ")],
+                         [["2", "bar", "2"], ["1", "bar", "1"]])
+        (self.folder / "bad.png").write_bytes(b"no picture")
+        done = subprocess.run(["neon", "predict", "bars.safetensors", "bad.png", "images/00003.png", "-k", "1"],
+                              env=ENVIRONMENT, capture_output=True, text=True, cwd=self.folder, timeout=60)
+        self.assertEqual(done.returncode, 2)
+        self.assertIn("bad.png", done.stderr)
+        self.assertIn("bar 3", done.stdout)
+
+    def test_what_is_wrong_is_named(self):
+        self.assertIn("nothing.yaml", self.call("plan", "nothing.yaml", expect=5))
+        self.assertIn("bars.yaml", self.call("predict", "bars.yaml", "images/00001.png", expect=12))
+        (self.folder / "three.txt").write_text("a\nb\nc\n")
+        self.assertIn("label 3", self.call("eval", "bars.safetensors", "--manifest", "train.tsv", "--labels", "three.txt", expect=2))
+        self.assertIn("required", self.call("predict", "bars.safetensors", expect=2))
+
+
 if __name__ == "__main__":
     unittest.main(argv=sys.argv[:1])

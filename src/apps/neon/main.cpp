@@ -5,6 +5,7 @@
 #include <cstdlib>
 
 #include "apps/neon/check.h"
+#include "apps/neon/commands.h"
 #include "apps/neon/options.h"
 #include "apps/neon/stand_alone.h"
 #include "base/caught.h"
@@ -33,6 +34,10 @@ int main(int argc, char** argv) {
     if (const auto exit_code = read_options(argc, argv, options)) return *exit_code;
     if (options.job) return job::run_train_process();
     if (options.serve) return job::run_serve_process();
+    if (options.command == "plan") return tell_plan(options.plan);
+    if (options.command == "bench") return bench_layers(options.bench);
+    if (options.command == "eval") return judge(options.eval);
+    if (options.command == "predict") return predict_files(options.predict);
     return options.check.empty() ? run_stand_alone(options) : check_data(options);
   } catch (...) {
     const base::Error error = base::caught();

@@ -36,13 +36,59 @@ void declare(CLI::App& app, Options& options) {
   app.add_flag("--serve", options.serve, "be a serving process: told by standard input (used by ncloudd)");
 }
 
+void declare_commands(CLI::App& app, Options& options) {
+  const auto command = [&](const char* name, const char* doc) {
+    CLI::App* added = app.add_subcommand(name, doc);
+    added->callback([&options, name] { options.command = name; });
+    return added;
+  };
+  const auto threads = [](CLI::App* to, int& number) {
+    to->add_option("--threads", number, "of the engine; 0: one per CPU")->check(CLI::NonNegativeNumber);
+  };
+  const auto batch_size = [](CLI::App* to, std::optional<std::int64_t>& number) {
+    to->add_option("-z,--batch_size", number, "rows of a step, instead of the file's")->check(CLI::PositiveNumber);
+  };
+
+  CLI::App* plan = command("plan", "tell what a model is made of and takes, without running it");
+  plan->add_option("model_file", options.plan.model_file, "the model file")->required();
+  plan->add_flag("--explain", options.plan.explain, "also the kernel of every step, and why others were refused");
+  plan->add_flag("--inference", options.plan.inference, "the plan of a prediction instead of a training step");
+  batch_size(plan, options.plan.batch_size);
+  threads(plan, options.plan.threads);
+
+  CLI::App* bench = command("bench", "measure a model layer by layer, forward and backward, on random data");
+  bench->add_option("model_file", options.bench.model_file, "the model file")->required();
+  bench->add_flag("--inference", options.bench.inference, "predictions instead of training steps");
+  bench->add_option("--seconds", options.bench.seconds, "how long to measure")->check(CLI::PositiveNumber);
+  batch_size(bench, options.bench.batch_size);
+  threads(bench, options.bench.threads);
+
+  CLI::App* eval = command("eval", "cost, metrics and confusions of a trained model on a manifest");
+  eval->add_option("checkpoint", options.eval.checkpoint, "the trained model")->required();
+  eval->add_option("-m,--manifest", options.eval.manifest, "records to judge it by; the model's `eval` without");
+  eval->add_option("--labels", options.eval.labels, "names of the classes; those of the model without");
+  eval->add_option("--root", options.eval.root, "folder that the manifest's relative names start from");
+  eval->add_option("-w,--data_dir", options.eval.data_dir, "folder of the model's own manifests");
+  eval->add_option("-z,--batch_size", options.eval.batch_size, "rows at once")->check(CLI::PositiveNumber);
+  threads(eval, options.eval.threads);
+
+  CLI::App* predict = command("predict", "what a trained model says of files");
+  predict->add_option("checkpoint", options.predict.checkpoint, "the trained model")->required();
+  predict->add_option("files", options.predict.files, "images, prepared as in training")->required();
+  predict->add_option("-k", options.predict.k, "how many classes to tell, the likeliest first")
+      ->check(CLI::PositiveNumber);
+  threads(predict, options.predict.threads);
+}
+
 std::optional<int> read_options(int argc, char** argv, Options& options) {
   CLI::App app("neon trains a model file, without any cloud.\n", "neon");
   app.set_version_flag("--version", std::string("neon ") + base::kVersion);
   declare(app, options);
+  declare_commands(app, options);
   try {
     app.parse(argc, argv);
-    if (!options.job && !options.serve && options.check.empty() && options.model_file.empty())
+    if (!options.job && !options.serve && options.check.empty() && options.command.empty() &&
+        options.model_file.empty())
       throw CLI::RequiredError("a model file");
   } catch (const CLI::ParseError& error) {
     return app.exit(error) == 0 ? 0 : 2;

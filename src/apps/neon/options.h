@@ -2,6 +2,42 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <vector>
+
+/// `neon plan`
+struct PlanCommand {
+  std::string model_file;
+  std::optional<std::int64_t> batch_size;
+  int threads = 0;
+  bool explain = false;
+  bool inference = false;
+};
+
+/// `neon bench`
+struct BenchCommand {
+  std::string model_file;
+  std::optional<std::int64_t> batch_size;
+  int threads = 0;
+  double seconds = 2;
+  bool inference = false;
+};
+
+/// `neon eval`
+struct EvalCommand {
+  std::string checkpoint;
+  std::string manifest, labels, root;
+  std::string data_dir;
+  std::int64_t batch_size = 128;
+  int threads = 0;
+};
+
+/// `neon predict`
+struct PredictCommand {
+  std::string checkpoint;
+  std::vector<std::string> files;
+  std::int64_t k = 5;
+  int threads = 0;
+};
 
 /// The command line of `neon`. Names and letters are those of neon 2.6 where it had them.
 struct Options {
@@ -28,6 +64,12 @@ struct Options {
   std::string root;    ///< with check
   bool job = false;
   bool serve = false;
+
+  std::string command;  ///< "plan", "bench", "eval" or "predict"; empty: train
+  PlanCommand plan;
+  BenchCommand bench;
+  EvalCommand eval;
+  PredictCommand predict;
 };
 
 namespace CLI {
@@ -36,6 +78,9 @@ class App;
 
 /// Declares the options; parsing sets them.
 void declare(CLI::App& app, Options& options);
+
+/// Declares the commands, each with its options.
+void declare_commands(CLI::App& app, Options& options);
 
 /// Reads the command line. Returns the exit code when there is nothing more to do (help, version, a usage error).
 std::optional<int> read_options(int argc, char** argv, Options& options);

@@ -67,7 +67,7 @@ int profile_network(const job::CheckedModel& model, int threads, double seconds,
   if (!inference) {
     fmt::print("\n{:<40} {:>10}  kernel\n", "step", "us");
     for (const neon::StepTime& step : plan->profile(batch, 20))
-      fmt::print("{:<40} {:>10.1f}  {}\n", step.name, step.microseconds, step.implementation);
+      fmt::print("{:<40} {:>10.1f}  {}\n", step.step.name, step.microseconds, step.step.kernel);
   }
   fmt::print("threads {}, memory {}\n", plan->threads(), base::size_text(plan->memory_bytes()));
   print_rate(static_cast<double>(options.batch_size) * static_cast<double>(took.size()), took);

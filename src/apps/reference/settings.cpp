@@ -23,6 +23,15 @@ std::string table_of(const CLI::App& app) {
   return text;
 }
 
+/// The commands of a program, each with its options.
+std::string commands_of(const CLI::App& app, std::string_view program) {
+  std::string text;
+  for (const CLI::App* command : app.get_subcommands([](const CLI::App*) { return true; }))
+    text += fmt::format("\n### {} {}\n\n{}.\n\n{}", program, command->get_name(), command->get_description(),
+                        table_of(*command));
+  return text;
+}
+
 template <class Options>
 std::string options_of(void (*declare)(CLI::App&, Options&)) {
   CLI::App app;
@@ -42,6 +51,10 @@ Page settings_page() {
                       "([model-yaml.md](../formats/model-yaml.md)).")};
   page.text += "\n## ncloudd\n\n" + options_of(ncloudd::declare);
   page.text += "\n## neon\n\n" + options_of(declare);
+  CLI::App neon;
+  Options options;
+  declare_commands(neon, options);
+  page.text += commands_of(neon, "neon");
   page.text += "\n## Environment\n\n| variable | read by | meaning |\n|---|---|---|\n";
   for (const base::EnvironmentVariable& variable : base::environment_variables())
     page.text += fmt::format("| `{}` | {} | {} |\n", variable.name, variable.programs, cell(variable.meaning));

@@ -72,7 +72,7 @@ void Lowering::reorder(const Value& from, const Value& to, const std::string& na
 }
 
 tensor::Kernel Lowering::choose(const std::string& step, const tensor::Candidates& candidates) {
-  Choice choice{step};
+  Choice choice;
   for (const tensor::Candidate& candidate : candidates) {
     if (!only_kernels_.empty() && candidate.name != only_kernels_) {
       choice.refused.emplace_back(candidate.name, "not asked for");
@@ -81,7 +81,7 @@ tensor::Kernel Lowering::choose(const std::string& step, const tensor::Candidate
     tensor::Offer offer = candidate.make();
     if (offer.kernel) {
       choice.taken = candidate.name;
-      choices_.push_back(std::move(choice));
+      choices_[offer.kernel.get()] = std::move(choice);
       return std::move(offer.kernel);
     }
     choice.refused.emplace_back(candidate.name, offer.refusal);
@@ -116,6 +116,9 @@ void Lowering::add(std::string name, tensor::Kernel kernel, const std::vector<st
     touch(step.buffers.back());
   }
   step.name = std::move(name);
+  step.node = node_;
+  step.stage = stage_;
+  if (const auto choice = choices_.extract(kernel.get())) step.choice = std::move(choice.mapped());
   step.kernel = std::move(kernel);
   step.threads = omp_get_max_threads();
   steps_[static_cast<std::size_t>(phase_)].push_back(std::move(step));
@@ -226,7 +229,6 @@ Program Lowering::finish() {
     program.parameters.push_back(std::move(placed));
   }
   program.steps = std::move(steps_);
-  program.choices = std::move(choices_);
   for (auto& phase : program.steps)
     for (Step& step : phase)
       for (std::size_t i = 0; i < step.buffers.size(); ++i)

@@ -3,6 +3,7 @@
 // that name it.
 #include <functional>
 #include <list>
+#include <map>
 #include <string>
 #include <vector>
 
@@ -42,6 +43,11 @@ class Lowering {
   /// Whether the steps being added train: forward steps keep what backward steps need.
   bool training() const { return phase_ == Phase::train; }
   void begin(Phase phase) { phase_ = phase; }
+  /// Says whose steps come next; nullptr: nobody's.
+  void work_on(const Node* node, Stage stage) {
+    node_ = node;
+    stage_ = stage;
+  }
 
   /// A tensor that lives from the first to the last step that names it.
   Value value(const tensor::Layout& layout);
@@ -125,7 +131,9 @@ class Lowering {
   std::array<std::vector<Step>, 2> steps_;
   std::vector<Permission> permissions_;
   std::list<Parameter> parameters_;
-  std::vector<Choice> choices_;
+  const Node* node_ = nullptr;
+  Stage stage_ = Stage::forward;
+  std::map<const tensor::Runnable*, Choice> choices_;  ///< of kernels that no step has yet
   std::size_t lasting_bytes_ = 0, passing_bytes_ = 0;
   std::vector<std::size_t> offsets_;
 };

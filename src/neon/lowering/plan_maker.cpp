@@ -114,6 +114,7 @@ class PlanMaker {
   /// Emits the forward steps of every group that is needed. Afterwards `values_` has what flows along each edge.
   std::vector<std::unique_ptr<LayerSteps>> add_forward(Phase phase) {
     b_.begin(phase);
+    b_.work_on(nullptr, Stage::forward);
     values_.assign(s_.graph.edges.size(), {});
     for (std::size_t i = 0; i < inputs_.size(); ++i) {
       const int edge = s_.graph.inputs[i];
@@ -125,6 +126,7 @@ class PlanMaker {
     const std::vector<bool> needed = needed_nodes(phase);
     for (const Group& group : groups_) {
       if (!needed[static_cast<std::size_t>(group.last().index)]) continue;
+      b_.work_on(group.node, Stage::forward);
       layers.push_back(group.node->layer->lower(group));
       const std::vector<Value> outs = layers.back()->forward(b_, picked(values_, group.node->in_edges));
       for (std::size_t i = 0; i < outs.size(); ++i) {
@@ -147,9 +149,11 @@ class PlanMaker {
     const auto layers = add_forward(Phase::train);
     gradients_.assign(s_.graph.edges.size(), {});
     find_wanted();
+    b_.work_on(nullptr, Stage::cost);
     for (const CostTerm& term : s_.options.costs) add_cost(term);
     s_.cost_end = b_.step_count();
     for (std::size_t i = groups_.size(); i-- > 0;) add_backward(groups_[i], *layers[i]);
+    b_.work_on(nullptr, Stage::backward);
     if (s_.options.input_gradient) {
       const int edge = s_.graph.inputs.front();
       input_gradient_ =
@@ -181,6 +185,7 @@ class PlanMaker {
       reached = reached || diff_dsts.back();
     }
     if (!reached) return;  // no cost depends on it
+    b_.work_on(group.node, Stage::backward);
     const std::vector<Value> diff_srcs = layer.backward(b_, diff_dsts, wanted);
     for (std::size_t i = 0; i < diff_srcs.size(); ++i)
       if (wanted[i] && diff_srcs[i])
@@ -205,6 +210,7 @@ class PlanMaker {
 
   void add_inference() {
     add_forward(Phase::infer);
+    b_.work_on(nullptr, Stage::forward);
     for (std::size_t i = 0; i < s_.graph.predicted_count(); ++i) {
       Value output = as_rows(i);
       const bool outside = std::any_of(inputs_.begin(), inputs_.end(),
@@ -278,6 +284,7 @@ class PlanMaker {
 
   /// The factor that brings the norm of all gradients down to the limit, as one double.
   int add_norm(const std::vector<Parameter*>& parameters, double limit) {
+    b_.work_on(nullptr, Stage::update);
     const int scale = b_.lasting(Lowering::Lasting::other, sizeof(double));
     std::vector<std::pair<Slot, int>> buffers{{Slot::result, scale}};
     std::vector<tensor::Layout> gradients;
@@ -290,6 +297,7 @@ class PlanMaker {
   }
 
   void add_update(const Parameter& parameter, const Optimizer& rule, int scale) {
+    b_.work_on(parameter.node, Stage::update);
     std::vector<std::pair<Slot, int>> buffers{{Slot::weights, parameter.weights},
                                               {Slot::diff_weights, parameter.gradient}};
     for (const int state : parameter.states) buffers.emplace_back(Slot::state, state);

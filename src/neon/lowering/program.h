@@ -12,11 +12,27 @@ namespace neon {
 /// The lists of steps of a plan.
 enum class Phase { train, infer };
 
+/// What a step is for.
+enum class Stage { forward, cost, backward, update };
+constexpr auto enumerators(Stage) {
+  return std::array{std::pair{Stage::forward, "forward"}, std::pair{Stage::cost, "cost"},
+                    std::pair{Stage::backward, "backward"}, std::pair{Stage::update, "update"}};
+}
+
+/// Which candidate a step took, and why those before it refused. Empty where there was nothing to choose.
+struct Choice {
+  std::string taken;
+  std::vector<std::pair<std::string, std::string>> refused;
+};
+
 struct Step {
   std::string name;
   tensor::Kernel kernel;
-  std::vector<int> buffers;  ///< one per argument of the kernel
-  int threads = 1;           ///< OpenMP threads that it was made with and must run with
+  std::vector<int> buffers;    ///< one per argument of the kernel
+  int threads = 1;             ///< OpenMP threads that it was made with and must run with
+  const Node* node = nullptr;  ///< whose step it is; absent for those that belong to no layer
+  Stage stage = Stage::forward;
+  Choice choice;
 };
 
 /// An argument of a step's kernel.
@@ -37,12 +53,6 @@ struct PlacedParameter {
   std::size_t count() const { return layout.size_bytes() / sizeof(float); }
 };
 
-/// Which candidate a step took, and why those before it refused.
-struct Choice {
-  std::string step, taken;
-  std::vector<std::pair<std::string, std::string>> refused;
-};
-
 /// What is left of a network when it runs: steps whose kernels are bound to places in one arena.
 struct Program {
   std::array<std::vector<Step>, 2> steps;
@@ -50,7 +60,6 @@ struct Program {
   std::vector<std::byte*> addresses;  ///< of each buffer; absent for those that come with each step
   tensor::Arena arena;
   std::size_t unshared_bytes = 0;  ///< what it would take if no two buffers shared a place
-  std::vector<Choice> choices;
 
   const std::vector<Step>& of(Phase phase) const { return steps[static_cast<std::size_t>(phase)]; }
   std::byte* address(int buffer) const { return addresses[static_cast<std::size_t>(buffer)]; }
