@@ -36,7 +36,7 @@ std::int64_t memory_needed(const neon::Graph& graph, const neon::PlanOptions& op
 template <class Member>
 void check_columns(const Member& member, const neon::Part& part, const neon::Graph& graph, std::size_t output) {
   try {
-    member.check_columns(graph.out_count(output));
+    member.check_columns(graph.columns(output));
   } catch (base::Error& error) {
     if (error.where.empty()) error.where = part.where;
     throw;

@@ -18,10 +18,10 @@ void check_target(const Graph& graph, const TargetInfo& target) {
         fmt::format("the last layer '{}' gives {} numbers, but the data's targets are {} ({} numbers)", last.name,
                     outputs, tensor::text(target.dense_shape), tensor::element_count(target.dense_shape)),
         last.where);
-  if (target.class_count > outputs)
+  if (target.class_count > graph.columns())
     throw base::Error(base::Code::invalid_argument,
                       fmt::format("the last layer '{}' gives {} outputs, but the data has {} classes", last.name,
-                                  outputs, target.class_count),
+                                  graph.columns(), target.class_count),
                       last.where);
 }
 

@@ -28,6 +28,11 @@ struct Graph {
   const tensor::Shape& sample_shape() const { return spec_of(inputs.front()).shape; }
   const tensor::Shape& out_shape(std::size_t output = 0) const { return spec_of(outputs[output]).shape; }
   std::int64_t out_count(std::size_t output = 0) const { return tensor::element_count(out_shape(output)); }
+  /// Costs and metrics read an output as rows: one per example, or per example and time step of a sequence.
+  std::int64_t rows_per_example(std::size_t output = 0) const {
+    return out_shape(output).size() == 2 ? out_shape(output)[1] : 1;
+  }
+  std::int64_t columns(std::size_t output = 0) const { return out_count(output) / rows_per_example(output); }
   /// The node that makes an output; nullptr where an input comes out as it is.
   const Node* maker_of(std::size_t output = 0) const;
   bool is_output(int edge) const;

@@ -36,12 +36,23 @@ void Plan::State::bind_inputs(Phase phase, std::span<const tensor::Tensor> input
   }
 }
 
-/// Numbers as they are, class indices as one-hot rows.
-void Plan::State::set_targets(const tensor::Batch& batch) {
-  for (std::size_t i = 0; i < options.costs.size(); ++i) set_target(batch, options.costs[i], targets[i]);
+namespace {
+
+/// Rows (example, step) of (n, features, t), example by example.
+void copy_steps(const float* from, float* to, std::int64_t n, std::int64_t features, std::int64_t steps) {
+  for (std::int64_t example = 0; example < n; ++example, from += features * steps)
+    for (std::int64_t t = 0; t < steps; ++t)
+      for (std::int64_t f = 0; f < features; ++f) *to++ = from[f * steps + t];
 }
 
-void Plan::State::set_target(const tensor::Batch& batch, const CostTerm& term, std::byte* to) const {
+}  // namespace
+
+/// Numbers as they are, class indices as one-hot rows.
+void Plan::State::set_targets(const tensor::Batch& batch, RowOrder order) {
+  for (std::size_t i = 0; i < options.costs.size(); ++i) set_target(batch, options.costs[i], order, targets[i]);
+}
+
+void Plan::State::set_target(const tensor::Batch& batch, const CostTerm& term, RowOrder order, std::byte* to) const {
   const auto refuse = [](std::string message) { throw base::Error(base::Code::invalid_argument, std::move(message)); };
   const std::size_t which = term.target >= 0            ? static_cast<std::size_t>(term.target)
                             : batch.targets.size() == 1 ? 0
@@ -50,16 +61,28 @@ void Plan::State::set_target(const tensor::Batch& batch, const CostTerm& term, s
     refuse(fmt::format("output {} needs a target, but the batch brings {}", term.output, batch.targets.size()));
   const tensor::Tensor& source = batch.targets[which];
   const bool dense = which < options.targets.size() && options.targets[which].dtype == tensor::Dtype::f32;
-  const std::int64_t columns = graph.out_count(term.output);
-  const auto rows = static_cast<std::size_t>(options.batch_size);
+  const std::int64_t columns = graph.columns(term.output), steps = graph.rows_per_example(term.output);
+  const auto rows = static_cast<std::size_t>(options.batch_size * steps);
   const std::size_t expected = dense ? rows * static_cast<std::size_t>(columns) : rows;
   const auto dtype = dense ? tensor::Dtype::f32 : tensor::Dtype::i32;
   if (source.dtype != dtype || static_cast<std::size_t>(source.size()) != expected)
     refuse(fmt::format("this plan takes {} targets of {} per batch, got {} of {}", expected, base::word(dtype),
                        tensor::text(source.shape), base::word(source.dtype)));
   auto* t = reinterpret_cast<float*>(to);
+  // Row `example·steps + step` of the source goes where the phase has it.
+  const auto row_of = [&](std::int64_t row) {
+    return order == RowOrder::of_examples ? row : row % steps * options.batch_size + row / steps;
+  };
   if (dense) {
-    std::memcpy(t, source.data, expected * sizeof(float));
+    const auto* values = static_cast<const float*>(source.data);
+    for (std::int64_t example = 0; example < options.batch_size; ++example, values += columns * steps) {
+      if (steps == 1) {
+        std::copy_n(values, columns, t + example * columns);
+        continue;
+      }
+      for (std::int64_t s = 0; s < steps; ++s)
+        for (std::int64_t c = 0; c < columns; ++c) t[row_of(example * steps + s) * columns + c] = values[c * steps + s];
+    }
     return;
   }
   std::fill_n(t, rows * static_cast<std::size_t>(columns), 0.0f);
@@ -69,7 +92,7 @@ void Plan::State::set_target(const tensor::Batch& batch, const CostTerm& term, s
       refuse(fmt::format(
           "class index {} in the data is outside 0 to {}, which is what the last layer '{}' has outputs for",
           labels[row], columns - 1, graph.maker_of(term.output)->name));
-    t[row * static_cast<std::size_t>(columns) + static_cast<std::size_t>(labels[row])] = 1;
+    t[row_of(static_cast<std::int64_t>(row)) * columns + labels[row]] = 1;
   }
 }
 
@@ -78,7 +101,7 @@ double Plan::train_step(const tensor::Batch& batch, const StepScalars& scalars) 
     throw base::Error(base::Code::internal, "this plan was compiled without a cost and cannot train");
   const tensor::ThreadScope scope(state_->threads);
   state_->bind_inputs(Phase::train, batch.inputs);
-  state_->set_targets(batch);
+  state_->set_targets(batch, State::RowOrder::of_time);
   state_->context = {state_->options.seed, scalars.epoch, scalars.step, state_->options.batch_size};
   state_->run(Phase::train, 0, state_->cost_end);
   double cost = 0;
@@ -102,21 +125,28 @@ std::span<const float> Plan::output(std::size_t i) const {
 Plan::Comparison Plan::compare(const tensor::Batch& batch) {
   if (!state_->options.trains())
     throw base::Error(base::Code::internal, "this plan was compiled without a cost and has no targets");
-  state_->set_targets(batch);
+  state_->set_targets(batch, State::RowOrder::of_examples);
   infer(batch.inputs);
   Comparison result;
-  result.rows = batch.count;
   for (std::size_t i = 0; i < state_->options.costs.size(); ++i) {
     const CostTerm& term = state_->options.costs[i];
     if (term.output >= state_->predicted.size()) continue;
-    const std::int64_t columns = state_->graph.out_count(term.output);
-    const auto count = static_cast<std::size_t>(batch.count * columns);
-    const auto y = output(term.output).first(count);
+    const std::int64_t columns = state_->graph.columns(term.output),
+                       steps = state_->graph.rows_per_example(term.output);
+    const std::int64_t rows = batch.count * steps;
+    const auto count = static_cast<std::size_t>(rows * columns);
+    std::span<const float> y = output(term.output).first(count);
+    if (steps > 1) {
+      std::vector<float>& by_step = state_->compared[term.output];
+      copy_steps(y.data(), by_step.data(), batch.count, columns, steps);
+      y = std::span(by_step).first(count);
+    }
     const std::span<const float> t(reinterpret_cast<const float*>(state_->targets[i]), count);
-    result.cost += term.weight * term.cost->value(y, t, batch.count, columns);
+    result.cost += term.weight * term.cost->value(y, t, rows, columns);
     if (!result.outputs.empty()) continue;
     result.outputs = y;
     result.targets = t;
+    result.rows = rows;
     result.columns = columns;
   }
   return result;
@@ -161,7 +191,7 @@ std::vector<StepTime> Plan::profile(const tensor::Batch& batch, int repeats) {
   const tensor::ThreadScope scope(state_->threads);
   const Phase phase = state_->options.trains() ? Phase::train : Phase::infer;
   state_->bind_inputs(phase, batch.inputs);
-  if (state_->options.trains()) state_->set_targets(batch);
+  if (state_->options.trains()) state_->set_targets(batch, State::RowOrder::of_time);
   state_->context = {state_->options.seed, 0, 1, state_->options.batch_size};
   const auto& steps = state_->program.of(phase);
   std::vector<StepTime> times;

@@ -58,9 +58,9 @@ class Plan {
  public:
   ~Plan();
 
-  /// One training step on all rows of the batch. Returns the weighted sum of the costs, each the mean of the rows,
-  /// before the update. When that is not a number the weights stay as they were.
-  /// Errors: invalid_argument for a batch of another shape or a class index out of range.
+  /// One training step on the whole batch. Returns the weighted sum of the costs, each the mean of the rows (of the
+  /// examples, or of their time steps where the output is a sequence), before the update. When that is not a number the
+  /// weights stay as they were. Errors: invalid_argument for a batch of another shape or a class index out of range.
   double train_step(const tensor::Batch& batch, const StepScalars& scalars);
 
   /// The main output (batch size, out_count) as prediction computes it. Training state stays as it is.
@@ -72,8 +72,10 @@ class Plan {
   /// Predicts the rows of a batch that count and compares them with their targets.
   /// Errors: as train_step.
   struct Comparison {
-    double cost = 0;                          ///< weighted sum of the costs of what is predicted, mean of the rows
-    std::span<const float> outputs, targets;  ///< (rows, columns) of the main output; class indices as one-hot rows
+    double cost = 0;  ///< weighted sum of the costs of what is predicted, mean of the rows
+    /// (rows, columns) of the main output, a row for each example, or for each step of each; class indices as one-hot
+    /// rows.
+    std::span<const float> outputs, targets;
     std::int64_t rows = 0, columns = 0;
   };
   Comparison compare(const tensor::Batch& batch);

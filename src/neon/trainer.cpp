@@ -69,7 +69,7 @@ std::optional<Evaluation> evaluate(Plan& plan, tensor::BatchSource& source, cons
   if (metric != nullptr) names = metric->names();
   std::vector<double> sums(metric != nullptr ? metric->sum_count() : 0), figures(names.size());
   double cost_sum = 0;
-  std::int64_t count = 0;
+  std::int64_t count = 0, rows = 0;
   source.seek(0, 0);
   while (const tensor::Batch* batch = source.next()) {
     if (stop.load(std::memory_order_relaxed)) return {};
@@ -81,12 +81,13 @@ std::optional<Evaluation> evaluate(Plan& plan, tensor::BatchSource& source, cons
     cost_sum += got.cost * static_cast<double>(batch->count);
     if (metric != nullptr) metric->add(got.outputs, got.targets, got.rows, got.columns, sums);
     count += batch->count;
+    rows += got.rows;
   }
   if (stop.load(std::memory_order_relaxed)) return {};
   Evaluation result;
   const std::int64_t records = std::max<std::int64_t>(count, 1);
   result.cost = cost_sum / static_cast<double>(records);
-  if (metric != nullptr) metric->finish(sums, records, figures);
+  if (metric != nullptr) metric->finish(sums, std::max<std::int64_t>(rows, 1), figures);
   for (std::size_t i = 0; i < names.size(); ++i) result.metrics.emplace_back(names[i], figures[i]);
   return result;
 }

@@ -28,12 +28,16 @@ class Layout {
  public:
   Layout() = default;  ///< no tensor
   static Layout row_major(Dtype dtype, const Shape& shape);
+  /// A sequence (n, features, t) with the features of one step of one example side by side, then the examples, then the
+  /// steps: the rows of all steps as (t·n, features), which is neon's order of columns.
+  static Layout time_major(Dtype dtype, const Shape& shape);
 
   explicit operator bool() const { return storage_ != nullptr; }
   Dtype dtype() const;
   const Shape& shape() const;
   std::size_t size_bytes() const;  ///< padding included
   bool is_row_major() const;
+  bool is_time_major() const;
 
   /// The same bytes under another shape of as many elements; row-major layouts only.
   Layout reshaped(const Shape& shape) const;
@@ -43,6 +47,10 @@ class Layout {
 
   /// Empty when the order is none of those that ChannelOrder can tell.
   std::optional<ChannelOrder> channel_order() const;
+
+  /// The same for loops to which examples and positions are alike: also tells time-major sequences, as t examples of n
+  /// positions.
+  std::optional<ChannelOrder> feature_order() const;
 
   /// "f32 (128, 16, 28, 28) blocked by 8".
   std::string text() const;

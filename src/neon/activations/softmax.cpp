@@ -1,7 +1,7 @@
 #include <algorithm>
 #include <cmath>
 
-#include "neon/lowering/lowering.h"
+#include "neon/lowering/sequence.h"
 #include "tensor/parallel.h"
 #include "tensor/threads.h"
 
@@ -15,9 +15,11 @@ class Softmax final : public Transform {
     double epsilon = 0x1p-23;
     std::optional<std::string> name;
     static constexpr auto fields() {
-      return std::tuple(base::field("axis", &Config::axis, "0: over the features of an example").range(0, 0),
-                        base::field("epsilon", &Config::epsilon, "unused; accepted because model files give it"),
-                        base::field("name", &Config::name, "a name; for reading only"));
+      return std::tuple(
+          base::field("axis", &Config::axis, "0: over the features of an example, or of each step of a sequence")
+              .range(0, 0),
+          base::field("epsilon", &Config::epsilon, "unused; accepted because model files give it"),
+          base::field("name", &Config::name, "a name; for reading only"));
     }
   };
   explicit Softmax(const Config&) {}
@@ -27,6 +29,9 @@ class Softmax final : public Transform {
 
   Value forward(Lowering& lowering, const Value& src, const std::string& name) const override {
     const tensor::Shape& shape = src.layout.shape();
+    if (shape.size() == 3)
+      return sequence_of_rows(lowering, forward(lowering, rows_of_sequence(lowering, src, name + " input"), name),
+                              shape[2], name);
     const auto plain = tensor::Layout::row_major(tensor::Dtype::f32, shape);
     const Value rows = lowering.in_layout(src, plain, name + " input in plain order")
                            .reshaped({shape[0], tensor::element_count(shape) / shape[0]});
@@ -39,6 +44,12 @@ class Softmax final : public Transform {
   }
 
   Value backward(Lowering& lowering, const Value& y, const Value& diff_dst, const std::string& name) const override {
+    const tensor::Shape& shape = y.layout.shape();
+    if (shape.size() == 3)
+      return sequence_of_rows(lowering,
+                              backward(lowering, rows_of_sequence(lowering, y, name + " output"),
+                                       rows_of_sequence(lowering, diff_dst, name + " error"), name),
+                              shape[2], name);
     const Value dy = lowering.in_layout(diff_dst, y.layout, name + " error in plain order");
     const Value dx = lowering.value(y.layout);
     lowering.may_replace(dy, dx);
@@ -61,8 +72,9 @@ class Softmax final : public Transform {
   }
 };
 
-const OnShelf<Transform, Softmax> registered("Softmax", "exp(x - max) / sum over the features of an example", {},
-                                             {{"LogSoftmax", "write Softmax with the cost CrossEntropyMulti"}});
+const OnShelf<Transform, Softmax> registered(
+    "Softmax", "exp(x - max) / sum over the features of an example, or of each step of a sequence", {},
+    {{"LogSoftmax", "write Softmax with the cost CrossEntropyMulti"}});
 
 }  // namespace
 }  // namespace neon

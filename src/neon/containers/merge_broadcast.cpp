@@ -38,7 +38,13 @@ class MergeBroadcast final : public Branches {
             {R"({"merge": "depth",
                  "layers": [{"type": "SkipNode"},
                             {"type": "Pooling", "config": {"fshape": 3, "strides": 1, "padding": 1}}]})",
-             {5, 4, 3}}};
+             {5, 4, 3}},
+            {R"({"merge": "depth", "layers": [{"type": "SkipNode"},
+                                              {"type": "Linear", "config": {"nout": 3, "init": "Gaussian"}}]})",
+             {5, 4}},
+            {R"({"merge": "recurrent", "layers": [{"type": "SkipNode"},
+                                                  {"type": "Linear", "config": {"nout": 5, "init": "Gaussian"}}]})",
+             {5, 4}}};
   }
 
  private:

@@ -1,7 +1,7 @@
 #include <list>
 
 #include "neon/lowering/element_wise.h"
-#include "neon/lowering/unary_steps.h"
+#include "neon/lowering/sequence.h"
 
 namespace neon {
 namespace {
@@ -26,15 +26,18 @@ class Activation final : public UnaryLayer {
   std::unique_ptr<LayerSteps> lower(const Group& group) const override;
 
   void reference_forward(Reference& r) const override {
-    r.dst() = r.src();
-    const std::size_t row = r.dst().size() / static_cast<std::size_t>(r.n);
-    for (std::size_t at = 0; at < r.dst().size(); at += row) transform_->reference_forward({&r.dst()[at], row});
+    for_each_row(r, [&](const Row& row) {
+      auto y = row.of(r.src());
+      transform_->reference_forward(y);
+      row.put(y, r.dst());
+    });
   }
   void reference_backward(Reference& r) const override {
-    r.diff_src() = r.diff_dst();
-    const std::size_t row = r.dst().size() / static_cast<std::size_t>(r.n);
-    for (std::size_t at = 0; at < r.dst().size(); at += row)
-      transform_->reference_backward({&r.src()[at], row}, {&r.dst()[at], row}, {&r.diff_src()[at], row});
+    for_each_row(r, [&](const Row& row) {
+      auto dx = row.of(r.diff_dst());
+      transform_->reference_backward(row.of(r.src()), row.of(r.dst()), dx);
+      row.put(dx, r.diff_src());
+    });
   }
 
   /// Those of every member of the shelf of activations, on rows and on maps.
@@ -48,12 +51,34 @@ class Activation final : public UnaryLayer {
         configs.push_back(fmt::format(R"({{"transform": {{"type": "{}", "config": {}}}}})", name, config));
         list.push_back({configs.back(), {12}});
         list.push_back({configs.back(), {10, 3, 2}});
+        if (!member.make({}, "")->is_element_wise()) list.push_back({configs.back(), {7, 5}});
       }
     }
     return list;
   }
 
  private:
+  /// The numbers that belong together: those of an example, or of one step of a sequence.
+  struct Row {
+    std::size_t begin, count, stride;
+    Reference::Numbers of(const Reference::Numbers& all) const {
+      Reference::Numbers row(count);
+      for (std::size_t i = 0; i < count; ++i) row[i] = all[begin + i * stride];
+      return row;
+    }
+    void put(const Reference::Numbers& row, Reference::Numbers& all) const {
+      for (std::size_t i = 0; i < count; ++i) all[begin + i * stride] = row[i];
+    }
+  };
+
+  template <class Visit>
+  static void for_each_row(const Reference& r, const Visit& visit) {
+    const std::size_t each = r.src().size() / static_cast<std::size_t>(r.n);
+    const std::size_t steps = is_sequence(r.in()) ? static_cast<std::size_t>(r.in()[1]) : 1;
+    for (std::size_t at = 0; at < r.src().size(); at += each)
+      for (std::size_t t = 0; t < steps; ++t) visit(Row{at + t, each / steps, steps});
+  }
+
   Config config_;
   std::shared_ptr<const Transform> transform_;
 };

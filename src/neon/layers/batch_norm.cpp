@@ -80,7 +80,11 @@ class BatchNorm final : public UnaryLayer {
     }
   }
   static std::vector<LayerCase> cases() {
-    return {{R"({})", {5}}, {R"({"rho": 0.8, "eps": 0.01})", {3, 4, 4}}, {R"({})", {16, 3, 5}}, {R"({})", {24}}};
+    return {{R"({})", {5}},
+            {R"({"rho": 0.8, "eps": 0.01})", {3, 4, 4}},
+            {R"({})", {16, 3, 5}},
+            {R"({})", {24}},
+            {R"({})", {6, 5}}};
   }
 
  private:
@@ -110,7 +114,7 @@ class Steps final : public UnarySteps {
   }
 
   Value forward(Lowering& lowering, const Value& src) override {
-    x_ = in_channel_order(lowering, src, node_.name);
+    x_ = in_feature_order(lowering, src, node_.name);
     const Value dst = lowering.value(x_.layout);
     const tensor::Kernel kernel = tensor::batch_norm_forward(x_.layout, how_, lowering.training());
     saved_ = lowering.workspace(kernel);

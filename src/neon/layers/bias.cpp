@@ -36,7 +36,8 @@ class Bias final : public UnaryLayer {
   static std::vector<LayerCase> cases() {
     return {{R"({"init": "Gaussian"})", {7}},
             {R"({"init": "Gaussian"})", {5, 3, 4}},
-            {R"({"init": "Gaussian"})", {16, 2, 2}}};
+            {R"({"init": "Gaussian"})", {16, 2, 2}},
+            {R"({"init": "Gaussian"})", {6, 5}}};
   }
 
  private:
@@ -54,7 +55,7 @@ class Steps final : public UnarySteps {
   explicit Steps(const Node& node) : node_(node) {}
 
   Value forward(Lowering& lowering, const Value& src) override {
-    const Value x = in_channel_order(lowering, src, node_.name);
+    const Value x = in_feature_order(lowering, src, node_.name);
     const Value bias = lowering.plain_weights(lowering.parameter(node_, "W"));
     const Value y = lowering.value(x.layout);
     lowering.may_replace(x, y);
@@ -64,7 +65,7 @@ class Steps final : public UnarySteps {
   }
 
   Value backward(Lowering& lowering, const Value& diff_dst, bool) override {
-    const Value dy = in_channel_order(lowering, diff_dst, node_.name);
+    const Value dy = in_feature_order(lowering, diff_dst, node_.name);
     lowering.add(node_.name + " backward", tensor::bias_backward(dy.layout),
                  {{Slot::diff_dst, dy.buffer}, {Slot::diff_bias, lowering.parameter(node_, "W").gradient}});
     return dy;

@@ -30,7 +30,7 @@ class Dropout final : public UnaryLayer {
     for (std::size_t i = 0; i < r.src().size(); ++i) r.diff_src()[i] = kept(r, i) ? r.diff_dst()[i] : 0;
   }
   static std::vector<LayerCase> cases() {
-    return {{R"({})", {37}}, {R"({"keep": 0.8})", {10, 3, 3}}, {R"({"keep": 1})", {4}}};
+    return {{R"({})", {37}}, {R"({"keep": 0.8})", {10, 3, 3}}, {R"({"keep": 1})", {4}}, {R"({})", {6, 5}}};
   }
 
  private:
@@ -46,7 +46,7 @@ class Steps final : public UnarySteps {
   Steps(const Node& node, double keep) : node_(node), keep_(keep) {}
 
   Value forward(Lowering& lowering, const Value& src) override {
-    const Value x = in_channel_order(lowering, src, node_.name);
+    const Value x = in_feature_order(lowering, src, node_.name);
     const Value y = lowering.value(x.layout);
     lowering.may_replace(x, y);
     if (!lowering.training()) {
@@ -64,7 +64,7 @@ class Steps final : public UnarySteps {
 
   Value backward(Lowering& lowering, const Value& diff_dst, bool wants_diff_src) override {
     if (!wants_diff_src) return {};
-    const Value dy = in_channel_order(lowering, diff_dst, node_.name);
+    const Value dy = in_feature_order(lowering, diff_dst, node_.name);
     const Value dx = lowering.value(dy.layout);
     lowering.may_replace(dy, dx);
     lowering.add(node_.name + " backward", tensor::dropout_backward(dy.layout, dropping()),

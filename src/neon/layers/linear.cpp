@@ -1,6 +1,5 @@
-#include "base/error.h"
 #include "neon/layers/product_steps.h"
-#include "neon/lowering/element_wise.h"
+#include "neon/lowering/sequence.h"
 
 namespace neon {
 namespace {
@@ -25,16 +24,10 @@ class Linear final : public UnaryLayer {
 
   std::optional<std::string> given_name() const override { return config_.name; }
   tensor::Shape out_shape(const tensor::Shape& in) const override {
-    if (in.size() == 2)
-      throw base::Error(
-          base::Code::invalid_argument,
-          fmt::format("inputs of {} (features, time steps) need a recurrent network; expected (features) or "
-                      "(c, h, w)",
-                      tensor::text(in)));
-    return {config_.nout};
+    return is_sequence(in) ? tensor::Shape{config_.nout, in[1]} : tensor::Shape{config_.nout};
   }
   std::vector<ParameterSpec> parameters(const tensor::Shape& in) const override {
-    const std::int64_t nin = tensor::element_count(in);
+    const std::int64_t nin = inputs_of(in);
     return {{"W", {config_.nout, nin}, config_.nout, nin, false, init_}};
   }
   bool absorbs_bias() const override { return true; }
@@ -45,31 +38,39 @@ class Linear final : public UnaryLayer {
   std::unique_ptr<LayerSteps> lower(const Group& group) const override;
 
   void reference_forward(Reference& r) const override {
-    const std::int64_t nin = tensor::element_count(r.in()), nout = config_.nout;
-    for (std::int64_t n = 0; n < r.n; ++n)
-      for (std::int64_t o = 0; o < nout; ++o) {
-        double sum = 0;
-        for (std::int64_t i = 0; i < nin; ++i) sum += r.parameters[0][o * nin + i] * r.src()[n * nin + i];
-        r.dst()[n * nout + o] = sum;
-      }
+    for_each_product(
+        r, [&](std::size_t o, std::size_t i, std::size_t w) { r.dst()[o] += r.parameters[0][w] * r.src()[i]; });
   }
   void reference_backward(Reference& r) const override {
-    const std::int64_t nin = tensor::element_count(r.in()), nout = config_.nout;
-    for (std::int64_t n = 0; n < r.n; ++n)
-      for (std::int64_t o = 0; o < nout; ++o)
-        for (std::int64_t i = 0; i < nin; ++i) {
-          r.diff_src()[n * nin + i] += r.parameters[0][o * nin + i] * r.diff_dst()[n * nout + o];
-          r.gradients[0][o * nin + i] += r.src()[n * nin + i] * r.diff_dst()[n * nout + o];
-        }
+    for_each_product(r, [&](std::size_t o, std::size_t i, std::size_t w) {
+      r.diff_src()[i] += r.parameters[0][w] * r.diff_dst()[o];
+      r.gradients[0][w] += r.src()[i] * r.diff_dst()[o];
+    });
   }
   static std::vector<LayerCase> cases() {
     return {{R"({"nout": 5, "init": "Gaussian"})", {7}},
             {R"({"nout": 10, "init": {"type": "Gaussian", "config": {"scale": 0.1}}})", {33}},
             {R"({"nout": 16, "init": "Gaussian"})", {3, 4, 5}},
-            {R"({"nout": 1, "init": "Gaussian"})", {1}}};
+            {R"({"nout": 1, "init": "Gaussian"})", {1}},
+            {R"({"nout": 5, "init": "Gaussian"})", {7, 4}},
+            {R"({"nout": 16, "init": "Gaussian"})", {32, 1}}};
   }
 
  private:
+  static std::int64_t inputs_of(const tensor::Shape& in) { return is_sequence(in) ? in[0] : tensor::element_count(in); }
+
+  /// visit(output, input, weight).
+  template <class Visit>
+  void for_each_product(const Reference& r, const Visit& visit) const {
+    const std::int64_t nin = inputs_of(r.in()), nout = config_.nout, steps = is_sequence(r.in()) ? r.in()[1] : 1;
+    for (std::int64_t n = 0; n < r.n; ++n)
+      for (std::int64_t o = 0; o < nout; ++o)
+        for (std::int64_t i = 0; i < nin; ++i)
+          for (std::int64_t t = 0; t < steps; ++t)
+            visit(static_cast<std::size_t>((n * nout + o) * steps + t),
+                  static_cast<std::size_t>((n * nin + i) * steps + t), static_cast<std::size_t>(o * nin + i));
+  }
+
   Config config_;
   std::shared_ptr<const Initializer> init_;
 };
@@ -95,11 +96,15 @@ class Steps final : public ProductSteps {
 };
 
 std::unique_ptr<LayerSteps> Linear::lower(const Group& group) const {
-  return std::make_unique<Steps>(group, config_.nout);
+  auto steps = std::make_unique<Steps>(group, config_.nout);
+  if (!is_sequence(group.node->in())) return steps;
+  return std::make_unique<PerStep>(std::move(steps), *group.node);
 }
 
-const OnShelf<GraphPart, Linear> registered("Linear", "y = W·x",
-                                            R"((features) or (c, h, w) → (nout). Parameter: W (nout, nin).)");
+const OnShelf<GraphPart, Linear> registered(
+    "Linear", "y = W·x",
+    R"((features) or (c, h, w) → (nout); a sequence (features, time steps) → (nout, time steps), each step by
+itself. Parameter: W (nout, nin).)");
 
 }  // namespace
 }  // namespace neon

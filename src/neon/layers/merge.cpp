@@ -3,7 +3,7 @@
 #include <numeric>
 
 #include "base/error.h"
-#include "neon/lowering/unary_steps.h"
+#include "neon/lowering/sequence.h"
 
 namespace neon {
 namespace {
@@ -133,18 +133,22 @@ class ConcatSteps final : public LayerSteps {
 
   std::vector<Value> forward(Lowering& lowering, std::span<const Value> srcs) override {
     const tensor::Shape dst = batch_shape(lowering, node_.out());
-    const bool blocked = merge_ == Merge::depth && keeps_blocks(srcs, dst);
+    const bool sequences = is_sequence(node_.out());
+    const bool blocked = !sequences && merge_ == Merge::depth && keeps_blocks(srcs, dst);
     std::vector<std::pair<Slot, int>> buffers;
     for (const Value& src : srcs) {
       const auto plain = tensor::Layout::row_major(tensor::Dtype::f32, src.layout.shape());
-      const Value x = blocked ? src : lowering.in_layout(src, plain, node_.name + " input in plain order");
+      const Value x = sequences ? time_major(lowering, src, node_.name + " input")
+                      : blocked ? src
+                                : lowering.in_layout(src, plain, node_.name + " input in plain order");
       srcs_.push_back(x.layout);
       buffers.emplace_back(Slot::src, x.buffer);
     }
-    const Value y =
-        lowering.value(blocked ? srcs[0].layout.resized(dst) : tensor::Layout::row_major(tensor::Dtype::f32, dst));
+    const Value y = lowering.value(sequences ? tensor::Layout::time_major(tensor::Dtype::f32, dst)
+                                   : blocked ? srcs[0].layout.resized(dst)
+                                             : tensor::Layout::row_major(tensor::Dtype::f32, dst));
     dst_ = y.layout;
-    outer_ = merge_ == Merge::recurrent ? dst[0] * dst[1] : dst[0];
+    outer_ = !sequences ? dst[0] : merge_ == Merge::recurrent ? 1 : dst[2] * dst[0];
     buffers.emplace_back(Slot::dst, y.buffer);
     lowering.add(node_.name + " forward", tensor::concat(srcs_, dst_, outer_), buffers);
     return {y};

@@ -11,4 +11,10 @@ inline Value in_channel_order(Lowering& lowering, const Value& value, const std:
   return lowering.in_layout(value, plain, name + " input in plain order");
 }
 
+/// The same for kernels to which examples and positions are alike (tensor::Layout::feature_order): sequences may stay
+/// time-major.
+inline Value in_feature_order(Lowering& lowering, const Value& value, const std::string& name) {
+  return value.layout.is_time_major() ? value : in_channel_order(lowering, value, name);
+}
+
 }  // namespace neon

@@ -6,6 +6,7 @@
 #include "neon/finite.h"
 #include "neon/initializer.h"
 #include "neon/lowering/plan_state.h"
+#include "neon/lowering/sequence.h"
 #include "neon/lowering/training_kernels.h"
 #include "neon/memory.h"
 #include "neon/pairing.h"
@@ -62,6 +63,10 @@ class PlanMaker {
       s_.input_gradient = {reinterpret_cast<const float*>(s_.program.address(input_gradient_.buffer)),
                            input_gradient_.layout.size_bytes() / sizeof(float)};
     for (const Value& output : predicted_) s_.predicted.push_back(s_.program.address(output.buffer));
+    for (std::size_t i = 0; i < predicted_.size(); ++i)
+      s_.compared.emplace_back(s_.options.trains() && s_.graph.rows_per_example(i) > 1
+                                   ? static_cast<std::size_t>(s_.options.batch_size * s_.graph.out_count(i))
+                                   : 0);
   }
 
  private:
@@ -137,12 +142,23 @@ class PlanMaker {
     return layers;
   }
 
-  /// An output of the graph as plain rows.
-  Value as_rows(std::size_t output) {
+  Value plain_output(std::size_t output) {
     const Value& value = values_[static_cast<std::size_t>(s_.graph.outputs[output])];
-    const Value in_order = b_.in_layout(value, tensor::Layout::row_major(tensor::Dtype::f32, value.layout.shape()),
-                                        "output in plain order");
-    return in_order.reshaped({s_.options.batch_size, s_.graph.out_count(output)});
+    return b_.in_layout(value, tensor::Layout::row_major(tensor::Dtype::f32, value.layout.shape()),
+                        "output in plain order");
+  }
+
+  /// An output of the graph as the rows that a cost reads, those of a sequence in the order of time.
+  Value as_rows(std::size_t output) {
+    if (is_sequence(s_.graph.out_shape(output)))
+      return rows_of_sequence(b_, values_[static_cast<std::size_t>(s_.graph.outputs[output])], "output");
+    return plain_output(output).reshaped({s_.options.batch_size, s_.graph.out_count(output)});
+  }
+
+  /// And back: the gradient of such rows as that of the output.
+  Value of_rows(const Value& rows, std::size_t output) {
+    const tensor::Shape& shape = s_.graph.out_shape(output);
+    return is_sequence(shape) ? sequence_of_rows(b_, rows, shape[1], "error") : rows.reshaped(batch_shape(shape));
   }
 
   void add_training() {
@@ -212,7 +228,7 @@ class PlanMaker {
     add_forward(Phase::infer);
     b_.work_on(nullptr, Stage::forward);
     for (std::size_t i = 0; i < s_.graph.predicted_count(); ++i) {
-      Value output = as_rows(i);
+      Value output = plain_output(i);
       const bool outside = std::any_of(inputs_.begin(), inputs_.end(),
                                        [&](const Value& input) { return input.buffer == output.buffer; });
       if (outside) {  // a network of identities
@@ -243,8 +259,7 @@ class PlanMaker {
              {{Slot::src, dy.buffer}, {Slot::dst, weighted.buffer}});
       dy = weighted;
     }
-    gradients_[static_cast<std::size_t>(s_.graph.outputs[term.output])].push_back(
-        dy.reshaped(batch_shape(s_.graph.out_shape(term.output))));
+    gradients_[static_cast<std::size_t>(s_.graph.outputs[term.output])].push_back(of_rows(dy, term.output));
   }
 
   /// The parameters of a group that learn, with the rules they follow.

@@ -22,17 +22,21 @@ struct Plan::State {
   int threads;
   Program program;
   std::array<std::vector<std::vector<Use>>, 2> input_uses;  ///< of each phase: of each input
-  std::vector<std::byte*> targets;                          ///< of each cost: (batch, outputs) f32
+  std::vector<std::byte*> targets;                          ///< of each cost: (rows, columns) f32
   std::vector<const double*> costs;                         ///< written by the cost steps
   std::vector<std::byte*> predicted;                        ///< of each output: (batch, outputs) f32
+  std::vector<std::vector<float>> compared;                 ///< of each sequence among them: its rows
   std::span<const float> input_gradient;                    ///< empty unless asked for
   std::size_t cost_end = 0;                                 ///< steps of the train phase up to and with the cost
   std::array<std::vector<Output>, 2> outputs;               ///< of each phase
   tensor::RunContext context;
 
   void bind_inputs(Phase phase, std::span<const tensor::Tensor> inputs);
-  void set_targets(const tensor::Batch& batch);
-  void set_target(const tensor::Batch& batch, const CostTerm& term, std::byte* to) const;
+  /// The targets as rows. Those of sequences are in the order of time where the train phase reads them (of all examples
+  /// the first step, then the second), and example by example otherwise.
+  enum class RowOrder { of_time, of_examples };
+  void set_targets(const tensor::Batch& batch, RowOrder order);
+  void set_target(const tensor::Batch& batch, const CostTerm& term, RowOrder order, std::byte* to) const;
   void run(Phase phase, std::size_t begin, std::size_t end) { program.run(phase, begin, end, context, threads); }
   void run(Phase phase) { run(phase, 0, program.of(phase).size()); }
 };

@@ -198,7 +198,7 @@ inline void compare_with_reference(const Graph& graph, std::int64_t batch, doubl
   for (std::size_t i = 0; i < graph.outputs.size(); ++i) {
     cotangents.push_back(random_values(static_cast<std::size_t>(batch * graph.out_count(i)), 5 + i));
     auto& target = numbers.emplace_back(cotangents.back().begin(), cotangents.back().end());
-    data.targets.push_back({tensor::Dtype::f32, {batch, graph.out_count(i)}, target.data()});
+    data.targets.push_back({tensor::Dtype::f32, tensor::with_rows(batch, graph.out_shape(i)), target.data()});
   }
 
   network.forward(false);
@@ -214,7 +214,7 @@ inline void compare_with_reference(const Graph& graph, std::int64_t batch, doubl
   double expected_cost = 0;
   for (std::size_t o = 0; o < cotangents.size(); ++o)
     for (std::size_t i = 0; i < cotangents[o].size(); ++i)
-      expected_cost += cotangents[o][i] * network.output(o)[i] / static_cast<double>(batch);
+      expected_cost += cotangents[o][i] * network.output(o)[i] / static_cast<double>(batch * graph.rows_per_example(o));
   EXPECT_NEAR(cost, expected_cost, 10 * tolerance * std::max(1.0, std::abs(expected_cost))) << "training output";
 
   if (options.input_gradient)

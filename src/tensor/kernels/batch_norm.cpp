@@ -181,13 +181,13 @@ class BatchNormBackwardData final : public OwnKernel {
 }  // namespace
 
 Kernel batch_norm_forward(const Layout& src, const Normalisation& how, bool training) {
-  return std::make_shared<BatchNormForward>(src, src.channel_order().value(), how, training);
+  return std::make_shared<BatchNormForward>(src, src.feature_order().value(), how, training);
 }
 Kernel batch_norm_backward_sums(const Layout& src, const Normalisation& how) {
-  return std::make_shared<BatchNormBackwardSums>(src, src.channel_order().value(), how);
+  return std::make_shared<BatchNormBackwardSums>(src, src.feature_order().value(), how);
 }
 Kernel batch_norm_backward_data(const Layout& src, const Normalisation& how) {
-  return std::make_shared<BatchNormBackwardData>(src, src.channel_order().value(), how);
+  return std::make_shared<BatchNormBackwardData>(src, src.feature_order().value(), how);
 }
 
 }  // namespace tensor

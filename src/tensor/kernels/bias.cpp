@@ -76,9 +76,9 @@ class BiasBackward final : public OwnKernel {
 
 }  // namespace
 
-Kernel bias_forward(const Layout& src) { return std::make_shared<BiasForward>(src, src.channel_order().value()); }
+Kernel bias_forward(const Layout& src) { return std::make_shared<BiasForward>(src, src.feature_order().value()); }
 Kernel bias_backward(const Layout& diff_dst) {
-  return std::make_shared<BiasBackward>(diff_dst, diff_dst.channel_order().value());
+  return std::make_shared<BiasBackward>(diff_dst, diff_dst.feature_order().value());
 }
 
 }  // namespace tensor

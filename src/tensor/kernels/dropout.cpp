@@ -61,23 +61,38 @@ void apply(const float* x, const std::uint8_t* mask, float* y, const ChannelOrde
   });
 }
 
+/// The same for time-major sequences (n, features, t).
+void apply_time_major(const float* x, const std::uint8_t* mask, float* y, const Shape& shape, float factor) {
+  const std::int64_t n = shape[0], features = shape[1], steps = shape[2];
+  for_parts(n * steps, threads_for(n * features * steps), [&](std::int64_t begin, std::int64_t end, int) {
+    for (std::int64_t row = begin; row < end; ++row) {
+      const std::uint8_t* plain = mask + row % n * features * steps + row / n;
+      for (std::int64_t f = 0; f < features; ++f)
+        y[row * features + f] = plain[f * steps] ? factor * x[row * features + f] : 0;
+    }
+  });
+}
+
+void apply(const float* x, const std::uint8_t* mask, float* y, const Layout& layout, float factor) {
+  if (const auto order = layout.channel_order()) return apply(x, mask, y, *order, factor);
+  apply_time_major(x, mask, y, layout.shape(), factor);
+}
+
 class DropoutForward final : public OwnKernel {
  public:
   DropoutForward(const Layout& src, const Dropping& dropping)
       : OwnKernel("dropout", {{Slot::src, src},
                               {Slot::workspace, {}, static_cast<std::size_t>(element_count(src.shape()))},
                               {Slot::dst, src}}),
-        order_(src.channel_order().value()),
         dropping_(dropping) {}
 
   void run(const RunContext& context) const override {
     draw(at<std::uint8_t>(1), element_count(arguments_[0].layout.shape()),
          Mask(context.seed, dropping_.stream, context.step, dropping_.keep));
-    apply(at(0), at<std::uint8_t>(1), at(2), order_, dropping_.factor);
+    apply(at(0), at<std::uint8_t>(1), at(2), arguments_[0].layout, dropping_.factor);
   }
 
  private:
-  ChannelOrder order_;
   Dropping dropping_;
 };
 
@@ -88,13 +103,13 @@ class DropoutBackward final : public OwnKernel {
                   {{Slot::diff_dst, diff_dst},
                    {Slot::workspace, {}, static_cast<std::size_t>(element_count(diff_dst.shape()))},
                    {Slot::diff_src, diff_dst}}),
-        order_(diff_dst.channel_order().value()),
         factor_(dropping.factor) {}
 
-  void run(const RunContext&) const override { apply(at(0), at<std::uint8_t>(1), at(2), order_, factor_); }
+  void run(const RunContext&) const override {
+    apply(at(0), at<std::uint8_t>(1), at(2), arguments_[0].layout, factor_);
+  }
 
  private:
-  ChannelOrder order_;
   float factor_;
 };
 

@@ -28,6 +28,13 @@ Layout Layout::row_major(Dtype dtype, const Shape& shape) {
       "a layout", [&] { return onednn::layout_of({shape, onednn::data_type(dtype), row_major_strides(shape)}); });
 }
 
+Layout Layout::time_major(Dtype dtype, const Shape& shape) {
+  element_count(shape);
+  return onednn::guarded("a layout", [&] {
+    return onednn::layout_of({shape, onednn::data_type(dtype), {shape[1], 1, shape[0] * shape[1]}});
+  });
+}
+
 Dtype Layout::dtype() const {
   switch (storage_->desc.data_type()) {
     case dnnl::memory::data_type::u8: return Dtype::u8;
@@ -42,11 +49,14 @@ std::size_t Layout::size_bytes() const { return storage_ ? storage_->desc.get_si
 
 bool Layout::is_row_major() const { return *this == row_major(dtype(), shape()); }
 
+bool Layout::is_time_major() const { return shape().size() == 3 && *this == time_major(dtype(), shape()); }
+
 Layout Layout::reshaped(const Shape& shape) const { return row_major(dtype(), shape); }
 
 Layout Layout::resized(const Shape& shape) const {
   const auto order = channel_order();
   if (!order || order->block == 1 || shape.size() < 3) return row_major(dtype(), shape);
+  if (shape.size() == 3) return is_time_major() ? time_major(dtype(), shape) : row_major(dtype(), shape);
   using Tag = dnnl::memory::format_tag;
   const bool deep = shape.size() == 5;
   Tag tag = deep ? Tag::ndhwc : Tag::nhwc;
@@ -85,6 +95,11 @@ std::optional<ChannelOrder> Layout::channel_order() const {
   return order;
 }
 
+std::optional<ChannelOrder> Layout::feature_order() const {
+  if (!is_time_major() || dtype() != Dtype::f32) return channel_order();
+  return ChannelOrder{shape()[2], 1, shape()[0], shape()[1], shape()[1]};
+}
+
 std::string Layout::text() const {
   if (!storage_) return "nothing";
   std::string result = fmt::format("{} {}",
@@ -98,7 +113,7 @@ std::string Layout::text() const {
   for (int i = 0; i < b.inner_nblks; ++i)
     result +=
         fmt::format("{} {}{}", i == 0 ? " blocked by" : "", static_cast<char>('a' + b.inner_idxs[i]), b.inner_blks[i]);
-  if (b.inner_nblks == 0 && !is_row_major()) result += " permuted";
+  if (b.inner_nblks == 0 && !is_row_major()) result += is_time_major() ? " time-major" : " permuted";
   return result;
 }
 
