@@ -60,6 +60,7 @@ bool JobFolder::is_written() {
 }
 
 void JobFolder::remove() {
+  if (std::exchange(removed_, true)) return;
   std::error_code error;
   std::filesystem::remove_all(path_, error);
   if (error)

@@ -26,10 +26,12 @@ class JobFolder {
   /// Whether one of these files has changed since the last call.
   bool is_written();
 
+  /// Once only: afterwards another job may have the path.
   void remove();
 
  private:
   std::filesystem::path path_;
+  bool removed_ = false;
   std::string seen_;  // sizes and times of the files
 };
 
