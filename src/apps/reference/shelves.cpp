@@ -2,6 +2,7 @@
 #include <fmt/format.h>
 
 #include "apps/reference/page.h"
+#include "base/error.h"
 #include "neon/cost.h"
 #include "neon/initializer.h"
 #include "neon/layer.h"
@@ -17,7 +18,9 @@ namespace {
 template <class Interface>
 Page page_of(std::string file, std::string_view title, std::string_view folder, std::string_view introduction) {
   Page page{std::move(file), page_head(title, fmt::format("the members of src/neon/{}", folder), introduction)};
-  for (const auto& [name, member] : neon::Shelf<Interface>::instance().members()) {
+  const auto& members = neon::Shelf<Interface>::instance().members();
+  if (members.empty()) throw base::Error(base::Code::internal, fmt::format("the shelf of {} is empty", title));
+  for (const auto& [name, member] : members) {
     page.text += fmt::format("\n## {}\n\n*{}*\n", name, member.doc);
     if (!member.details.empty()) page.text += fmt::format("\n{}\n", member.details);
     if (const std::string table = table_of_properties(member.schema()); !table.empty()) page.text += '\n' + table;
@@ -29,10 +32,11 @@ Page page_of(std::string file, std::string_view title, std::string_view folder, 
 
 std::vector<Page> shelf_pages() {
   return {
-      page_of<neon::Layer>("layers.md", "Layers", "layers",
-                           "What stands in the list `layers` of a [model file](../formats/model-yaml.md). Shapes are "
-                           "those of one exemplar: (c, h, w) or\n(features). A *part* is `{type: Name, config: {...}}` "
-                           "or a bare name."),
+      page_of<neon::GraphPart>(
+          "layers.md", "Layers", "layers and src/neon/containers",
+          "What stands in the list `layers` of a [model file](../formats/model-yaml.md). Shapes are "
+          "those of one exemplar: (c, h, w) or\n(features). A *part* is `{type: Name, config: {...}}` "
+          "or a bare name."),
       page_of<neon::Transform>("activations.md", "Activations", "activations",
                                "Functions of a layer's outputs, given as `activation` of a compound layer or as "
                                "`transform` of a layer `Activation`.\nx is the input, y the output."),
