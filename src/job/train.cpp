@@ -63,6 +63,8 @@ class Reporter : public neon::TrainingEvents {
       event.metrics = std::move(metrics);
     }
     emit_(event);
+    if (!epoch.ended_because.empty())
+      emit_({.kind = EventKind::log, .text = "the training ends after this epoch: " + epoch.ended_because});
   }
 
   void on_checkpoint(const neon::Trainer& trainer) override {
@@ -151,6 +153,7 @@ Outcome train_checked(const Training& training, const CheckedModel& checked, con
   options.epochs = checked.spec.epochs;
   options.checkpoint_every = training.checkpoint_every;
   options.evaluate_every = training.evaluate_every;
+  options.callbacks = checked.spec.callbacks;
   neon::Trainer trainer(*plan, *train_source, eval_source.get(), metric.get(), options);
   Reporter reporter(training, checked, train_source->info().labels, checked.spec.batch_size, emit);
   emit({.kind = EventKind::ready});

@@ -1,5 +1,6 @@
 #include "neon/checkpoint.h"
 
+#include <charconv>
 #include <cstdlib>
 
 #include "neon/finite.h"
@@ -11,11 +12,13 @@ namespace {
 constexpr std::string_view kFormat = "ncloud checkpoint 1";
 constexpr std::string_view kParameters = "parameters/";
 constexpr std::string_view kOptimizerStates = "optimizer_states/";
+constexpr std::string_view kCallbacks = "callbacks/";  // then the callback's number and the tensor's name
 
 /// The sum of costs goes as a hexadecimal floating-point text: decimal readers may miss its last bit, and JSON has no
 /// word for the NaN of a training that diverged.
 base::json::value text_of(const TrainingPosition& position) {
   base::json::value value = base::encode(position);
+  if (!position.finished) value.as_object().erase("finished");
   value.as_object()["epoch_cost_sum"] = fmt::format("{:a}", position.epoch_cost_sum);
   return value;
 }
@@ -44,6 +47,16 @@ base::json::value piece(const Metadata& metadata, std::string_view name) {
   throw base::Error(base::Code::data_loss, fmt::format("its '{}' is missing", name));
 }
 
+void add_to_callback(std::vector<NamedCallbackState>& callbacks, NamedTensor tensor) {
+  const std::string_view rest = std::string_view(tensor.name).substr(kCallbacks.size());
+  std::size_t number = 0;
+  const auto read = std::from_chars(rest.data(), rest.data() + rest.size(), number);
+  if (read.ec != std::errc() || read.ptr == rest.data() + rest.size() || *read.ptr != '/' || number >= callbacks.size())
+    throw base::Error(base::Code::data_loss, fmt::format("tensor '{}' belongs to no callback", tensor.name));
+  tensor.name = std::string(read.ptr + 1, rest.data() + rest.size());
+  callbacks[number].state.tensors.push_back(std::move(tensor));
+}
+
 Checkpoint checkpoint_of(TensorFile file) {
   const Metadata& metadata = file.metadata;
   if (metadata.empty() || metadata.front() != std::pair{std::string("format"), std::string(kFormat)})
@@ -57,7 +70,18 @@ Checkpoint checkpoint_of(TensorFile file) {
   const base::json::value position = piece(metadata, "position");
   checkpoint.position = position_of(base::decode<base::json::object>(position));
   checkpoint.provenance = base::decode<base::json::object>(piece(metadata, "provenance"));
+  for (const auto& [key, value] : metadata) {
+    if (key != "callbacks") continue;
+    const auto states = base::parse_json(value, key);
+    for (const auto& item : base::decode<std::vector<base::json::object>>(states))
+      checkpoint.callbacks.push_back(
+          {base::decode<std::string>(item.at("type")), {base::decode<base::json::object>(item.at("values")), {}}});
+  }
   for (NamedTensor& tensor : file.tensors) {
+    if (tensor.name.starts_with(kCallbacks)) {
+      add_to_callback(checkpoint.callbacks, std::move(tensor));
+      continue;
+    }
     const bool is_parameter = tensor.name.starts_with(kParameters);
     if (!is_parameter && !tensor.name.starts_with(kOptimizerStates))
       throw base::Error(base::Code::data_loss, fmt::format("tensor '{}' is neither parameter nor state", tensor.name));
@@ -73,14 +97,22 @@ namespace {
 
 template <class... To>
 void write_to(const Checkpoint& checkpoint, To&&... to) {
-  const Metadata metadata{{"format", std::string(kFormat)},
-                          {"spec", base::to_text(checkpoint.spec.to_json())},
-                          {"sample_shape", base::to_text(base::encode(checkpoint.sample_shape))},
-                          {"preprocessing", base::to_text(checkpoint.preprocessing)},
-                          {"labels", base::to_text(base::encode(checkpoint.labels))},
-                          {"position", base::to_text(text_of(checkpoint.position))},
-                          {"provenance", base::to_text(checkpoint.provenance)}};
-  for (const auto* tensors : {&checkpoint.parameters, &checkpoint.optimizer_states})
+  Metadata metadata{{"format", std::string(kFormat)},
+                    {"spec", base::to_text(checkpoint.spec.to_json())},
+                    {"sample_shape", base::to_text(base::encode(checkpoint.sample_shape))},
+                    {"preprocessing", base::to_text(checkpoint.preprocessing)},
+                    {"labels", base::to_text(base::encode(checkpoint.labels))},
+                    {"position", base::to_text(text_of(checkpoint.position))},
+                    {"provenance", base::to_text(checkpoint.provenance)}};
+  if (!checkpoint.callbacks.empty()) {
+    base::json::array states;
+    for (const NamedCallbackState& callback : checkpoint.callbacks)
+      states.push_back(base::json::object{{"type", callback.type}, {"values", callback.state.values}});
+    metadata.emplace_back("callbacks", base::to_text(states));
+  }
+  std::vector<const std::vector<NamedTensor>*> all{&checkpoint.parameters, &checkpoint.optimizer_states};
+  for (const NamedCallbackState& callback : checkpoint.callbacks) all.push_back(&callback.state.tensors);
+  for (const auto* tensors : all)
     for (const NamedTensor& tensor : *tensors)
       if (!all_finite(tensor.values))
         throw base::Error(base::Code::invalid_argument,
@@ -88,6 +120,8 @@ void write_to(const Checkpoint& checkpoint, To&&... to) {
   std::vector<TensorView> views;
   add_views(views, kParameters, checkpoint.parameters);
   add_views(views, kOptimizerStates, checkpoint.optimizer_states);
+  for (std::size_t i = 0; i < checkpoint.callbacks.size(); ++i)
+    add_views(views, fmt::format("{}{}/", kCallbacks, i), checkpoint.callbacks[i].state.tensors);
   write_safetensors(metadata, views, to...);
 }
 

@@ -18,6 +18,18 @@ struct NamedTensor {
   std::vector<float> values;  ///< element_count(shape) of them
 };
 
+/// What a callback remembers: numbers and words, and tensors.
+struct CallbackState {
+  base::json::object values;
+  std::vector<NamedTensor> tensors;
+};
+
+/// The state of one callback of a model, under its name on the shelf.
+struct NamedCallbackState {
+  std::string type;
+  CallbackState state;
+};
+
 /// Where in its training a model is: everything besides the tensors that the next step depends on.
 struct TrainingPosition {
   std::int64_t epoch = 0;             ///< from 0; the epoch that the next step belongs to
@@ -29,6 +41,7 @@ struct TrainingPosition {
   std::int64_t epoch_cost_count = 0;  ///< batches in that sum
   std::int64_t batch_size = 0;        ///< what `batch` counts; 0: not known
   std::int64_t records = 0;           ///< of the training data; 0: not known
+  bool finished = false;              ///< a callback has ended it before its last epoch
 
   /// The epoch before is trained but neither evaluated nor reported: its sum is still here.
   bool awaits_evaluation() const { return batch == 0 && epoch_cost_count > 0; }
@@ -43,7 +56,8 @@ struct TrainingPosition {
                       base::field("epoch_cost_sum", &P::epoch_cost_sum, "sum of the batch costs of this epoch so far"),
                       base::field("epoch_cost_count", &P::epoch_cost_count, "batches in that sum").at_least(0),
                       base::field("batch_size", &P::batch_size, "records in a batch").at_least(0),
-                      base::field("records", &P::records, "records of the training data").at_least(0));
+                      base::field("records", &P::records, "records of the training data").at_least(0),
+                      base::field("finished", &P::finished, "ended before its last epoch"));
   }
 };
 
@@ -57,6 +71,7 @@ struct Checkpoint {
   TrainingPosition position;
   std::vector<NamedTensor> parameters;
   std::vector<NamedTensor> optimizer_states;
+  std::vector<NamedCallbackState> callbacks;
   base::json::object provenance;  ///< what the caller wants to remember: data set, program version, time
 };
 

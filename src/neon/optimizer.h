@@ -30,6 +30,11 @@ class Optimizer {
   /// kMaximumStates.
   virtual int state_count() const = 0;
 
+  /// The rate of an epoch, where the rule has one.
+  virtual std::optional<double> learning_rate(std::int64_t epoch) const {
+    return static_cast<void>(epoch), std::optional<double>();
+  }
+
   /// The bound c of ‖all gradients‖₂ / batch_size, when the rule has one. Then the plan computes
   /// norm_scale = c / max(norm, c) before any update; without it each layer updates right after its gradient.
   virtual std::optional<double> gradient_clip_norm() const { return std::nullopt; }

@@ -86,6 +86,9 @@ class Plan {
   std::vector<NamedTensor> export_gradients() const;
   std::vector<float> export_input_gradient() const;  ///< row-major; empty unless asked for
 
+  double gradient_norm() const;  ///< ‖all gradients‖₂ of the last step, summed over its batch
+  double weight_norm() const;    ///< ‖all learned parameters‖₂
+
   /// Names what is not finite: "W of layer 'fc1'", of weights and optimizer states; or the first layer whose outputs
   /// for the batch of the last call of train_step (`training`) or infer are not, by computing them again. Empty when
   /// all is.

@@ -1,5 +1,6 @@
 #include "neon/spec.h"
 
+#include "neon/callback.h"
 #include "neon/cost_terms.h"
 #include "neon/layer.h"
 #include "neon/metric.h"
@@ -13,6 +14,7 @@ struct Document {
   std::vector<Part> layers;
   Part cost, optimizer;
   Part metric{"Misclassification"};
+  std::optional<std::vector<Part>> callbacks;  // absent in files of before
   std::int64_t epochs = 1;
   std::int64_t batch_size = 128;
   std::optional<std::uint64_t> seed;
@@ -24,6 +26,7 @@ struct Document {
                       base::field("cost", &D::cost, "what training makes small").required(),
                       base::field("optimizer", &D::optimizer, "the update rule").required(),
                       base::field("metric", &D::metric, "the figure of an evaluation"),
+                      base::field("callbacks", &D::callbacks, "what is done between the epochs, in order"),
                       base::field("epochs", &D::epochs, "passes over the data").range(1, 1'000'000),
                       base::field("batch_size", &D::batch_size, "exemplars per step").range(1, 1 << 20),
                       base::field("seed", &D::seed, "of every random number; drawn at the start when absent"),
@@ -42,7 +45,9 @@ void check_parts(const std::vector<Part>& parts, Faults& faults) {
 }  // namespace
 
 base::json::value ModelSpec::to_json() const {
-  return base::encode(Document{layers, cost, optimizer, metric, epochs, batch_size, seed, dataset});
+  Document document{layers, cost, optimizer, metric, {}, epochs, batch_size, seed, dataset};
+  if (!callbacks.empty()) document.callbacks = callbacks;
+  return base::encode(document);
 }
 
 ModelSpec ModelSpec::from_json(const base::json::value& value) {
@@ -66,10 +71,13 @@ ModelSpec ModelSpec::from_json(const base::json::value& value, Faults& faults) {
     faults.watch([&] { cost_terms(document.cost); });
   Shelf<Optimizer>::instance().check(document.optimizer, faults);
   Shelf<Metric>::instance().check(document.metric, faults);
+  if (document.callbacks)
+    for (const Part& part : *document.callbacks) Shelf<Callback>::instance().check(part, faults);
   spec.layers = std::move(document.layers);
   spec.cost = std::move(document.cost);
   spec.optimizer = std::move(document.optimizer);
   spec.metric = std::move(document.metric);
+  spec.callbacks = std::move(document.callbacks).value_or(std::vector<Part>());
   spec.epochs = document.epochs;
   spec.batch_size = document.batch_size;
   spec.seed = document.seed;

@@ -18,7 +18,8 @@ struct ModelSpec {
   std::vector<Part> layers;
   Part cost;
   Part optimizer;
-  Part metric;  ///< shown after each evaluation; Misclassification when the file names none
+  Part metric;                  ///< shown after each evaluation; Misclassification when the file names none
+  std::vector<Part> callbacks;  ///< what is done between the epochs
   std::int64_t epochs = 1;
   std::int64_t batch_size = 128;
   std::optional<std::uint64_t> seed;

@@ -1,5 +1,6 @@
 #include "neon/trainer.h"
 
+#include <algorithm>
 #include <cmath>
 
 #include "base/clock.h"
@@ -94,7 +95,12 @@ std::optional<Evaluation> evaluate(Plan& plan, tensor::BatchSource& source, cons
 
 Trainer::Trainer(Plan& plan, tensor::BatchSource& train, tensor::BatchSource* eval, const Metric* metric,
                  const TrainerOptions& options)
-    : plan_(plan), train_(train), eval_(eval), metric_(metric), options_(options) {
+    : plan_(plan),
+      train_(train),
+      eval_(eval),
+      metric_(metric),
+      options_(options),
+      callbacks_(make_callbacks(options.callbacks)) {
   check_source(plan, train.info(), "training");
   if (eval != nullptr) check_source(plan, eval->info(), "evaluation");
   check_statistics(plan.graph(), std::min(train.info().record_count, plan.options().batch_size));
@@ -102,6 +108,13 @@ Trainer::Trainer(Plan& plan, tensor::BatchSource& train, tensor::BatchSource* ev
   position_.threads = plan.threads();
   position_.batch_size = plan.options().batch_size;
   position_.records = train.info().record_count;
+  std::vector<std::string> figures{"cost"};
+  if (eval != nullptr && options.evaluate_every > 0) {
+    figures.push_back("eval_cost");
+    if (metric != nullptr)
+      for (std::string& name : metric->names()) figures.push_back(std::move(name));
+  }
+  for (const auto& callback : callbacks_) callback->check(figures);
 }
 
 void Trainer::resume(const Checkpoint& checkpoint) {
@@ -135,6 +148,16 @@ void Trainer::resume(const Checkpoint& checkpoint) {
   if (const std::string what = plan_.parameter_not_finite(); !what.empty())
     refuse(
         fmt::format("{} is not finite in the checkpoint: its training had diverged; resume from an earlier one", what));
+  // One that the training before did not have begins anew.
+  auto kept = checkpoint.callbacks.begin();
+  for (std::size_t i = 0; i < callbacks_.size(); ++i) {
+    const auto found = std::find_if(kept, checkpoint.callbacks.end(), [&](const NamedCallbackState& state) {
+      return state.type == options_.callbacks[i].type;
+    });
+    if (found == checkpoint.callbacks.end()) continue;
+    callbacks_[i]->restore(found->state);
+    kept = found + 1;
+  }
   const TrainingPosition now = position_;
   position_ = from;
   position_.batch = batch;
@@ -150,13 +173,15 @@ Checkpoint Trainer::checkpoint() const {
   checkpoint.position = position_;
   checkpoint.parameters = plan_.export_parameters();
   checkpoint.optimizer_states = plan_.export_optimizer_states();
+  for (std::size_t i = 0; i < callbacks_.size(); ++i)
+    checkpoint.callbacks.push_back({options_.callbacks[i].type, callbacks_[i]->state()});
   return checkpoint;
 }
 
 Trainer::Outcome Trainer::run(TrainingEvents& events, const std::atomic<bool>& stop) {
   for (;;) {
     if (position_.awaits_evaluation() && !finish_epoch(events, stop)) return Outcome::stopped;
-    if (position_.epoch >= options_.epochs) return Outcome::completed;
+    if (position_.epoch >= options_.epochs || position_.finished) return Outcome::completed;
     if (!train_epoch(events, stop)) {
       save(events);
       return Outcome::stopped;
@@ -241,13 +266,24 @@ bool Trainer::finish_epoch(TrainingEvents& events, const std::atomic<bool>& stop
     event.eval_cost = evaluation->cost;
     event.metrics = std::move(evaluation->metrics);
   }
+  ask_callbacks(event);
   epoch_seconds_ = 0;
   epoch_images_ = 0;
   position_.epoch_cost_sum = 0;
   position_.epoch_cost_count = 0;
   events.on_epoch(event);
-  if (saves) save(events);
+  if (last || position_.finished)
+    for (const auto& callback : callbacks_) callback->on_end(plan_);
+  if (saves || position_.finished) save(events);
   return true;
+}
+
+void Trainer::ask_callbacks(EpochEvent& event) {
+  std::optional<std::string> finish;
+  for (const auto& callback : callbacks_) callback->on_epoch(event, plan_, finish);
+  if (!finish) return;
+  position_.finished = true;
+  event.ended_because = *finish;
 }
 
 /// Nothing when stopped. In that case, and when it fails, the trained epoch is kept.

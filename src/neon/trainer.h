@@ -7,6 +7,7 @@
 #include <utility>
 #include <vector>
 
+#include "neon/callback.h"
 #include "neon/checkpoint.h"
 #include "neon/metric.h"
 #include "neon/plan.h"
@@ -33,6 +34,7 @@ struct EpochEvent {
   std::vector<std::pair<std::string, double>> metrics;  ///< likewise
   double seconds = 0;                                   ///< of training in this run's part of the epoch
   double images_per_s = 0;
+  std::string ended_because;  ///< of the last epoch, when a callback ended the training before its time
 };
 
 class Trainer;
@@ -53,6 +55,7 @@ struct TrainerOptions {
   std::int64_t epochs = 1;
   std::int64_t checkpoint_every = 1;  ///< epochs; 0: only at the end and when stopped
   std::int64_t evaluate_every = 1;    ///< epochs; 0: never
+  std::vector<Part> callbacks;        ///< of the model; in the order in which they are asked
 };
 
 /// Mean cost and metrics over the records of a source, by the prediction pass. Nothing when `stop` became true, which
@@ -98,6 +101,7 @@ class Trainer {
   void step(const tensor::Batch& batch);
   void check_finite();
   void save(TrainingEvents& events);
+  void ask_callbacks(EpochEvent& event);
   std::optional<Evaluation> evaluate_or_save(TrainingEvents& events, const std::atomic<bool>& stop);
   double recent_cost() const;
 
@@ -106,6 +110,7 @@ class Trainer {
   tensor::BatchSource* eval_;
   const Metric* metric_;
   TrainerOptions options_;
+  std::vector<std::shared_ptr<Callback>> callbacks_;
   TrainingPosition position_;
   std::optional<std::pair<std::int64_t, bool>> saved_;  ///< step of the last checkpoint; whether it awaits evaluation
   double epoch_seconds_ = 0;                            ///< of this run's part of the epoch

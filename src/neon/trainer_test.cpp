@@ -1,6 +1,7 @@
 #include "neon/trainer.h"
 
 #include <gmock/gmock.h>
+#include <unistd.h>
 
 #include "base/error.h"
 #include "base/random.h"
@@ -205,6 +206,105 @@ TEST(Trainer, EvaluationFinishesTheFiguresOfAllRecords) {
   ASSERT_TRUE(evaluation);
   ASSERT_EQ(evaluation->metrics.size(), 1u);
   EXPECT_NEAR(evaluation->metrics[0].second, std::sqrt(squares / count), 1e-9);
+}
+
+TrainerOptions with_callbacks(std::int64_t epochs, std::initializer_list<std::string_view> callbacks) {
+  TrainerOptions options;
+  options.epochs = epochs;
+  for (const std::string_view callback : callbacks) options.callbacks.push_back(part(callback));
+  return options;
+}
+
+/// The highest rates come first, so that the cost of the evaluation has its best early and gets worse.
+constexpr std::string_view kFirstFastThenWild =
+    R"({"type": "GradientDescentMomentum", "config": {"learning_rate": 0.05, "momentum_coef": 0.9,
+        "schedule": {"type": "Schedule", "config": {"step_config": [3], "change": 60}}}})";
+
+TEST(Callbacks, EarlyStopEndsWithTheBestWeightsHoweverOftenItIsInterrupted) {
+  const ModelSpec spec = spec_with(kFirstFastThenWild);
+  Records train(64, 16), test(20, 16);
+  const TrainerOptions options =
+      with_callbacks(30, {R"({"type": "EarlyStopCallback", "config": {"patience": 2}})", R"("SaveBestStateCallback")"});
+  const auto plan = plan_for(spec, 16);
+  Listener listener;
+  Trainer trainer(*plan, train, &test, nullptr, options);
+  EXPECT_EQ(trainer.run(listener, listener.stop), Trainer::Outcome::completed);
+  ASSERT_LT(listener.epochs.size(), 30u);
+  ASSERT_GT(listener.epochs.size(), 2u);
+  EXPECT_THAT(listener.epochs.back().ended_because, HasSubstr("eval_cost has not become better than"));
+  EXPECT_TRUE(listener.epochs[0].ended_because.empty());
+
+  // The best epoch is the third before the end; its weights are those of a training that ends there.
+  const auto best =
+      std::min_element(listener.epochs.begin(), listener.epochs.end(),
+                       [](const EpochEvent& a, const EpochEvent& b) { return *a.eval_cost < *b.eval_cost; });
+  EXPECT_EQ(best - listener.epochs.begin(), static_cast<std::ptrdiff_t>(listener.epochs.size()) - 3);
+  const auto shorter_plan = plan_for(spec, 16);
+  Listener shorter;
+  TrainerOptions short_options;
+  short_options.epochs = best->epoch + 1;
+  Trainer(*shorter_plan, train, &test, nullptr, short_options).run(shorter, shorter.stop);
+  EXPECT_TRUE(same_bits(plan->export_parameters(), shorter_plan->export_parameters()));
+  EXPECT_TRUE(same_bits(listener.checkpoints.back().parameters, plan->export_parameters()));
+
+  // Stopped after every few steps, and through a file each time.
+  const std::filesystem::path file = std::filesystem::temp_directory_path() / fmt::format("callbacks-{}", ::getpid());
+  std::unique_ptr<Plan> last;
+  for (Trainer::Outcome outcome = Trainer::Outcome::stopped; outcome == Trainer::Outcome::stopped;) {
+    last = plan_for(spec, 16);
+    Listener part_of(3);
+    Trainer again(*last, train, &test, nullptr, options);
+    if (std::filesystem::exists(file)) again.resume(read_checkpoint(file));
+    outcome = again.run(part_of, part_of.stop);
+    Checkpoint checkpoint = part_of.checkpoints.back();
+    checkpoint.spec = spec;
+    checkpoint.spec.metric = part(R"("Misclassification")");
+    checkpoint.spec.callbacks = options.callbacks;
+    write_checkpoint(checkpoint, file);
+  }
+  EXPECT_TRUE(same_bits(plan->export_parameters(), last->export_parameters()));
+  EXPECT_TRUE(read_checkpoint(file).position.finished);
+  std::filesystem::remove(file);
+}
+
+TEST(Callbacks, FiguresComeWithTheMetrics) {
+  Records train(64, 16);
+  const auto plan = plan_for(spec_with(kFirstFastThenWild), 16);
+  Listener listener;
+  Trainer trainer(*plan, train, nullptr, nullptr,
+                  with_callbacks(4, {R"({"type": "FiguresCallback", "config": {"weight_norm": true}})"}));
+  trainer.run(listener, listener.stop);
+  std::map<std::string, double> figures(listener.epochs[0].metrics.begin(), listener.epochs[0].metrics.end());
+  EXPECT_DOUBLE_EQ(figures.at("LearningRate"), 0.05);
+  figures = {listener.epochs[3].metrics.begin(), listener.epochs[3].metrics.end()};
+  EXPECT_DOUBLE_EQ(figures.at("LearningRate"), 3);
+  double gradients = 0, weights = 0;
+  for (const NamedTensor& tensor : plan->export_gradients())
+    for (const float value : tensor.values) gradients += static_cast<double>(value) * value;
+  for (const NamedTensor& tensor : plan->export_parameters())
+    if (!tensor.name.ends_with("gmean") && !tensor.name.ends_with("gvar"))
+      for (const float value : tensor.values) weights += static_cast<double>(value) * value;
+  EXPECT_NEAR(figures.at("GradientNorm"), std::sqrt(gradients) / 16, 1e-9);
+  EXPECT_NEAR(figures.at("WeightNorm"), std::sqrt(weights), 1e-9);
+}
+
+TEST(Callbacks, AFigureThatThereIsNotIsRefusedWithThoseThatThereAre) {
+  Records train(64, 16), test(20, 16);
+  const auto plan = plan_for(spec_with(kMomentum), 16);
+  const auto metric = Shelf<Metric>::instance().make(part(R"("Accuracy")"));
+  const auto message = [&](tensor::BatchSource* eval, std::string_view callback) {
+    try {
+      Trainer(*plan, train, eval, metric.get(), with_callbacks(2, {callback}));
+    } catch (const base::Error& error) {
+      EXPECT_EQ(error.code, base::Code::invalid_argument);
+      return error.message;
+    }
+    return std::string("no error");
+  };
+  EXPECT_THAT(message(&test, R"({"type": "EarlyStopCallback", "config": {"figure": "Acuracy"}})"),
+              HasSubstr("unknown figure 'Acuracy'; did you mean 'Accuracy'?"));
+  EXPECT_THAT(message(nullptr, R"("SaveBestStateCallback")"), HasSubstr("there are no evaluation data"));
+  EXPECT_EQ(message(nullptr, R"({"type": "EarlyStopCallback", "config": {"figure": "cost"}})"), "no error");
 }
 
 TEST(Trainer, EvaluationChangesNothingThatTrainingDependsOn) {

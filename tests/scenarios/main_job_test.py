@@ -103,6 +103,15 @@ class MainJob(unittest.TestCase):
         self.assertEqual([e["epoch"] for _, e in events if e["kind"] == "epoch"], list(range(6)))
         self.assertEqual(events[-1][1].get("state"), "completed")
 
+    def test_a_callback_ends_a_training_early(self):
+        model_file = harness.bars_model(self.folder, epochs=200, name="early.yaml")
+        model_file.write_text("callbacks: [{type: EarlyStopCallback, config: {figure: Accuracy, patience: 2}}, SaveBestStateCallback]\n"
+                              + model_file.read_text())
+        model = self.cloud.train(model_file, {"train": "bars", "eval": "bars"}, seed=5, cpus=1)
+        value = self.cloud.wait(model, "completed")
+        self.assertLess(value["epochs_completed"], 200)
+        self.assertIn("Accuracy has not become better", self.cloud.cli("model", "logs", model))
+
     def test_the_stand_alone_program_trains_the_same_file(self):
         text = self.model_file.read_text().replace("dataset:\n", "dataset:\n  train: train.tsv\n  eval: train.tsv\n  labels: labels.txt\n")
         alone = self.folder / "alone.yaml"

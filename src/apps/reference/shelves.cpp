@@ -3,6 +3,7 @@
 
 #include "apps/reference/page.h"
 #include "base/error.h"
+#include "neon/callback.h"
 #include "neon/cost.h"
 #include "neon/initializer.h"
 #include "neon/layer.h"
@@ -48,6 +49,10 @@ std::vector<Page> shelf_pages() {
           "Figures of an evaluation: y are the network's outputs, t the targets, a row per exemplar. Outputs that are "
           "not "
           "numbers are wrong by\nevery metric that counts, and every other figure is then not a number."),
+      page_of<neon::Callback>("callbacks.md", "Callbacks", "callbacks",
+                              "What is done between the epochs of a training, given as the list `callbacks` of a "
+                              "[model file](../formats/model-yaml.md).\nTheir state is in every checkpoint: a training "
+                              "that is stopped and resumed ends as one that was not."),
       page_of<neon::Optimizer>(
           "optimizers.md", "Optimizers", "optimizers",
           "p is a parameter, g its gradient summed over the batch and divided by the batch size. "

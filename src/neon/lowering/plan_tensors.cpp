@@ -1,4 +1,5 @@
 // The plan's weights, gradients and optimizer states as plain tensors in neon's shapes, and back.
+#include <cmath>
 #include <set>
 
 #include "base/error.h"
@@ -102,6 +103,26 @@ std::vector<NamedTensor> Plan::export_gradients() const {
 
 std::vector<float> Plan::export_input_gradient() const {
   return {state_->input_gradient.begin(), state_->input_gradient.end()};
+}
+
+namespace {
+
+double norm_of(const std::vector<NamedTensor>& tensors) {
+  double sum = 0;
+  for (const NamedTensor& tensor : tensors)
+    for (const float value : tensor.values) sum += static_cast<double>(value) * value;
+  return std::sqrt(sum);
+}
+
+}  // namespace
+
+double Plan::gradient_norm() const { return norm_of(export_gradients()); }
+
+double Plan::weight_norm() const {
+  std::vector<Place> places;
+  for (const PlacedParameter& p : state_->program.parameters)
+    if (p.spec->trained) places.push_back({name_of(p), &p, p.weights});
+  return norm_of(export_places(places));
 }
 
 std::string Plan::parameter_not_finite() const {

@@ -44,6 +44,7 @@ class Adagrad final : public Optimizer {
   }
 
   int state_count() const override { return 1; }
+  std::optional<double> learning_rate(std::int64_t) const override { return config_.learning_rate; }
   std::optional<double> gradient_clip_norm() const override { return config_.gradient_clip_norm; }
 
   void update(std::span<float> weights, std::span<const float> gradient, std::span<float* const> states,

@@ -85,6 +85,9 @@ class LAMB final : public Optimizer {
   }
 
   int state_count() const override { return 2; }
+  std::optional<double> learning_rate(std::int64_t epoch) const override {
+    return schedule_->learning_rate(config_.learning_rate, epoch);
+  }
   bool takes_whole_parameter() const override { return true; }
   std::optional<double> gradient_clip_norm() const override { return config_.gradient_clip_norm; }
 

@@ -33,6 +33,7 @@ class MultiOptimizer final : public Optimizer {
   }
 
   int state_count() const override { return fallback().state_count(); }
+  std::optional<double> learning_rate(std::int64_t epoch) const override { return fallback().learning_rate(epoch); }
   bool takes_whole_parameter() const override { return fallback().takes_whole_parameter(); }
   std::optional<double> gradient_clip_norm() const override { return fallback().gradient_clip_norm(); }
   void update(std::span<float> weights, std::span<const float> gradient, std::span<float* const> states,

@@ -60,6 +60,9 @@ class ShiftAdaMax final : public Optimizer {
   }
 
   int state_count() const override { return 2; }
+  std::optional<double> learning_rate(std::int64_t epoch) const override {
+    return schedule_->learning_rate(config_.learning_rate, epoch);
+  }
 
   void update(std::span<float> weights, std::span<const float> gradient, std::span<float* const> states,
               const StepScalars& scalars) const override {

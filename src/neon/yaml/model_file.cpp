@@ -8,10 +8,11 @@ namespace {
 constexpr std::size_t kLimitBytes = 1 << 20;
 
 /// The words of the file and the fields of the description that they stand for; backend stands for none.
-constexpr std::array<std::pair<std::string_view, std::string_view>, 11> kKeys{{{"layers", "layers"},
+constexpr std::array<std::pair<std::string_view, std::string_view>, 12> kKeys{{{"layers", "layers"},
                                                                                {"cost", "cost"},
                                                                                {"optimizer", "optimizer"},
                                                                                {"metric", "metric"},
+                                                                               {"callbacks", "callbacks"},
                                                                                {"dataset", "dataset"},
                                                                                {"epochs", "epochs"},
                                                                                {"batchsize", "batch_size"},
