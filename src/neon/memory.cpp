@@ -50,15 +50,23 @@ class Foretold {
  public:
   Foretold(const Graph& graph, const PlanOptions& options, const std::vector<Group>& groups)
       : graph_(graph), options_(options), groups_(groups), count_(static_cast<int>(groups.size())) {
-    for (int i = 0; i < count_; ++i)
-      for (const int edge : groups_[static_cast<std::size_t>(i)].last().out_edges) group_of_[edge] = i;
+    std::vector<int> reading(graph.nodes.size(), -1);  // the group that reads a node's inputs
+    for (int i = 0; i < count_; ++i) {
+      const Group& group = groups_[static_cast<std::size_t>(i)];
+      for (const int edge : group.last().out_edges) group_of_[edge] = i;
+      reading[static_cast<std::size_t>(group.node->index)] = i;
+    }
+    readers_.resize(graph.edges.size());
+    for (std::size_t edge = 0; edge < readers_.size(); ++edge)
+      for (const int node : graph.edges[edge].consumers)
+        if (const int group = reading[static_cast<std::size_t>(node)]; group >= 0) readers_[edge].push_back(group);
     for (const int edge : graph.inputs)
       if (options.dtype_of(graph.spec_of(edge)) != graph.spec_of(edge).dtype) needs_.push_back(value(edge, 0));
     for (const auto& [edge, group] : group_of_) needs_.push_back(value(edge, group));
     if (options.trains()) add_errors();
   }
 
-  double bytes() const { return static_cast<double>(place(needs_, replacements_).size_bytes); }
+  double bytes() const { return static_cast<double>(peak(needs_, replacements_)); }
 
  private:
   int backward(int group) const { return 2 * count_ - group; }
@@ -72,10 +80,7 @@ class Foretold {
   /// Calls visit(i, group) for the groups that read an edge.
   template <class Visit>
   void for_each_reader(int edge, const Visit& visit) const {
-    for (int i = 0; i < count_; ++i) {
-      const std::vector<int>& in = groups_[static_cast<std::size_t>(i)].node->in_edges;
-      if (std::find(in.begin(), in.end(), edge) != in.end()) visit(i, groups_[static_cast<std::size_t>(i)]);
-    }
+    for (const int i : readers_[static_cast<std::size_t>(edge)]) visit(i, groups_[static_cast<std::size_t>(i)]);
   }
 
   /// Training keeps an output where its layer or a next one is asked for it on the way back.
@@ -127,6 +132,7 @@ class Foretold {
   const std::vector<Group>& groups_;
   int count_;
   std::map<int, int> group_of_;
+  std::vector<std::vector<int>> readers_;  ///< of each edge: groups
   std::vector<Need> needs_;
   std::vector<Replacement> replacements_;
 };

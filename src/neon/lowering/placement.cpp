@@ -12,7 +12,7 @@ std::vector<std::size_t> roots_of(std::vector<Need>& needs, std::span<const Repl
   std::iota(root.begin(), root.end(), std::size_t{0});
   for (const Replacement& r : replacements) {
     std::size_t from = r.src;
-    while (root[from] != from) from = root[from];
+    while (root[from] != from) from = root[from] = root[root[from]];  // halves the way for the next one
     Need &src = needs[from], &dst = needs[r.dst];
     if (src.size_bytes != dst.size_bytes || src.last != r.step || dst.first != r.step) continue;
     root[r.dst] = from;
@@ -22,6 +22,24 @@ std::vector<std::size_t> roots_of(std::vector<Need>& needs, std::span<const Repl
 }
 
 }  // namespace
+
+std::size_t peak(std::vector<Need> needs, std::span<const Replacement> replacements) {
+  const std::vector<std::size_t> root = roots_of(needs, replacements);
+  std::vector<std::pair<int, std::size_t>> begins, ends;  // step, bytes
+  for (std::size_t i = 0; i < needs.size(); ++i) {
+    if (root[i] != i || needs[i].first < 0) continue;
+    begins.emplace_back(needs[i].first, aligned(needs[i].size_bytes));
+    ends.emplace_back(needs[i].last, aligned(needs[i].size_bytes));
+  }
+  std::sort(begins.begin(), begins.end());
+  std::sort(ends.begin(), ends.end());
+  std::size_t now = 0, most = 0, ended = 0;
+  for (const auto& [step, bytes] : begins) {
+    for (; ended < ends.size() && ends[ended].first < step; ++ended) now -= ends[ended].second;
+    most = std::max(most, now += bytes);
+  }
+  return most;
+}
 
 Placement place(std::vector<Need> needs, std::span<const Replacement> replacements) {
   const std::vector<std::size_t> root = roots_of(needs, replacements);

@@ -28,6 +28,9 @@ struct Placement {
 inline constexpr std::size_t kAlignment = 64;
 constexpr std::size_t aligned(std::size_t size) { return (size + kAlignment - 1) / kAlignment * kAlignment; }
 
+/// The most that is needed at any one time: what no placement can do without. Much quicker than one.
+std::size_t peak(std::vector<Need> needs, std::span<const Replacement> replacements);
+
 /// Gives every buffer a place such that no two that are needed at the same time overlap: largest first, each as low as
 /// it goes. Depends on nothing but its arguments.
 Placement place(std::vector<Need> needs, std::span<const Replacement> replacements);

@@ -35,6 +35,13 @@ TEST(Placement, ReplacesOnlyAtTheLastUse) {
   EXPECT_EQ(place({{256, 0, 1}, {128, 1, 2}}, {{Replacement{1, 0, 1}}}).size_bytes, 384u);
 }
 
+TEST(Placement, PeakIsWhatNoPlacementCanDoWithout) {
+  EXPECT_EQ(peak({{128, 0, 1}, {128, 1, 2}, {128, 2, 3}}, {}), 256u);
+  const Replacement chain[] = {{1, 0, 1}, {2, 1, 2}};
+  EXPECT_EQ(peak({{256, 0, 1}, {256, 1, 2}, {256, 2, 3}}, chain), 256u);
+  EXPECT_EQ(peak({{1, -1, -1}, {1, 0, Need::kToTheEnd}, {65, 7, 7}}, {}), 3 * kAlignment);
+}
+
 TEST(Placement, NeverLetsTwoThatMeetOverlap) {
   base::Random random(7, 0);
   const auto below = [&](std::uint64_t bound) { return static_cast<int>(random.next() % bound); };
@@ -46,6 +53,7 @@ TEST(Placement, NeverLetsTwoThatMeetOverlap) {
           {static_cast<std::size_t>(below(5000)) + 1, first, below(12) == 0 ? Need::kToTheEnd : first + below(8)});
     }
     const auto placement = place(needs, {});
+    EXPECT_LE(peak(needs, {}), placement.size_bytes);
     for (std::size_t a = 0; a < needs.size(); ++a)
       for (std::size_t b = 0; b < a; ++b) {
         const bool meet = needs[a].first <= needs[b].last && needs[b].first <= needs[a].last;

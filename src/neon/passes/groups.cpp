@@ -1,5 +1,3 @@
-#include <algorithm>
-
 #include "neon/passes/pass.h"
 
 namespace neon {
@@ -10,27 +8,34 @@ constexpr Pass kPasses[] = {fuse_bias, fuse_activation};
 
 }  // namespace
 
-std::size_t only_reader(const Graph& graph, const std::vector<Group>& groups, std::size_t i) {
-  const Node& last = groups[i].last();
-  if (last.out_edges.size() != 1 || graph.is_output(last.out_edges[0])) return groups.size();
+const Node* only_reader(const Graph& graph, const Group& group) {
+  const Node& last = group.last();
+  if (last.out_edges.size() != 1 || graph.is_output(last.out_edges[0])) return nullptr;
   const std::vector<int>& consumers = graph.edges[static_cast<std::size_t>(last.out_edges[0])].consumers;
-  if (consumers.size() != 1) return groups.size();
-  const Node* reader = &graph.nodes[static_cast<std::size_t>(consumers[0])];
-  if (reader->in_edges.size() != 1) return groups.size();
-  const auto found =
-      std::find_if(groups.begin(), groups.end(), [&](const Group& group) { return group.node == reader; });
-  return static_cast<std::size_t>(found - groups.begin());
-}
-
-void absorb(std::vector<Group>& groups, std::size_t i, std::size_t next) {
-  groups[i].absorbed.push_back(groups[next].node);
-  groups.erase(groups.begin() + static_cast<std::ptrdiff_t>(next));
+  if (consumers.size() != 1) return nullptr;
+  const Node& reader = graph.nodes[static_cast<std::size_t>(consumers[0])];
+  return reader.in_edges.size() == 1 ? &reader : nullptr;
 }
 
 std::vector<Group> groups_of(const Graph& graph) {
   std::vector<Group> groups;
   for (const Node& node : graph.nodes) groups.push_back({&node, {}});
-  for (const Pass pass : kPasses) pass(graph, groups);
+  for (const Pass pass : kPasses) {
+    std::vector<bool> joined(graph.nodes.size(), false);  // to a group before it
+    std::vector<bool> alone(graph.nodes.size(), false);   // a group of this node and no other
+    for (const Group& group : groups) alone[static_cast<std::size_t>(group.node->index)] = group.absorbed.empty();
+    std::vector<Group> left;
+    for (Group& group : groups) {
+      if (joined[static_cast<std::size_t>(group.node->index)]) continue;
+      const Node* reader = only_reader(graph, group);
+      if (reader != nullptr && alone[static_cast<std::size_t>(reader->index)] && pass(group, *reader)) {
+        group.absorbed.push_back(reader);
+        joined[static_cast<std::size_t>(reader->index)] = true;
+      }
+      left.push_back(std::move(group));
+    }
+    groups = std::move(left);
+  }
   return groups;
 }
 

@@ -6,21 +6,17 @@
 
 namespace neon {
 
-/// A rewrite of the list of groups, which at first holds one node each. A pass asks layers what they are and can; it
-/// knows no layer by name.
-using Pass = void (*)(const Graph& graph, std::vector<Group>& groups);
+/// Whether a group's steps can do its only reader's work as well, so that this node joins it. A pass asks layers what
+/// they are and can; it knows no layer by name.
+using Pass = bool (*)(const Group& group, const Node& reader);
 
-void fuse_bias(const Graph& graph, std::vector<Group>& groups);
-void fuse_activation(const Graph& graph, std::vector<Group>& groups);
+bool fuse_bias(const Group& group, const Node& reader);
+bool fuse_activation(const Group& group, const Node& reader);
 
 /// The groups of a graph after all passes.
 std::vector<Group> groups_of(const Graph& graph);
 
-/// The place of the group that alone reads what group i gives and reads nothing else, which nobody outside the graph
-/// reads either; groups.size() when there is none.
-std::size_t only_reader(const Graph& graph, const std::vector<Group>& groups, std::size_t i);
-
-/// Moves group `next`, which is a single node, into group i.
-void absorb(std::vector<Group>& groups, std::size_t i, std::size_t next);
+/// The node that alone reads what a group gives and reads nothing else, when nobody outside the graph reads it either.
+const Node* only_reader(const Graph& graph, const Group& group);
 
 }  // namespace neon
