@@ -508,6 +508,39 @@ TEST(Trainer, RefusesStatisticsOverASingleNumber) {
   EXPECT_THROW(Trainer(*plan, one, nullptr, nullptr, {}), base::Error);
 }
 
+TEST(Predictor, LeavesOutTheBranchesThatOnlyTrainingNeeds) {
+  ModelSpec spec = spec_with(kMomentum);
+  spec.layers = {part(R"({"type": "SingleOutputTree", "config": {"layers": [
+      [{"type": "Affine", "config": {"nout": 6, "init": "GlorotUniform", "activation": "Tanh"}},
+       {"type": "BranchNode", "config": {"name": "b"}},
+       {"type": "Affine", "config": {"nout": 4, "init": "GlorotUniform", "activation": "Softmax"}}],
+      [{"type": "BranchNode", "config": {"name": "b"}},
+       {"type": "Affine", "config": {"nout": 4, "init": "GlorotUniform", "activation": "Softmax"}}]]}})")};
+  spec.cost = part(R"({"type": "Multicost", "config": {"costs": ["CrossEntropyMulti", "CrossEntropyMulti"]}})");
+  const Graph graph = build_graph(spec, {2, 6, 6});
+  PlanOptions options;
+  options.batch_size = 16;
+  options.costs = cost_terms(spec.cost, graph);
+  options.optimizer = Shelf<Optimizer>::instance().make(spec.optimizer);
+  const auto plan = compile(graph, options);
+  Records train(64, 16);
+  Listener listener;
+  TrainerOptions two;
+  two.epochs = 2;
+  Trainer trainer(*plan, train, nullptr, nullptr, two);
+  trainer.run(listener, listener.stop);
+  Checkpoint checkpoint = listener.checkpoints.back();
+  checkpoint.spec = spec;
+  Predictor predictor(checkpoint, {.max_batch = 4});
+  predictor.warm_up();
+  train.seek(0, 0);
+  const tensor::Batch* batch = train.next();
+  const auto all = plan->infer(batch->inputs);
+  const std::vector<float> expected(all.begin(), all.begin() + 4);
+  const auto got = predictor.predict(batch->input().data, 1);
+  for (std::size_t i = 0; i < 4; ++i) EXPECT_NEAR(got[i], expected[i], 1e-6);
+}
+
 TEST(Predictor, RefusesWhatIsNotFinite) {
   const ModelSpec spec = spec_with(kMomentum);
   const auto plan = plan_for(spec, 16);

@@ -206,6 +206,9 @@ std::size_t Lowering::place_passing(Phase phase) {
 }
 
 std::size_t Lowering::place_all() {
+  // What no step of this plan reads, such as a branch that prediction leaves out, still comes with checkpoints.
+  for (Parameter& parameter : parameters_)
+    if (!parameter.layout) settle(parameter, tensor::Layout::row_major(tensor::Dtype::f32, parameter.spec->shape));
   offsets_.assign(buffers_.size(), 0);
   lasting_bytes_ = place_lasting();
   // The phases never run at the same time, so their passing buffers share one area.
