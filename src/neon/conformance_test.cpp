@@ -153,5 +153,94 @@ TEST(WholeNetwork, EveryOrderOfSmallLayersAgreesWithPlainLoops) {
   testing::compare_with_reference(build_graph(spec, {5, 4, 4}), 12, 1e-4);
 }
 
+/// Makes up networks of smooth layers in nested containers that keep the shape (6, 5, 5). Normalisations have a large
+/// eps, or chains of them would magnify the rounding of f32.
+class Dreamer {
+ public:
+  explicit Dreamer(std::uint64_t seed) : random_(seed, 0) {}
+
+  ModelSpec model() {
+    ModelSpec spec;
+    spec.layers = branch(2);
+    const Part head =
+        part(R"({"type": "Affine", "config": {"nout": 3, "init": "GlorotUniform", "activation": "Tanh"}})");
+    if (below(2) == 0) {
+      spec.layers.push_back(head);
+      return spec;
+    }
+    // A trunk and two branches, one of which begins where the other does.
+    std::vector<Part> trunk = branch(1);
+    trunk.push_back(node("left"));
+    for (const Part& layer : branch(1)) trunk.push_back(layer);
+    trunk.push_back(node("right"));
+    trunk.push_back(head);
+    std::vector<Part> left{node("left")}, right{node("right")};
+    for (const Part& layer : branch(2)) left.push_back(layer);
+    right.push_back(head);
+    spec.layers.push_back(container(below(2) == 0 ? "Tree" : "SingleOutputTree", {trunk, left, right}));
+    return spec;
+  }
+
+ private:
+  std::uint64_t below(std::uint64_t bound) { return random_.below(bound); }
+
+  static Part node(std::string_view name) {
+    return part(fmt::format(R"({{"type": "BranchNode", "config": {{"name": "{}"}}}})", name));
+  }
+
+  static Part container(std::string_view type, const std::vector<std::vector<Part>>& branches,
+                        std::string_view more = {}) {
+    base::json::array list;
+    for (const auto& branch : branches) {
+      base::json::array layers;
+      for (const Part& layer : branch) layers.push_back(layer.to_json());
+      list.push_back(layers);
+    }
+    Part made{std::string(type), {{"layers", list}}, ""};
+    if (!more.empty()) made.config["merge"] = more;
+    return made;
+  }
+
+  std::vector<Part> branch(int depth) {
+    std::vector<Part> layers;
+    for (std::uint64_t count = 1 + below(3); count > 0; --count)
+      for (Part& layer : one(depth)) layers.push_back(std::move(layer));
+    return layers;
+  }
+
+  std::vector<Part> one(int depth) {
+    constexpr std::array<std::string_view, 8> kLayers{
+        R"({"type": "Conv", "config": {"fshape": [3, 3, 6], "padding": 1, "init": "GlorotUniform", "bias": "Uniform", "activation": "Tanh"}})",
+        R"({"type": "Sequential", "config": {"layers": [{"type": "Convolution", "config": {"fshape": [1, 1, 6], "init": "GlorotUniform"}},
+             {"type": "BatchNorm", "config": {"eps": 0.5}}, {"type": "Activation", "config": {"transform": "Logistic"}}]}})",
+        R"({"type": "Activation", "config": {"transform": "Tanh"}})",
+        R"({"type": "Bias", "config": {"init": "Uniform"}})",
+        R"({"type": "Dropout", "config": {"keep": 0.8}})",
+        R"({"type": "BatchNorm", "config": {"eps": 0.5}})",
+        R"({"type": "Pooling", "config": {"fshape": 3, "strides": 1, "padding": 1, "op": "avg"}})",
+        R"({"type": "SkipNode"})"};
+    const std::uint64_t what = below(depth > 0 ? 12 : 8);
+    if (what < 8) return {part(kLayers[what])};
+    if (what < 10) {
+      std::vector<std::vector<Part>> branches;
+      for (std::uint64_t count = 2 + below(2); count > 0; --count) branches.push_back(branch(depth - 1));
+      return {container("MergeSum", branches)};
+    }
+    if (what == 10) return {container("Sequential", {branch(depth - 1)})};
+    return {container("MergeBroadcast", {branch(depth - 1), branch(depth - 1)}, "depth"),
+            part(R"({"type": "Convolution", "config": {"fshape": [1, 1, 6], "init": "GlorotUniform"}})")};
+  }
+
+  base::Random random_;
+};
+
+TEST(WholeNetwork, MadeUpGraphsAgreeWithPlainLoops) {
+  for (std::uint64_t seed = 0; seed < 100; ++seed) {
+    SCOPED_TRACE(seed);
+    testing::compare_with_reference(build_graph(Dreamer(seed).model(), {6, 5, 5}), 4, 2e-4);
+    if (HasFailure()) return;
+  }
+}
+
 }  // namespace
 }  // namespace neon
