@@ -34,8 +34,10 @@ std::string tag_of(const OperationInfo& operation) {
 
 json::object json_content(const json::value& schema) { return {{"application/json", {{"schema", schema}}}}; }
 
-json::object any_bytes() {
-  return {{"application/octet-stream", {{"schema", {{"type", "string"}, {"format", "binary"}}}}}};
+json::object any_bytes(int least = 0) {
+  json::object schema{{"type", "string"}, {"format", "binary"}};
+  if (least > 0) schema["minLength"] = least;
+  return {{"application/octet-stream", {{"schema", schema}}}};
 }
 
 /// What is written once and referred to: types by their names, and the problems that many operations answer with.
@@ -196,7 +198,7 @@ void add_request(json::object& entry, const OperationInfo& operation, Components
   if (!parameters.empty()) entry["parameters"] = parameters;
 
   if (operation.request_kind == BodyKind::bytes) {
-    entry["requestBody"] = {{"required", true}, {"content", any_bytes()}};
+    entry["requestBody"] = {{"required", true}, {"content", any_bytes(1)}};
   } else if (!body_properties.empty()) {
     json::object body{{"title", schema.at("title")},
                       {"type", "object"},

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "api/argument.h"
+#include "api/forms.h"
 #include "base/fields.h"
 #include "base/files.h"
 
@@ -65,7 +66,8 @@ struct OperationInfo {
   std::string_view summary;    ///< one line
   std::string_view command;    ///< words of the command line: "model ls"; empty when no command is derived
   std::string_view done = {};  ///< what its command answers in one line: "tenant {name} added"; {x} is a field of
-                               ///< the answer or the request. Empty for those that only show something
+                               ///< the answer or the request; what stands in [ ] is left out while its field is
+                               ///< empty. Empty for those that only show something
   std::vector<base::Code> errors = {};  ///< beside those every operation may give (400, 401, 404 of its path, 500)
   std::string_view example = {};        ///< a request body, as JSON
   std::size_t body_limit_bytes = std::size_t{1} << 20;
@@ -136,7 +138,8 @@ struct PageRequest {
     return std::tuple(
         base::field("page_size", &PageRequest::page_size, "entries at most in one answer").range(1, 1000).flag('n'),
         base::field("page_token", &PageRequest::page_token,
-                    "next_page_token of the answer before; empty for the first page"));
+                    "next_page_token of the answer before; empty for the first page")
+            .empty_or_like(kPageToken));
   }
 };
 

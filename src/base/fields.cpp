@@ -3,7 +3,10 @@
 #include <algorithm>
 #include <cmath>
 #include <cstddef>
+#include <mutex>
+#include <regex>
 
+#include "base/log.h"
 #include "base/utf8.h"
 
 namespace base {
@@ -59,9 +62,48 @@ const void* at(const void* object, const Field& f) { return static_cast<const st
 
 bool is_absent(const Field& f, const void* member) { return f.type->is_absent != nullptr && f.type->is_absent(member); }
 
-/// Errors: invalid_argument for a number outside the field's limits.
+std::string whole(std::string_view pattern, bool may_be_empty) {
+  return fmt::format("^({}){}$", pattern, may_be_empty ? "?" : "");
+}
+
+/// Each pattern is compiled once: all are constants of the program.
+const std::regex& compiled(std::string_view pattern) {
+  static std::mutex mutex;
+  static std::map<std::string_view, std::regex> known;
+  const std::lock_guard lock(mutex);
+  auto found = known.find(pattern);
+  if (found == known.end()) found = known.emplace(pattern, std::regex(whole(pattern, false))).first;
+  return found->second;
+}
+
+std::size_t characters_of(std::string_view text) {
+  return static_cast<std::size_t>(
+      std::ranges::count_if(text, [](char c) { return (static_cast<unsigned char>(c) & 0xc0) != 0x80; }));
+}
+
+void check_texts(const Field& f, const void* member, const std::string& where) {
+  std::size_t i = 0;
+  for (const std::string& text : f.type->texts(member)) {
+    if (!f.may_be_empty || !text.empty())
+      check_text(*f.form, text, f.type->count == nullptr ? where : pointer_to(where, i));
+    ++i;
+  }
+}
+
+void check_count(const Field& f, const void* member, const std::string& where) {
+  const std::size_t count = f.type->count(member);
+  if (count < f.least)
+    throw Error(Code::invalid_argument, fmt::format("{} needs at least {}, got {}", f.name, f.least, count), where);
+  if (count > f.most)
+    throw Error(Code::too_large, fmt::format("{} may have at most {}, got {}", f.name, f.most, count), where);
+}
+
+/// Errors: invalid_argument for what is outside the field's limits, too_large for a list that is too long.
 void check_limits(const Field& f, const void* member, const std::string& where) {
-  if (f.type->number == nullptr || is_absent(f, member)) return;
+  if (is_absent(f, member)) return;
+  if (f.form != nullptr && f.type->texts != nullptr) check_texts(f, member, where);
+  if (f.type->count != nullptr) check_count(f, member, where);
+  if (f.type->number == nullptr) return;
   const double number = f.type->number(member);
   const bool low = f.exclusive_minimum ? number <= f.minimum : number < f.minimum;
   if (!low && !(number > f.maximum) && !std::isnan(number)) return;
@@ -130,6 +172,12 @@ json::object schema_of_fields(std::span<const Field> fields, const void* default
     property["description"] = f.doc;
     if (f.minimum != -kInfinity) property[f.exclusive_minimum ? "exclusiveMinimum" : "minimum"] = f.minimum;
     if (f.maximum != kInfinity) property["maximum"] = f.maximum;
+    if (f.form != nullptr) {
+      json::object& of_text = property.contains("items") ? property["items"].as_object() : property;
+      for (const auto& bound : schema_of_text(*f.form, f.may_be_empty)) of_text[bound.key()] = bound.value();
+    }
+    if (f.least > 0) property["minItems"] = f.least;
+    if (f.most != std::numeric_limits<std::size_t>::max()) property["maxItems"] = f.most;
     if (f.is_required)
       required.push_back(json::value(f.name));
     else if (f.type->is_absent == nullptr && !f.type->is_described)
@@ -187,6 +235,19 @@ std::string decode_string(const json::value& value, std::string_view where) {
   return std::string(value.get_string());
 }
 
+void check_text(const TextForm& form, std::string_view text, std::string_view where) {
+  const std::size_t size = characters_of(text);
+  if (size >= form.shortest && size <= form.longest &&
+      (form.pattern.empty() || std::regex_match(text.begin(), text.end(), compiled(form.pattern))))
+    return;
+  const std::string_view name = name_of(where);
+  throw Error(
+      Code::invalid_argument,
+      fmt::format("{}{}expected {}, got '{}{}'{}", name, name.empty() ? "" : ": ", form.said, printable(text, 80),
+                  text.size() > 80 ? "..." : "", size > form.longest ? fmt::format(" of {} characters", size) : ""),
+      std::string(where));
+}
+
 const json::object& expect_object(const json::value& value, std::string_view where) {
   if (!value.is_object()) fail_expected("a mapping", value, where);
   return value.get_object();
@@ -209,6 +270,14 @@ json::object titled(std::string title, json::object schema) {
 }
 
 json::object schema_of_type(std::string_view type) { return {{"type", type}}; }
+
+json::object schema_of_text(const TextForm& form, bool may_be_empty) {
+  json::object result = schema_of_type("string");
+  if (const std::size_t shortest = may_be_empty ? 0 : form.shortest; shortest > 0) result["minLength"] = shortest;
+  result["maxLength"] = form.longest;
+  if (!form.pattern.empty()) result["pattern"] = whole(form.pattern, may_be_empty);
+  return result;
+}
 
 json::object schema_of_list(json::object items, std::optional<std::size_t> size) {
   json::object result{{"type", "array"}, {"items", std::move(items)}};

@@ -44,18 +44,29 @@ namespace base {
 /// What code that has never seen a type does with its values: one table per type. Structs are read and written through
 /// it, so that what each struct adds to a program is a list of fields and not code of its own.
 struct ValueType {
-  void (*decode)(void* into, const json::value& value, std::string_view where);
-  json::value (*encode)(const void* value);
-  json::object (*schema)();
-  bool (*is_absent)(const void* value);  ///< of an optional; null for other types
-  double (*number)(const void* value);   ///< of a number, or an optional one that is not absent; null for other types
-  std::string (*number_text)(const void* value);
-  bool is_described;
+  void (*decode)(void* into, const json::value& value, std::string_view where) = nullptr;
+  json::value (*encode)(const void* value) = nullptr;
+  json::object (*schema)() = nullptr;
+  bool is_described = false;
+
+  // Null for types that have none of it.
+  bool (*is_absent)(const void* value) = nullptr;  ///< of an optional; what follows is asked when it is there
+  double (*number)(const void* value) = nullptr;
+  std::string (*number_text)(const void* value) = nullptr;
+  std::span<const std::string> (*texts)(const void* value) = nullptr;  ///< the one, or those of a list
+  std::size_t (*count)(const void* value) = nullptr;                   ///< of a list
 };
 
 template <class T>
 struct ValueTypeOf {
   static const ValueType value;
+};
+
+/// How a text must look, said once for those who read it (schemas, documents) and held where it is decoded.
+struct TextForm {
+  std::string_view said;                  ///< what is expected, for messages: "a SHA-256: 64 lower-case hex digits"
+  std::size_t shortest = 0, longest = 0;  ///< characters
+  std::string_view pattern = {};          ///< an ECMA-262 expression for all of the text; empty: any text
 };
 
 /// One named member of a described struct.
@@ -71,6 +82,10 @@ struct Field {
   bool is_positional = false;  ///< a command line argument without a flag
   char short_flag = 0;         ///< one-letter command line flag, 0 for none
   std::string_view example;
+  const TextForm* form = nullptr;  ///< of a text, or of each text in a list
+  bool may_be_empty = false;       ///< a text that says nothing need not have the form
+  std::size_t least = 0;           ///< items of a list
+  std::size_t most = std::numeric_limits<std::size_t>::max();
 
   constexpr Field required() const {
     Field f = *this;
@@ -92,6 +107,22 @@ struct Field {
     Field f = *this;
     f.minimum = 0;
     f.exclusive_minimum = true;
+    return f;
+  }
+  constexpr Field like(const TextForm& text_form) const {
+    Field f = *this;
+    f.form = &text_form;
+    return f;
+  }
+  constexpr Field empty_or_like(const TextForm& text_form) const {
+    Field f = like(text_form);
+    f.may_be_empty = true;
+    return f;
+  }
+  constexpr Field items(std::size_t low, std::size_t high) const {
+    Field f = *this;
+    f.least = low;
+    f.most = high;
     return f;
   }
   constexpr Field flag(char letter) const {
@@ -209,10 +240,13 @@ std::uint64_t decode_unsigned(const json::value& value, std::uint64_t high, std:
 double decode_number(const json::value& value, std::string_view where);
 bool decode_bool(const json::value& value, std::string_view where);
 std::string decode_string(const json::value& value, std::string_view where);
+/// Errors: invalid_argument when `text` has not the form.
+void check_text(const TextForm& form, std::string_view text, std::string_view where);
 const json::object& expect_object(const json::value& value, std::string_view where);
 const json::array& expect_array(const json::value& value, std::string_view where);
 const json::array& expect_array(const json::value& value, std::size_t size, std::string_view where);
 json::object schema_of_type(std::string_view type);
+json::object schema_of_text(const TextForm& form, bool may_be_empty = false);
 json::object titled(std::string title, json::object schema);  ///< with the type's name, which OpenAPI's clients get
 json::object schema_of_list(json::object items, std::optional<std::size_t> size = {});
 json::object schema_of_map(json::object values);
@@ -324,7 +358,9 @@ json::object schema() {
   } else if constexpr (std::is_same_v<T, bool>) {
     return schema_of_type("boolean");
   } else if constexpr (std::is_integral_v<T>) {
-    return schema_of_type("integer");
+    json::object integer = schema_of_type("integer");
+    if (std::is_unsigned_v<T>) integer["minimum"] = 0;
+    return integer;
   } else if constexpr (std::is_floating_point_v<T>) {
     return schema_of_type("number");
   } else if constexpr (DescribedEnum<T>) {
@@ -357,15 +393,19 @@ std::string text_of_number(T value) {
 
 template <class T>
 constexpr ValueType value_type() {
-  ValueType type{[](void* into, const json::value& value, std::string_view where) {
-                   *static_cast<T*>(into) = base::decode<T>(value, where);
-                 },
-                 [](const void* value) { return base::encode(*static_cast<const T*>(value)); },
-                 [] { return base::schema<T>(); },
-                 nullptr,
-                 nullptr,
-                 nullptr,
-                 Described<T>};
+  ValueType type{.decode = [](void* into, const json::value& value,
+                              std::string_view where) { *static_cast<T*>(into) = base::decode<T>(value, where); },
+                 .encode = [](const void* value) { return base::encode(*static_cast<const T*>(value)); },
+                 .schema = [] { return base::schema<T>(); },
+                 .is_described = Described<T>};
+  if constexpr (std::is_same_v<T, std::string>)
+    type.texts = [](const void* value) { return std::span(static_cast<const std::string*>(value), 1); };
+  if constexpr (std::is_same_v<T, std::optional<std::string>>)
+    type.texts = [](const void* value) { return std::span(&**static_cast<const T*>(value), 1); };
+  if constexpr (std::is_same_v<T, std::vector<std::string>>)
+    type.texts = [](const void* value) { return std::span(*static_cast<const T*>(value)); };
+  if constexpr (is_vector<T>::value)
+    type.count = [](const void* value) { return static_cast<const T*>(value)->size(); };
   if constexpr (is_optional<T>::value) {
     type.is_absent = [](const void* value) { return !static_cast<const T*>(value)->has_value(); };
     if constexpr (is_number<typename T::value_type>) {

@@ -86,6 +86,66 @@ TEST(Fields, SchemaListsTypesDefaultsAndLimits) {
   EXPECT_EQ(rate.at("exclusiveMinimum"), json::value(0.0));
 }
 
+constexpr TextForm kWord{
+    .said = "one to three lower-case letters", .shortest = 1, .longest = 3, .pattern = "[^A-Z0-9]*"};
+
+struct Texts {
+  std::string word;
+  std::string maybe;
+  std::optional<std::string> other;
+  std::vector<std::string> many;
+  std::uint64_t seed = 0;
+  static constexpr auto fields() {
+    return std::tuple(field("word", &Texts::word, "").like(kWord),
+                      field("maybe", &Texts::maybe, "").empty_or_like(kWord),
+                      field("other", &Texts::other, "").like(kWord),
+                      field("many", &Texts::many, "").like(kWord).items(1, 2), field("seed", &Texts::seed, ""));
+  }
+};
+
+std::string refused(std::string_view text) {
+  try {
+    decode<Texts>(parse_json(text, "text"));
+  } catch (const Error& error) {
+    return fmt::format("{} ({})", error.message, error.where);
+  }
+  return "";
+}
+
+TEST(Fields, HoldTextsToTheirForm) {
+  EXPECT_EQ(refused(R"({"word":"abc","maybe":"","other":"a","many":["a","b"]})"), "");
+  EXPECT_EQ(refused(R"({"other":null})"), "");
+  EXPECT_EQ(refused(R"({"word":""})"), "word: expected one to three lower-case letters, got '' (/word)");
+  EXPECT_EQ(refused(R"({"word":"aB"})"), "word: expected one to three lower-case letters, got 'aB' (/word)");
+  EXPECT_EQ(refused(R"({"word":"ab7"})"), "word: expected one to three lower-case letters, got 'ab7' (/word)");
+  EXPECT_NE(refused(R"({"maybe":"abcd"})"), "");
+  EXPECT_NE(refused(R"({"other":""})"), "");
+  EXPECT_EQ(refused(R"({"many":["a","7"]})"), "many/1: expected one to three lower-case letters, got '7' (/many/1)");
+  EXPECT_EQ(refused(R"({"many":[]})"), "many needs at least 1, got 0 (/many)");
+  EXPECT_EQ(refused(R"({"many":["a","b","c"]})"), "many may have at most 2, got 3 (/many)");
+  EXPECT_EQ(refused(fmt::format(R"({{"word":"{}"}})", std::string(5000, 'a'))),
+            fmt::format("word: expected one to three lower-case letters, got '{}...' of 5000 characters (/word)",
+                        std::string(80, 'a')));
+}
+
+TEST(Fields, CountCharactersAndNotBytes) {
+  EXPECT_EQ(refused(R"({"word":"ééé"})"), "");
+  EXPECT_NE(refused(R"({"word":"éééé"})"), "");
+}
+
+TEST(Fields, ShowTheFormsThatTheyHold) {
+  const json::value properties = schema<Texts>().at("properties");
+  EXPECT_EQ(properties.at("word").at("minLength"), json::value(1u));
+  EXPECT_EQ(properties.at("word").at("maxLength"), json::value(3u));
+  EXPECT_EQ(properties.at("word").at("pattern"), "^([^A-Z0-9]*)$");
+  EXPECT_EQ(properties.at("maybe").at("pattern"), "^([^A-Z0-9]*)?$");
+  EXPECT_FALSE(properties.at("maybe").as_object().contains("minLength"));
+  EXPECT_EQ(properties.at("many").at("items").at("pattern"), "^([^A-Z0-9]*)$");
+  EXPECT_EQ(properties.at("many").at("minItems"), json::value(1u));
+  EXPECT_EQ(properties.at("many").at("maxItems"), json::value(2u));
+  EXPECT_EQ(properties.at("seed").at("minimum"), json::value(0));
+}
+
 TEST(Json, ErrorsNameLineAndColumn) {
   try {
     parse_json("{\"a\": 1,\n \"b\" 2}", "request body");

@@ -88,7 +88,7 @@ TEST_F(Datasets, bad_announcements_are_refused) {
   EXPECT_REFUSED(call(user, api::create_dataset, request), invalid_argument, "same name");
   for (const std::string& bad : {std::string(), std::string(257, 'x'), std::string("a\nb")}) {
     request.labels = {"a", bad};
-    EXPECT_REFUSED(call(user, api::create_dataset, request), invalid_argument, "1 to 256 bytes");
+    EXPECT_REFUSED(call(user, api::create_dataset, request), invalid_argument, "1 to 256 characters");
   }
   request.labels.clear();
   for (int i = 0; i < 5000; ++i) request.labels.push_back(std::to_string(i) + std::string(250, 'x'));

@@ -115,7 +115,7 @@ TEST_F(Supervising, impossible_requests_are_refused_at_submit) {
       call(user, api::train_model, {.filename = "m.yaml", .yaml = "nonsense", .datasets = {{.dataset = "fashion"}}}),
       invalid_argument, "m.yaml:2");
   EXPECT_REFUSED(call(user, api::train_model, {.filename = "m.yaml", .yaml = "x", .datasets = {}}), invalid_argument,
-                 "--dataset");
+                 "datasets needs at least 1");
   EXPECT_REFUSED(call(user, api::train_model,
                       {.filename = "m.yaml", .yaml = "x", .datasets = {{.role = "test", .dataset = "fashion"}}}),
                  invalid_argument, "role");
@@ -125,7 +125,7 @@ TEST_F(Supervising, impossible_requests_are_refused_at_submit) {
   EXPECT_REFUSED(
       call(user, api::train_model,
            {.filename = "m.yaml", .yaml = "x", .datasets = std::vector<api::DatasetUse>(65, {.dataset = "fashion"})}),
-      invalid_argument, "at most 64 datasets");
+      too_large, "datasets may have at most 64, got 65");
   call(user, api::create_dataset, announcement("half", 10));
   EXPECT_REFUSED(call(user, api::train_model, {.filename = "m.yaml", .yaml = "x", .datasets = {{.dataset = "half"}}}),
                  conflict, "0 of 10 records");

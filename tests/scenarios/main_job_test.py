@@ -70,7 +70,8 @@ class MainJob(unittest.TestCase):
         table = self.cloud.cli("model", "predict", model, self.folder / "images/00001.png", "-k", "2")
         self.assertIn("bar 1", table)
 
-        self.assertIn("k", self.cloud.cli("model", "predict", model, self.folder / "images/00001.png", "-k", "5", expect=2))
+        for k, refusal in ("0", "k must be at least 1, got 0"), ("5", "k must be between 1 and 4, the number of the model's outputs; got 5"):
+            self.assertIn(refusal, self.cloud.cli("model", "predict", model, self.folder / "images/00001.png", "-k", k, expect=2))
         self.assertIn("PNG", self.cloud.cli("model", "predict", model, self.model_file, expect=2))
         self.cloud.cli("model", "undeploy", model)
         self.assertEqual(self.cloud.wait(model, "completed")["state"], "completed")

@@ -393,8 +393,9 @@ HttpAnswer Service::run(const RequestHead& head, Destination& to, const Identity
     request.as_object()["after"] = from_header.at("after");
   }
 
-  Answer result = operation.creates ? run_once(to, call, request, head.header("idempotency-key"))
-                                    : router_.call(operation, call, request);
+  const bool only_once = operation.creates && head.count("idempotency-key") > 0;
+  Answer result =
+      only_once ? run_once(to, call, request, head.header("idempotency-key")) : router_.call(operation, call, request);
   if (result.later) return HttpAnswer{.later = std::move(result.later)};
   return written(head, to, std::move(result));
 }
@@ -436,7 +437,6 @@ HttpAnswer Service::written(const RequestHead& head, const Destination& to, Answ
 
 Answer Service::run_once(const Destination& to, Call& call, const json::value& request, std::string_view key) {
   const OperationInfo& operation = *to.operation;
-  if (key.empty()) return router_.call(operation, call, request);
   if (store_ == nullptr) throw Error(Code::invalid_argument, "this server keeps no answers; leave Idempotency-Key out");
   if (!is_sane_word(key, 255))
     throw Error(Code::invalid_argument, "Idempotency-Key must be 1 to 255 printable ASCII characters without spaces");

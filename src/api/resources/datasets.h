@@ -35,7 +35,8 @@ struct Dataset {
 struct DatasetRef {
   std::string dataset;
   static constexpr auto fields() {
-    return std::tuple(base::field("dataset", &DatasetRef::dataset, "id or name").required().positional());
+    return std::tuple(
+        base::field("dataset", &DatasetRef::dataset, "id or name").like(kReference).required().positional());
   }
 };
 
@@ -43,9 +44,10 @@ struct DeleteDataset {
   std::string dataset;
   bool force = false;
   static constexpr auto fields() {
-    return std::tuple(base::field("dataset", &DeleteDataset::dataset, "id or name").required().positional(),
-                      base::field("force", &DeleteDataset::force,
-                                  "also when stopped, failed or deployed models were trained with it"));
+    return std::tuple(
+        base::field("dataset", &DeleteDataset::dataset, "id or name").like(kReference).required().positional(),
+        base::field("force", &DeleteDataset::force,
+                    "also when stopped, failed or deployed models were trained with it"));
   }
 };
 
@@ -60,14 +62,22 @@ struct CreateDataset {
   static constexpr auto fields() {
     return std::tuple(
         base::field("name", &CreateDataset::name, "letters, digits, '-', '_' and '.'; at most 64")
+            .like(kName)
             .required()
             .such_as("fashion"),
-        base::field("types", &CreateDataset::types, "element types of the columns, such as FILE and STRING").required(),
+        base::field("types", &CreateDataset::types, "element types of the columns, such as FILE and STRING")
+            .like(kElementType)
+            .items(1, 255)
+            .required(),
         base::field("record_count", &CreateDataset::record_count, "records in the manifest")
             .required()
             .range(1, 2147483647),
-        base::field("manifest_sha256", &CreateDataset::manifest_sha256, "SHA-256 of the manifest file").required(),
-        base::field("labels", &CreateDataset::labels, "names of the classes, in index order"));
+        base::field("manifest_sha256", &CreateDataset::manifest_sha256, "SHA-256 of the manifest file")
+            .like(kSha256)
+            .required(),
+        base::field("labels", &CreateDataset::labels, "names of the classes, in index order")
+            .like(kLabel)
+            .items(0, 100000));
   }
 };
 
@@ -78,11 +88,11 @@ struct PutShard {
   std::string sha256;
   static constexpr auto fields() {
     return std::tuple(
-        base::field("dataset", &PutShard::dataset, "id or name").required(),
+        base::field("dataset", &PutShard::dataset, "id or name").like(kReference).required(),
         base::field("first_record", &PutShard::first_record, "index of the shard's first record in the manifest")
             .required()
             .at_least(0),
-        base::field("sha256", &PutShard::sha256, "SHA-256 of the shard, checked on arrival").required());
+        base::field("sha256", &PutShard::sha256, "SHA-256 of the shard, checked on arrival").like(kSha256).required());
   }
 };
 
@@ -113,9 +123,11 @@ struct ListShards {
   int page_size = 1000;
   std::string page_token;
   static constexpr auto fields() {
-    return std::tuple(base::field("dataset", &ListShards::dataset, "id or name").required().positional(),
-                      base::field("page_size", &ListShards::page_size, "entries at most in one answer").range(1, 1000),
-                      base::field("page_token", &ListShards::page_token, "next_page_token of the answer before"));
+    return std::tuple(
+        base::field("dataset", &ListShards::dataset, "id or name").like(kReference).required().positional(),
+        base::field("page_size", &ListShards::page_size, "entries at most in one answer").range(1, 1000),
+        base::field("page_token", &ListShards::page_token, "next_page_token of the answer before")
+            .empty_or_like(kPageToken));
   }
 };
 

@@ -24,7 +24,10 @@ std::optional<std::int64_t> ModelKey::number() const {
 }
 
 ModelKey ModelKey::from_json(const base::json::value& value, std::string_view where) {
-  if (value.is_string() && !value.get_string().empty()) return std::string(value.get_string());
+  if (value.is_string()) {
+    base::check_text(kReference, value.get_string(), where);
+    return std::string(value.get_string());
+  }
   if (value.is_int64()) return value.get_int64();
   base::fail_expected("the number or the name of a model", value, where);
 }

@@ -33,8 +33,8 @@ struct DatasetUse {
   std::string role = "train";
   std::string dataset;
   static constexpr auto fields() {
-    return std::tuple(base::field("role", &DatasetUse::role, "train or eval"),
-                      base::field("dataset", &DatasetUse::dataset, "id or name").required());
+    return std::tuple(base::field("role", &DatasetUse::role, "train or eval").like(kRole),
+                      base::field("dataset", &DatasetUse::dataset, "id or name").like(kReference).required());
   }
 };
 
@@ -115,7 +115,7 @@ class ModelKey {
 
   static ModelKey from_json(const base::json::value& value, std::string_view where);
   base::json::value to_json() const { return base::json::value(text_); }
-  static base::json::object schema() { return {{"type", "string"}}; }
+  static base::json::object schema() { return base::schema_of_text(kReference); }
 
  private:
   std::string text_;
@@ -141,17 +141,17 @@ struct TrainModel {
   bool dry_run = false;
   static constexpr auto fields() {
     return std::tuple(
-        base::field("filename", &TrainModel::filename, "name of the model file, for messages").required(),
-        base::field("yaml", &TrainModel::yaml, "text of the model file").required(),
-        base::field("name", &TrainModel::name, "for people; the file's name when left out"),
-        base::field("datasets", &TrainModel::datasets, "what to train (and evaluate) on").required(),
+        base::field("filename", &TrainModel::filename, "name of the model file, for messages").like(kTitle).required(),
+        base::field("yaml", &TrainModel::yaml, "text of the model file").like(kFileText).required(),
+        base::field("name", &TrainModel::name, "for people; the file's name when left out").empty_or_like(kTitle),
+        base::field("datasets", &TrainModel::datasets, "what to train (and evaluate) on").items(1, 64).required(),
         base::field("epochs", &TrainModel::epochs, "instead of the file's").range(1, 1000000),
         base::field("batch_size", &TrainModel::batch_size, "instead of the file's").range(1, 1000000),
         base::field("seed", &TrainModel::seed, "of all random numbers; the file's when left out, else drawn and kept"),
         base::field("cpus", &TrainModel::cpus,
                     "CPUs to hold; 0: all of the tenant's that no deployment holds, and at least 1")
             .range(0, 4096),
-        base::field("memory", &TrainModel::memory, "memory to hold, such as 2GiB"),
+        base::field("memory", &TrainModel::memory, "memory to hold, such as 2GiB").like(kSize),
         base::field("dry_run", &TrainModel::dry_run,
                     "check everything and answer what would happen, but submit nothing"));
   }
@@ -199,7 +199,7 @@ struct RenameModel {
   std::string name;
   static constexpr auto fields() {
     return std::tuple(base::field("model", &RenameModel::model, "its number or name").required().positional(),
-                      base::field("name", &RenameModel::name, "the new name").required().positional());
+                      base::field("name", &RenameModel::name, "the new name").like(kTitle).required().positional());
   }
 };
 
@@ -211,7 +211,8 @@ struct ListModels {
     return std::tuple(
         base::field("state", &ListModels::state, "only these; may be given more than once").flag('s'),
         base::field("page_size", &ListModels::page_size, "entries at most in one answer").range(1, 1000).flag('n'),
-        base::field("page_token", &ListModels::page_token, "next_page_token of the answer before"));
+        base::field("page_token", &ListModels::page_token, "next_page_token of the answer before")
+            .empty_or_like(kPageToken));
   }
 };
 
@@ -279,7 +280,7 @@ struct DeployModel {
   static constexpr auto fields() {
     return std::tuple(base::field("model", &DeployModel::model, "its number or name").required().positional(),
                       base::field("cpus", &DeployModel::cpus, "CPUs to hold").range(1, 4096).flag('c'),
-                      base::field("memory", &DeployModel::memory, "memory to hold").flag('m'),
+                      base::field("memory", &DeployModel::memory, "memory to hold").like(kSize).flag('m'),
                       base::field("wait", &DeployModel::wait,
                                   "answer when it can predict, or after 60 s; if it is stopping or undeploying, that "
                                   "is waited for too"));
@@ -290,11 +291,12 @@ struct Predict {
   ModelKey model;
   std::optional<int> k;
   static constexpr auto fields() {
-    return std::tuple(
-        base::field("model", &Predict::model, "its number or name").required().positional(),
-        base::field("k", &Predict::k, "how many of the most probable classes to return; 5, or all when there are fewer")
-            .range(1, 1000000)
-            .flag('k'));
+    return std::tuple(base::field("model", &Predict::model, "its number or name").required().positional(),
+                      base::field("k", &Predict::k,
+                                  "how many of the most probable classes to return, 1 to the number of the model's "
+                                  "outputs; 5, or all when there are fewer")
+                          .at_least(1)
+                          .flag('k'));
   }
 };
 

@@ -28,7 +28,7 @@ struct Tenant {
 struct TenantRef {
   std::string tenant;
   static constexpr auto fields() {
-    return std::tuple(base::field("tenant", &TenantRef::tenant, "id or name").required().positional());
+    return std::tuple(base::field("tenant", &TenantRef::tenant, "id or name").like(kReference).required().positional());
   }
 };
 
@@ -36,6 +36,7 @@ struct CreateTenant {
   std::string name;
   static constexpr auto fields() {
     return std::tuple(base::field("name", &CreateTenant::name, "letters, digits, '-', '_' and '.'; at most 64")
+                          .like(kName)
                           .required()
                           .positional()
                           .such_as("vision"));
@@ -50,11 +51,16 @@ struct Allotment {
   std::optional<std::string> disk;
   static constexpr auto fields() {
     return std::tuple(
-        base::field("tenant", &Allotment::tenant, "id or name").required().positional(),
+        base::field("tenant", &Allotment::tenant, "id or name").like(kReference).required().positional(),
         base::field("cpus", &Allotment::cpus, "CPUs").required().range(0, 4096).flag('c'),
-        base::field("memory", &Allotment::memory, "memory, such as 4GiB").required().flag('m').such_as("4GiB"),
+        base::field("memory", &Allotment::memory, "memory, such as 4GiB")
+            .like(kSize)
+            .required()
+            .flag('m')
+            .such_as("4GiB"),
         base::field("disk", &Allotment::disk,
                     "bytes it may store, such as 100GiB; 0: as much as there is room for; as before when left out")
+            .like(kSize)
             .such_as("100GiB"));
   }
 };

@@ -20,7 +20,7 @@ struct User {
 struct UserRef {
   std::string user;
   static constexpr auto fields() {
-    return std::tuple(base::field("user", &UserRef::user, "id or name").required().positional());
+    return std::tuple(base::field("user", &UserRef::user, "id or name").like(kReference).required().positional());
   }
 };
 
@@ -30,10 +30,13 @@ struct CreateUser {
   bool admin = false;
   static constexpr auto fields() {
     return std::tuple(base::field("name", &CreateUser::name, "letters, digits, '-', '_', '.' and '@'; at most 64")
+                          .like(kUserName)
                           .required()
                           .positional()
                           .such_as("ada"),
                       base::field("tenants", &CreateUser::tenants, "tenant (id or name); may be given more than once")
+                          .like(kReference)
+                          .items(1, 1000)
                           .required()
                           .flag('t'),
                       base::field("admin", &CreateUser::admin, "let the user manage tenants, users and resources"));
@@ -71,10 +74,13 @@ struct CreateToken {
   bool restricted = false;
   static constexpr auto fields() {
     return std::tuple(
-        base::field("user", &CreateToken::user, "id or name; yourself when left out").positional(),
+        base::field("user", &CreateToken::user, "id or name; yourself when left out")
+            .empty_or_like(kReference)
+            .positional(),
         base::field("tenant", &CreateToken::tenant, "one of the user's tenants; the first, or your own, when left out")
+            .empty_or_like(kReference)
             .flag('t'),
-        base::field("note", &CreateToken::note, "what it is for"),
+        base::field("note", &CreateToken::note, "what it is for").empty_or_like(kTitle),
         base::field("expires_in_days", &CreateToken::expires_in_days, "0: it lives as long as the token that makes it")
             .range(0, 36500),
         base::field("restricted", &CreateToken::restricted,

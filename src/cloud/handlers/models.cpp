@@ -19,7 +19,6 @@ using base::Code;
 using base::Error;
 
 // Each shard is a file in the job's folder, which is made while nothing else can start.
-constexpr std::size_t kMaxUses = 64;
 constexpr std::int64_t kMaxShards = 20000;
 
 // What a model is to be called when nobody said: its file's name without folder and ".yaml".
@@ -43,8 +42,7 @@ std::uint64_t drawn_seed() {
 api::Model train(const Parts& parts, const api::Call& call, const api::TrainModel& request) {
   const std::int64_t tenant = call.identity.tenant_id;
   const std::string name = request.name.empty() ? name_from(request.filename) : request.name;
-  check_title("model", name);
-  check_title("model file", request.filename);
+  base::check_text(api::kTitle, name, "/name");  // "folder/" gives none
   const std::int64_t memory = base::parse_size(request.memory);
   if (memory < (std::int64_t{16} << 20))
     throw Error(Code::invalid_argument, fmt::format("memory must be at least 16 MiB, got '{}'", request.memory),
@@ -63,18 +61,11 @@ api::Model train(const Parts& parts, const api::Call& call, const api::TrainMode
   std::optional<api::Dataset> named;  // the first with names of classes
   ModelToCheck check{.filename = request.filename, .yaml = request.yaml};
   check.batch_size = request.batch_size;
-  if (request.datasets.size() > kMaxUses)
-    throw Error(Code::invalid_argument,
-                fmt::format("a training takes at most {} datasets, got {}", kMaxUses, request.datasets.size()),
-                "/datasets");
   parts.store.read([&](Database& db) {
     std::size_t i = 0;
     std::int64_t shards = 0;
     for (const api::DatasetUse& use : request.datasets) {
       const std::string where = fmt::format("/datasets/{}", i++);
-      if (use.role != "train" && use.role != "eval")
-        throw Error(Code::invalid_argument,
-                    fmt::format("role must be train or eval, got '{}'", base::printable(use.role)), where + "/role");
       const std::int64_t id = dataset_id_of(db, tenant, use.dataset);
       for (const DatasetOfModel& before : uses)
         if (before.role == use.role && before.dataset_id == id)
@@ -190,7 +181,6 @@ void handle_models(api::Router& router, Parts parts) {
     return parts.supervisor.show(call.identity.tenant_id, id_of(parts, call, request.model));
   });
   router.handle(api::rename_model, [parts](const api::Call& call, const api::RenameModel& request) {
-    check_title("model", request.name);
     return parts.supervisor.rename(call, id_of(parts, call, request.model), request.name);
   });
   router.handle(api::delete_model, [parts](const api::Call& call, const api::ModelRef& request) {

@@ -15,7 +15,6 @@ using base::Code;
 using base::Error;
 
 api::Tenant create(const Parts& parts, const api::Call& call, const api::CreateTenant& request) {
-  check_name("tenant", request.name);
   return parts.store.write([&](Database& db) {
     if (db.number("select count(*) from tenants where name = ?", request.name) > 0)
       throw Error(Code::conflict, fmt::format("there is a tenant '{}' already", request.name), "/name");

@@ -66,9 +66,6 @@ constexpr std::string_view kTokensWhere =
     "on u.id = t.user_id join tenants n on n.id = t.tenant_id where ";
 
 api::User create(const Parts& parts, const api::Call& call, const api::CreateUser& request) {
-  check_name("user", request.name, "@");
-  if (request.tenants.empty())
-    throw Error(Code::invalid_argument, "a user needs at least one tenant; name it with --tenant", "/tenants");
   return parts.store.write([&](Database& db) {
     if (db.number("select count(*) from users where name = ?", request.name) > 0)
       throw Error(Code::conflict, fmt::format("there is a user '{}' already", request.name), "/name");
@@ -158,7 +155,6 @@ std::int64_t tenant_within(Database& db, const api::Call& call, std::int64_t use
 }
 
 api::Token create_token(const Parts& parts, const api::Call& call, const api::CreateToken& request) {
-  if (!request.note.empty()) check_title("note:", request.note);
   const std::string secret = new_secret();
   api::Token token = parts.store.write([&](Database& db) {
     std::int64_t user = call.identity.user_id;

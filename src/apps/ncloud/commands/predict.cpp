@@ -19,8 +19,11 @@ struct PredictFiles {
         base::field("files", &PredictFiles::files, "inputs, such as PNG files; - is standard input")
             .required()
             .positional(),
-        base::field("k", &PredictFiles::k, "how many of the most probable classes; 5, or all when there are fewer")
-            .range(1, 1000000)
+        base::field(
+            "k", &PredictFiles::k,
+            "how many of the most probable classes, 1 to the number of the model's outputs; 5, or all when there are "
+            "fewer")
+            .at_least(1)
             .flag('k'));
   }
 };
