@@ -22,6 +22,13 @@ std::string what_failed(const std::filesystem::filesystem_error& error) {
   return result;
 }
 
+/// Of what others threw nobody knows what it names.
+Error fault(std::string message) {
+  Error error(Code::internal, std::move(message));
+  error.public_message = "a fault of the server; its log says more";
+  return error;
+}
+
 Error error_of(std::exception_ptr exception) {
   try {
     std::rethrow_exception(std::move(exception));
@@ -29,16 +36,18 @@ Error error_of(std::exception_ptr exception) {
     return error;
   } catch (const std::filesystem::filesystem_error& error) {
     if (says_errno(error.code())) return system_error(what_failed(error), error.code().value());
-    return Error(Code::internal, error.what());
+    return fault(error.what());
   } catch (const std::system_error& error) {
-    if (!says_errno(error.code())) return Error(Code::internal, error.what());
-    return Error(system_error("", error.code().value()).code, error.what());
+    if (!says_errno(error.code())) return fault(error.what());
+    Error result = system_error("", error.code().value());
+    result.message = error.what();
+    return result;
   } catch (const std::bad_alloc&) {
     return Error(Code::unavailable, "out of memory");
   } catch (const std::exception& error) {
-    return Error(Code::internal, error.what());
+    return fault(error.what());
   } catch (...) {
-    return Error(Code::internal, "a fault that says nothing about itself");
+    return fault("a fault that says nothing about itself");
   }
 }
 

@@ -28,6 +28,24 @@ TEST(Caught, LeavesOwnErrorsAsTheyAre) {
   EXPECT_EQ(error.where, "/name");
 }
 
+TEST(Caught, KeepsWhatNamesThisMachineApartFromWhatOthersMayRead) {
+  const std::error_code denied(EACCES, std::generic_category());
+  const Error errors[] = {
+      caught_from([] { throw system_error("cannot open '/srv/private'", EACCES); }),
+      caught_from([&] { throw std::filesystem::filesystem_error("cannot copy", "/srv/private", "/b", denied); }),
+      caught_from([&] { throw std::system_error(denied, "/srv/private"); }),
+      caught_from([] { throw std::runtime_error("no driver in /srv/private"); }),
+  };
+  for (const Error& error : errors) {
+    EXPECT_NE(error.message.find("/srv/private"), std::string::npos) << error.message;
+    EXPECT_EQ(message_for_others(error).find('/'), std::string::npos) << message_for_others(error);
+  }
+  EXPECT_EQ(message_for_others(errors[0]), "the server's machine says: Permission denied");
+  EXPECT_EQ(message_for_others(errors[1]), message_for_others(errors[0]));
+  EXPECT_EQ(message_for_others(errors[2]), message_for_others(errors[0]));
+  EXPECT_EQ(message_for_others(Error(Code::conflict, "taken")), "taken");
+}
+
 TEST(Caught, SaysOfFilesWhatFailedAndWhereAndWhy) {
   const TemporaryFolder folder;
   const std::filesystem::path missing = folder.path() / "missing";

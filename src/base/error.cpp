@@ -48,13 +48,8 @@ constexpr std::array kKinds{
 Error::Error(Code code, std::string message, std::string where)
     : code(code), message(std::move(message)), where(std::move(where)) {}
 
-SystemError::SystemError(Code code, std::string message, int errno_value)
-    : Error(code, std::move(message)), errno_value(errno_value) {}
-
-std::string message_for_others(const Error& error) {
-  const auto* system = dynamic_cast<const SystemError*>(&error);
-  if (system == nullptr) return error.message;
-  return fmt::format("the server's machine says: {}", std::strerror(system->errno_value));
+const std::string& message_for_others(const Error& error) {
+  return error.public_message.empty() ? error.message : error.public_message;
 }
 
 std::span<const ErrorKind> error_kinds() { return kKinds; }
@@ -78,12 +73,15 @@ Code code_of_http_status(int status) {
   return Code::internal;
 }
 
-SystemError system_error(std::string_view what_failed, int errno_value) {
+Error system_error(std::string_view what_failed, int errno_value) {
   Code code = Code::internal;
   if (errno_value == ENOENT) code = Code::not_found;
   if (errno_value == EACCES || errno_value == EPERM) code = Code::permission_denied;
   if (errno_value == ENOSPC || errno_value == EDQUOT || errno_value == EFBIG) code = Code::disk_full;
-  return {code, fmt::format("{}: {}", what_failed, std::strerror(errno_value)), errno_value};
+  const char* said = std::strerror(errno_value);
+  Error error(code, fmt::format("{}: {}", what_failed, said));
+  error.public_message = fmt::format("the server's machine says: {}", said);
+  return error;
 }
 
 }  // namespace base

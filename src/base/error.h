@@ -30,16 +30,11 @@ struct Error : std::exception {
   Code code;
   std::string message;
   std::string where;  ///< JSON pointer into the document at fault, such as "/layers/2/config"; empty when there is none
+  /// What a server tells its clients instead, because the message names paths of its machine; empty when it names none.
+  std::string public_message;
 
   Error(Code code, std::string message, std::string where = {});
   const char* what() const noexcept override { return message.c_str(); }
-};
-
-/// What the system said. Its message names paths of this machine, so a server keeps it from its clients.
-struct SystemError : Error {
-  int errno_value;
-
-  SystemError(Code code, std::string message, int errno_value);
 };
 
 /// What a code means on each border.
@@ -52,8 +47,8 @@ struct ErrorKind {
   std::string_view meaning;  ///< a sentence for documents: when it comes, and what to do
 };
 
-/// The message for people who have no business with this machine: of a SystemError what the system said, and no path.
-std::string message_for_others(const Error& error);
+/// The message for people who have no business with this machine.
+const std::string& message_for_others(const Error& error);
 
 std::span<const ErrorKind> error_kinds();
 const ErrorKind& kind_of(Code code);
@@ -64,7 +59,8 @@ Code code_named(std::string_view name);
 /// The code that best fits an HTTP status; internal when none does.
 Code code_of_http_status(int status);
 
-/// An Error for the failed system call that set `errno_value`: "cannot open '/x': Permission denied".
-SystemError system_error(std::string_view what_failed, int errno_value);
+/// An Error for the failed system call that set `errno_value`: "cannot open '/x': Permission denied". Its public
+/// message is what the system said, and no path.
+Error system_error(std::string_view what_failed, int errno_value);
 
 }  // namespace base

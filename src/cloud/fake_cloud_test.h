@@ -79,7 +79,7 @@ class FakeWorker : public Worker {
     return std::make_unique<Handle>(*this, job);
   }
 
-  std::optional<base::SystemError> next_fails;  // to start
+  std::exception_ptr next_fails;  // to start
 
   FakeJob& last() { return *jobs_.back(); }
   std::size_t started() const { return jobs_.size(); }
@@ -102,7 +102,7 @@ class FakeWorker : public Worker {
   };
 
   std::shared_ptr<FakeJob> add(JobListener listener) {
-    if (next_fails) throw *std::exchange(next_fails, std::nullopt);
+    if (next_fails) std::rethrow_exception(std::exchange(next_fails, nullptr));
     auto job = std::make_shared<FakeJob>();
     job->listener = std::move(listener);
     return jobs_.emplace_back(std::move(job));

@@ -1,5 +1,6 @@
 #include "cloud/supervisor.h"
 
+#include "base/caught.h"
 #include "base/clock.h"
 #include "base/error.h"
 #include "base/log.h"
@@ -94,8 +95,8 @@ void Supervisor::dispatch_held() {
   try {
     write_ends();
     start_what_can();
-  } catch (const std::exception& error) {
-    base::log_error("cannot start what waits: {}", error.what());
+  } catch (...) {
+    base::log_error("cannot start what waits: {}", base::caught().message);
     wake_in(kRestUs);
   }
   go_on_with_errands();
@@ -126,10 +127,8 @@ void Supervisor::start(const ModelRow& row) {
       start_training(row.id);
     else
       start_serving(row.id);
-  } catch (const std::exception& caught) {  // whatever it is, the others start
-    const Error fault(Code::internal, caught.what());
-    const auto* known = dynamic_cast<const Error*>(&caught);
-    const Error& error = known != nullptr ? *known : fault;  // a copy would forget what only this machine may know
+  } catch (...) {  // whatever it is, the others start
+    const Error error = base::caught();
     base::log_error("model {} cannot be started: {}", row.id, error.message);
     if (is_temporary(error)) return rest(row.id, base::message_for_others(error));
     try {
@@ -144,8 +143,8 @@ void Supervisor::start(const ModelRow& row) {
       } else {
         end_deployment(row.id, "cannot be deployed: " + base::message_for_others(error));
       }
-    } catch (const Error& again) {
-      rest(row.id, base::message_for_others(again));
+    } catch (...) {
+      rest(row.id, base::message_for_others(base::caught()));
     }
   }
 }
@@ -185,8 +184,8 @@ void Supervisor::write_end(std::int64_t model, std::function<void()> write) {
   try {
     write();
     unwritten_ends_.erase(model);
-  } catch (const std::exception& error) {
-    base::log_error("what became of model {} cannot be written and is tried again: {}", model, error.what());
+  } catch (...) {
+    base::log_error("what became of model {} cannot be written and is tried again: {}", model, base::caught().message);
     unwritten_ends_.insert_or_assign(model, std::move(write));
     wake_in(kRetryUs);
   }

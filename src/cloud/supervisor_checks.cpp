@@ -1,6 +1,7 @@
 // What is read before a model starts, so that nothing trains on or answers from damaged bytes.
 #include <sys/stat.h>
 
+#include "base/caught.h"
 #include "base/clock.h"
 #include "base/error.h"
 #include "base/log.h"
@@ -73,14 +74,14 @@ void Supervisor::check() {
       lock.unlock();
       try {
         objects_.verify(sha256);
-      } catch (const Error& error) {
-        if (error.code == Code::data_loss)
+      } catch (...) {
+        const Error error = base::caught();
+        if (error.code == Code::data_loss) {
           damaged.insert(sha256);
-        else
+        } else {
+          base::log_error("object {} cannot be checked: {}", sha256, error.message);
           failure = base::message_for_others(error);
-      } catch (const std::exception& error) {
-        base::log_error("object {} cannot be checked: {}", sha256, error.what());
-        failure = "its data cannot be checked";
+        }
       }
       lock.lock();
     }
@@ -88,8 +89,8 @@ void Supervisor::check() {
     try {
       if (!failure.empty()) rest(wanted.model, failure);
       if (!damaged.empty()) found_damaged(wanted.model, damaged);
-    } catch (const std::exception& error) {
-      base::log_error("model {} has damaged data: {}", wanted.model, error.what());
+    } catch (...) {
+      base::log_error("model {} has damaged data: {}", wanted.model, base::caught().message);
       rest(wanted.model, "its data is damaged");
     }
     dispatch_held();

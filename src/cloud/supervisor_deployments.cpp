@@ -1,4 +1,5 @@
 // From the queue to a serving process, and what becomes of it.
+#include "base/caught.h"
 #include "base/clock.h"
 #include "base/error.h"
 #include "base/log.h"
@@ -102,13 +103,11 @@ void Supervisor::serving_ended(std::int64_t model, const JobEnd& end) {
     }
     if (serving.ending) return serving_over(model, "");
     servings_.erase(model);
-  } catch (const Error& error) {
+  } catch (...) {
+    const Error error = base::caught();
     base::log_error("deployment of model {}: {}", model, error.message);
     if (is_temporary(error)) return serving_waits(model, base::message_for_others(error));
     return serving_over(model, fmt::format("undeployed: {}", base::message_for_others(error)));
-  } catch (const std::exception& error) {
-    base::log_error("deployment of model {}: {}", model, error.what());
-    return serving_over(model, "undeployed: a fault of the server; its log says more");
   }
   changed_.notify_all();
 }
@@ -121,8 +120,8 @@ void Supervisor::note_crash(std::int64_t model, const std::string& reason) {
       row.reason = reason;
       save(db, row);
     });
-  } catch (const Error& error) {
-    base::log_error("deployment of model {}: {}", model, error.message);
+  } catch (...) {
+    base::log_error("deployment of model {}: {}", model, base::caught().message);
   }
 }
 

@@ -524,7 +524,7 @@ TEST_F(Supervising, what_cannot_be_started_for_now_waits_and_names_no_path) {
   call(user, api::deploy_model, {.model = id});
   worker->last().say({.kind = job::EventKind::ready});
   const std::size_t before = worker->started();
-  worker->next_fails = base::system_error("cannot make '/srv/private'", ENOSPC);
+  worker->next_fails = std::make_exception_ptr(base::system_error("cannot make '/srv/private'", ENOSPC));
   worker->last().exit({.signal = 11});
   const api::Model waiting = show(user, id);
   EXPECT_EQ(waiting.state, deploying);
@@ -533,10 +533,26 @@ TEST_F(Supervising, what_cannot_be_started_for_now_waits_and_names_no_path) {
   EXPECT_EQ(call(user, api::list_resources, {}).items[0].cpus_used, 0) << "others may have them meanwhile";
   EXPECT_EQ(call(user, api::undeploy_model, {.model = id}).state, completed);
 
-  worker->next_fails = base::system_error("cannot make '/srv/private'", ENOSPC);
+  worker->next_fails = std::make_exception_ptr(base::system_error("cannot make '/srv/private'", ENOSPC));
   const api::Model training = train(user, 1);
   EXPECT_EQ(training.state, queued);
   EXPECT_EQ(training.reason, "cannot be started now: the server's machine says: No space left on device");
+}
+
+TEST_F(Supervising, what_cannot_be_started_at_all_says_so_and_names_no_path_whoever_noticed) {
+  const auto reason_of_failure = [&](auto exception) {
+    worker->next_fails = std::make_exception_ptr(exception);
+    const api::Model model = train(user, 1);
+    EXPECT_EQ(model.state, ModelState::error);
+    return model.reason;
+  };
+  const std::error_code denied(EACCES, std::generic_category());
+  EXPECT_EQ(reason_of_failure(base::system_error("cannot make '/srv/private'", EACCES)),
+            "cannot be started: the server's machine says: Permission denied");
+  EXPECT_EQ(reason_of_failure(std::filesystem::filesystem_error("cannot copy", "/srv/private", denied)),
+            "cannot be started: the server's machine says: Permission denied");
+  EXPECT_EQ(reason_of_failure(std::runtime_error("nothing in /srv/private")),
+            "cannot be started: a fault of the server; its log says more");
 }
 
 TEST_F(Supervising, a_deployment_killed_for_memory_after_it_served_is_started_again) {

@@ -1,4 +1,5 @@
 // From the queue to a training process, and what that process reports.
+#include "base/caught.h"
 #include "base/clock.h"
 #include "base/error.h"
 #include "base/log.h"
@@ -93,7 +94,7 @@ void Supervisor::start_training(std::int64_t model) {
       if (!now.started_us) now.started_us = base::wall_now_us();
       become(db, now, running);
     });
-  } catch (const Error&) {
+  } catch (...) {
     training.job->kill();  // its end finds the model still queued
     throw;
   }
@@ -288,7 +289,9 @@ void Supervisor::training_crashed(std::int64_t model, const JobEnd& end) {
     try {
       launch_training(row, trainings_[model]);
       return;
-    } catch (const Error& error) {
+    } catch (...) {
+      const Error error = base::caught();
+      base::log_error("model {} cannot be started again: {}", model, error.message);
       if (is_temporary(error)) return training_waits(model, base::message_for_others(error));
       change(model, [&](Database& db, ModelRow& now) {
         now.ended_us = base::wall_now_us();

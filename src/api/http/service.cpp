@@ -310,7 +310,7 @@ void Service::take_shares(Destination& to, const Identity& identity) {
 
 /// Whether its text is about this machine (its paths, its libraries) and not about the request.
 bool Service::is_private(const Error& error) const {
-  return error.code == Code::internal || dynamic_cast<const base::SystemError*>(&error) != nullptr ||
+  return error.code == Code::internal || !error.public_message.empty() ||
          (!private_folder_.empty() && error.message.find(private_folder_) != std::string::npos);
 }
 
@@ -331,14 +331,14 @@ HttpAnswer Service::problem(const Error& error, std::string_view request_id) con
 
 HttpAnswer Service::problem(const std::exception& error, std::string_view request_id) const {
   if (const auto* own = dynamic_cast<const Error*>(&error)) return problem(*own, request_id);
-  const Error fault = base::caught();  // all callers are handling it
+  Error fault = base::caught();  // all callers are handling it
   if (fault.code == Code::unavailable) {
     base::log_error("request {}: {}", request_id, fault.message);
     return problem(Error(fault.code, "the server has no room for this at the moment"), request_id);
   }
   // Which file of the daemon was meant is not the caller's to know, and none of the caller's things is missing.
-  const Code code = fault.code == Code::disk_full ? Code::disk_full : Code::internal;
-  return problem(base::SystemError(code, fault.message, 0), request_id);
+  if (fault.code != Code::disk_full) fault.code = Code::internal;
+  return problem(fault, request_id);
 }
 
 HttpAnswer Service::answer(const RequestHead& head, Destination& to, const Identity* admitted, std::string_view body) {
