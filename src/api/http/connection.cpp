@@ -95,13 +95,12 @@ Persistence Connection::persistence() {
 
 void Connection::stop() {
   if (!idle_ && !streaming_) return;
-  if (streaming_) stream_.set_deadline(1);  // also a client that does not take its events is left now
   stream_.cancel();
 }
 
 void Connection::check_token() {
-  if (!streaming_) return;  // others' tokens are checked with each request and each piece of a file
-  woken_ = true;
+  if (!takes_long_) return;  // others' tokens are checked with each request
+  tokens_changed_ = woken_ = true;
   stream_.cancel();
 }
 
@@ -112,6 +111,7 @@ Task<void> Connection::serve() {
     next = co_await exchange();
     release_body();
     to_ = {};
+    takes_long_ = tokens_changed_ = false;
     move_to(io_.waiting);
   }
   if (next == Next::linger) co_await linger();
@@ -267,7 +267,7 @@ Task<Connection::Next> Connection::exchange() {
       if (head.expects_continue && begin_ == end_) {
         std::string text = "HTTP/1.1 100 Continue\r\n\r\n";
         iovec pieces[] = {piece(text)};
-        if (!co_await stream_.send(pieces, us(options_.write_timeout_ms))) co_return Next::close;
+        if (!co_await send(pieces)) co_return Next::close;
       }
       if (!co_await read_body()) co_return Next::close;
     }
@@ -326,10 +326,9 @@ Task<Connection::Next> Connection::exchange() {
     release_body();
     if (answer.events) {
       begun = true;
-      co_await stream_events(answer);
-      co_return Next::linger;
+      co_return co_await stream_events(answer);
     }
-    if (sent && !left.empty()) sent = co_await stream_.send(left, us(options_.write_timeout_ms));
+    if (sent && !left.empty()) sent = co_await send(left);
     if (sent && answer.file) sent = co_await send_file(*answer.file);
     if (!sent) co_return Next::close;
     co_return after == Persistence::close ? Next::linger : Next::keep;
@@ -350,9 +349,34 @@ Task<Connection::Next> Connection::respond(HttpAnswer answer, Persistence persis
   iovec pieces[] = {piece(head_text), piece(answer.content)};
   std::span<iovec> all(pieces);
   if (parser_->head_done() && parser_->head().method == "HEAD") all = all.first(1);
-  const bool sent = co_await stream_.send(all, us(options_.write_timeout_ms));
+  const bool sent = co_await send(all);
   if (!sent) co_return Next::close;
   co_return persistence == Persistence::close ? Next::linger : Next::keep;
+}
+
+/// Threads: the workers.
+bool Connection::is_admitted() {
+  try {
+    service_.admit(to_);
+    return true;
+  } catch (...) {
+    base::log_info("request {} is broken off: {}", to_.request_id, base::caught().message);
+    return false;
+  }
+}
+
+/// Sends all. False for a broken connection, a client that takes nothing, and one whose token was revoked meanwhile.
+Task<bool> Connection::send(std::span<iovec> pieces) {
+  bool admitted = true;
+  const std::function<void()> check = [&] { admitted = is_admitted(); };
+  Stream::Wait result = Stream::Wait::cancelled;
+  while (result == Stream::Wait::cancelled && !(streaming_ && io_.stopping)) {
+    if (std::exchange(tokens_changed_, false)) co_await on_worker(check);
+    if (!admitted) break;
+    result = co_await stream_.send(pieces, us(options_.write_timeout_ms));
+  }
+  if (!admitted || result == Stream::Wait::expired) stream_.forget_unsent();
+  co_return result == Stream::Wait::ready;
 }
 
 /// False also when the file is shorter than was said, or not what it should be: the connection then ends early, which
@@ -361,9 +385,11 @@ Task<bool> Connection::send_file(OpenFile& file) {
   std::string buffer(kFilePieceBytes, '\0');
   std::size_t got = 0;
   std::int64_t left = file.size_bytes;
+  bool admitted = true;
   const std::function<void()> read = [&] {
+    admitted = is_admitted();
+    if (!admitted) return;
     try {
-      service_.admit(to_);  // a revoked token gets no more of it
       got = base::read_some(
           file.fd, std::span(buffer).first(static_cast<std::size_t>(std::min<std::int64_t>(left, kFilePieceBytes))));
       if (file.check) file.check(std::string_view(buffer).substr(0, got));
@@ -372,11 +398,13 @@ Task<bool> Connection::send_file(OpenFile& file) {
       got = 0;
     }
   };
+  takes_long_ = true;
   while (left > 0) {
     co_await on_worker(read);  // the disk may be slow
-    if (got == 0) co_return false;
+    if (!admitted) stream_.forget_unsent();
+    if (!admitted || got == 0) co_return false;
     iovec pieces[] = {{buffer.data(), got}};
-    if (!co_await stream_.send(pieces, us(options_.write_timeout_ms))) co_return false;
+    if (!co_await send(pieces)) co_return false;
     left -= static_cast<std::int64_t>(got);
   }
   co_return true;
@@ -384,8 +412,8 @@ Task<bool> Connection::send_file(OpenFile& file) {
 
 /// Sends what a feed gives until it ends, the client leaves, its token is revoked or the server stops. One batch at a
 /// time is in memory, so that a client that does not read costs nothing.
-Task<void> Connection::stream_events(HttpAnswer& answer) {
-  streaming_ = true;
+Task<Connection::Next> Connection::stream_events(HttpAnswer& answer) {
+  streaming_ = takes_long_ = true;
   struct Listening {
     EventFeed& feed;
     ~Listening() { feed.on_change(nullptr); }
@@ -410,12 +438,8 @@ Task<void> Connection::stream_events(HttpAnswer& answer) {
   bool failed = false;
   bool admitted = true;
   const std::function<void()> read = [&] {
-    try {
-      service_.admit(to_);
-    } catch (...) {
-      admitted = false;  // revoked: not an event more
-      return;
-    }
+    admitted = is_admitted();
+    if (!admitted) return;  // revoked: not an event more
     try {
       ended = answer.events->ended();  // first, so that an event just before the end is not missed
       events = answer.events->read(after, kEventsAtOnce);
@@ -427,7 +451,11 @@ Task<void> Connection::stream_events(HttpAnswer& answer) {
   while (!io_.stopping) {
     woken_ = false;
     co_await on_worker(read);
-    if (failed || !admitted) co_return;
+    if (!admitted) {
+      stream_.forget_unsent();
+      co_return Next::close;
+    }
+    if (failed) break;
     for (const EventFeed::Event& event : events) {
       fmt::format_to(std::back_inserter(text), "id: {}\ndata: {}\n\n", event.id, event.data);
       after = event.id;
@@ -440,19 +468,20 @@ Task<void> Connection::stream_events(HttpAnswer& answer) {
     }
     if (!text.empty()) {
       iovec pieces[] = {piece(text)};
-      if (!co_await stream_.send(pieces, us(options_.write_timeout_ms))) co_return;
+      if (!co_await send(pieces)) co_return Next::close;
       text.clear();
     }
-    if (at_end) co_return;
+    if (at_end) break;
     if (!events.empty() || woken_) continue;
     stream_.set_deadline(next_heartbeat);
     const Stream::Wait wait = co_await stream_.readable();
-    if (wait == Stream::Wait::failed) co_return;
+    if (wait == Stream::Wait::failed) break;
     if (wait == Stream::Wait::ready) {  // the client left, or sends what nobody asked for
       char dropped[1024];
-      if (stream_.receive_now(dropped) == 0) co_return;
+      if (stream_.receive_now(dropped) == 0) break;
     }
   }
+  co_return Next::linger;
 }
 
 /// Lets a client that is still sending read the answer before the connection ends.

@@ -48,7 +48,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
   void sweep(std::int64_t now_us);
   void stop();         ///< ends it when it is idle or streams events; a request in work is answered first
   void break_off();    ///< ends it whatever it does
-  void check_token();  ///< of a stream of events, now
+  void check_token();  ///< of an answer that takes long, now
   const std::string& address() const { return address_; }
 
  private:
@@ -59,8 +59,9 @@ class Connection : public std::enable_shared_from_this<Connection> {
   Task<bool> read_body();
   Task<Next> exchange();
   Task<Next> respond(HttpAnswer answer, Persistence persistence);
+  Task<bool> send(std::span<iovec> pieces);
   Task<bool> send_file(OpenFile& file);
-  Task<void> stream_events(HttpAnswer& answer);
+  Task<Next> stream_events(HttpAnswer& answer);
   Task<void> on_worker(const std::function<void()>& work);
   Task<void> linger();
   void take(std::size_t bytes);
@@ -68,6 +69,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
   Persistence persistence();
   void reserve_body();
   void release_body();
+  bool is_admitted();
   void log(int status);
 
   IoThread& io_;
@@ -89,6 +91,8 @@ class Connection : public std::enable_shared_from_this<Connection> {
   std::optional<Later<Answer>> awaited_;  // the answer, while it is still to come
   bool idle_ = true;                      // between two requests
   bool streaming_ = false;
+  bool takes_long_ = false;      // the answer: a file or a stream
+  bool tokens_changed_ = false;  // while it is sent
   bool woken_ = false;
   std::atomic<bool> wake_posted_ = false;
 };

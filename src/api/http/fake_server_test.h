@@ -231,6 +231,12 @@ class RawClient {
     return ::poll(&waiting, 1, within_ms) == 1 && ::recv(socket_, &byte, 1, MSG_PEEK) <= 0;
   }
 
+  /// By the server; what was not read by then is no longer on its way.
+  bool is_reset(int within_ms = 5000) {
+    pollfd waiting{socket_, 0, 0};
+    return ::poll(&waiting, 1, within_ms) == 1 && (waiting.revents & POLLERR) != 0;
+  }
+
   int socket() const { return socket_; }
 
  private:

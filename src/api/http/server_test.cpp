@@ -611,6 +611,29 @@ TEST(Server, sends_files_in_pieces) {
   EXPECT_EQ(cut.size() - cut.find("\r\n\r\n") - 4, content.size());
 }
 
+TEST(Server, gives_a_revoked_token_nothing_that_its_slow_reader_has_not_taken) {
+  const base::TemporaryFolder folder;
+  const std::string content(std::size_t{32} << 20, 'w');
+  base::write_file_atomically(folder.path() / "f", content);
+  FakeServer server({}, [&](Router& router) {
+    router.handle(get_checkpoint, [&](const Call&, const ModelRef&) {
+      return Bytes{
+          .file = OpenFile{base::open_for_reading(folder.path() / "f"), static_cast<std::int64_t>(content.size())}};
+    });
+  });
+  RawClient client(server);
+  client.request("GET /api/v2/models/1/checkpoint", kAdmin);
+  ASSERT_TRUE(client.read_until("wwww"));
+  std::this_thread::sleep_for(std::chrono::milliseconds(100));  // until both kernels' buffers are full
+  {
+    const std::lock_guard lock(server.mutex);
+    server.revoked.insert("admin");
+  }
+  server.server->check_tokens();
+  EXPECT_TRUE(client.is_reset()) << "though it has not read what is on its way";
+  EXPECT_LT(client.rest().size(), content.size());
+}
+
 TEST(Server, works_on_other_requests_while_one_waits) {
   FakeServer server;
   server.busy = true;

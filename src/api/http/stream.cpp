@@ -65,15 +65,13 @@ bool Stream::send_now(std::span<iovec>& pieces) {
   return true;
 }
 
-Task<bool> Stream::send(std::span<iovec> pieces, std::int64_t timeout_us) {
+Task<Stream::Wait> Stream::send(std::span<iovec>& pieces, std::int64_t timeout_us) {
   while (true) {
-    if (!send_now(pieces)) co_return false;
-    if (pieces.empty()) co_return true;
+    if (!send_now(pieces)) co_return Wait::failed;
+    if (pieces.empty()) co_return Wait::ready;
     set_deadline(base::steady_now_us() + timeout_us);
-    Wait result = Wait::cancelled;
-    while (result == Wait::cancelled && base::steady_now_us() < deadline_us_)
-      result = co_await wait(descriptor_base::wait_write);
-    if (result != Wait::ready) co_return false;
+    const Wait result = co_await wait(descriptor_base::wait_write);
+    if (result != Wait::ready) co_return result;
   }
 }
 
@@ -96,6 +94,12 @@ bool Stream::peer_left() {
 void Stream::end_sending() { ::shutdown(socket_.native_handle(), SHUT_WR); }
 
 void Stream::break_off() { ::shutdown(socket_.native_handle(), SHUT_RDWR); }
+
+// Else the kernel goes on to offer megabytes to a client that reads slowly, for as long as that takes.
+void Stream::forget_unsent() {
+  const linger at_once{.l_onoff = 1, .l_linger = 0};
+  ::setsockopt(socket_.native_handle(), SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once);
+}
 
 void Stream::close() {
   boost::system::error_code ignored;

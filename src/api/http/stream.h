@@ -37,8 +37,9 @@ class Stream {
   /// I/O thread does not use this.
   bool send_now(std::span<iovec>& pieces);
 
-  /// Sends all. False for a broken connection and for a client that takes nothing for `timeout_us`.
-  Task<bool> send(std::span<iovec> pieces, std::int64_t timeout_us);
+  /// Sends all, unless the connection breaks, the client takes nothing for `timeout_us`, or cancel(); `pieces` are then
+  /// what is left.
+  Task<Wait> send(std::span<iovec>& pieces, std::int64_t timeout_us);
 
   void set_deadline(std::int64_t steady_us) { deadline_us_ = steady_us; }
   void cancel();
@@ -46,6 +47,7 @@ class Stream {
   bool peer_left();                 ///< it sends no more, as one that is gone; asks without waiting or reading
   void end_sending();               ///< the peer sees the end of what was sent
   void break_off();                 ///< every wait ends, and finds the connection at its end
+  void forget_unsent();             ///< the peer gets nothing that it has not taken by close(), which resets
   void close();
 
  private:
