@@ -10,7 +10,9 @@ namespace ncloud {
 std::optional<api::Model> look_at(Session& session, const api::ModelKey& model);
 
 /// Looks at a model until it is `settled`, and shows meanwhile what it is `doing` and why that takes time. Nothing
-/// after Ctrl-C.
+/// after Ctrl-C. It asks again and again rather than once with `wait`, because that answers at the end alone: the
+/// reasons on the way would not be seen, several models would be waited for one by one before they are asked to stop,
+/// and a second request finds the model settled already, which is a conflict.
 std::optional<api::Model> wait_until(Session& session, api::Model model, std::string_view doing,
                                      const std::function<bool(const api::Model&)>& settled);
 
