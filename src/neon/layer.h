@@ -14,6 +14,7 @@
 namespace neon {
 
 class Lowering;
+class OnnxNodes;
 struct Group;
 struct Value;
 
@@ -90,6 +91,12 @@ class Layer : public GraphPart {
   virtual double operations(std::span<const TensorSpec> in) const;
 
   virtual std::unique_ptr<LayerSteps> lower(const Group& group) const = 0;
+
+  /// Adds what it computes in prediction in ONNX's words (neon/onnx_nodes.h). Returns what comes out, by name; nothing
+  /// when ONNX has no words for it, and then it cannot be exported.
+  virtual std::vector<std::string> onnx(OnnxNodes& nodes) const {
+    return static_cast<void>(nodes), std::vector<std::string>();
+  }
 
   /// In double: dsts of srcs; and diff_srcs (which start as zeros) and gradients (likewise) of diff_dsts.
   virtual void reference_forward(Reference& r) const = 0;

@@ -11,6 +11,7 @@
 namespace neon {
 
 class Lowering;
+class OnnxNodes;
 struct Value;
 
 /// An activation function; neon's word. Most treat every number alike and say what they do to a run of numbers; others
@@ -40,6 +41,12 @@ class Transform {
   /// Emit the steps of a function of a whole row. `backward` is the product of diff_dst with the whole Jacobian.
   virtual Value forward(Lowering& lowering, const Value& src, const std::string& name) const;
   virtual Value backward(Lowering& lowering, const Value& y, const Value& diff_dst, const std::string& name) const;
+
+  /// Adds f(x) in ONNX's words (neon/onnx_nodes.h), x being what the layer takes. Returns its name; an empty one when
+  /// ONNX has no words for it.
+  virtual std::string onnx(OnnxNodes& nodes, const std::string& x) const {
+    return static_cast<void>(nodes), static_cast<void>(x), std::string();
+  }
 
   /// In double, row by row: the oracle of the tests. reference_backward turns dy into dx in place, by the true
   /// derivative.

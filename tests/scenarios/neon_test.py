@@ -188,6 +188,22 @@ class Commands(unittest.TestCase):
         self.assertEqual(named.splitlines()[2], told.splitlines()[2])
         self.assertTrue(any(line.startswith("a ") for line in named.splitlines()))
 
+    def test_a_model_goes_to_onnx_and_comes_back(self):
+        told = self.call("export", "bars.safetensors", "bars.onnx")
+        self.assertIn("bars.onnx: ", told)
+        told = self.call("import", "bars.onnx", "again.safetensors", "--yaml", "again.yaml")
+        self.assertIn("Convolution_0", told)
+        files = ["images/00001.png", "images/00002.png", "-k", "4"]
+        before, after = (self.call("predict", name, *files) for name in ("bars.safetensors", "again.safetensors"))
+        for a, b in zip(before.splitlines(), after.splitlines(), strict=True):
+            self.assertEqual(a.split()[1:], b.split()[1:])
+            if a.startswith(" "):
+                self.assertAlmostEqual(float(a.split()[0]), float(b.split()[0]), delta=2e-6)
+        self.assertIn("parameters", self.call("plan", "again.yaml"))
+        (self.folder / "bad.onnx").write_bytes(b"no network")
+        self.assertIn("cannot be read as an ONNX file", self.call("import", "bad.onnx", "bad.safetensors", expect=2))
+        self.assertFalse((self.folder / "bad.safetensors").exists())
+
     def test_predict_tells_each_file_and_goes_on_after_a_bad_one(self):
         told = self.call("predict", "bars.safetensors", "images/00002.png", "images/00001.png", "-k", "1")
         self.assertEqual([line.split()[1:] for line in told.splitlines() if line.startswith(" ")],

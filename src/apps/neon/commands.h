@@ -16,5 +16,11 @@ int judge(const EvalCommand& command);
 /// The likeliest classes of each file, or the outputs as they are when there are no classes.
 int predict_files(const PredictCommand& command);
 
+/// A trained model as an ONNX file.
+int export_model(const ExportCommand& command);
+
+/// A network of an ONNX file as a trained model.
+int import_model(const ImportCommand& command);
+
 /// A model file with everything about it checked.
 job::CheckedModel checked_model(const std::string& file, std::optional<std::int64_t> batch_size);

@@ -38,6 +38,8 @@ int main(int argc, char** argv) {
     if (options.command == "bench") return bench_layers(options.bench);
     if (options.command == "eval") return judge(options.eval);
     if (options.command == "predict") return predict_files(options.predict);
+    if (options.command == "export") return export_model(options.export_onnx);
+    if (options.command == "import") return import_model(options.import_onnx);
     return options.check.empty() ? run_stand_alone(options) : check_data(options);
   } catch (...) {
     const base::Error error = base::caught();

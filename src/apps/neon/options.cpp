@@ -78,6 +78,15 @@ void declare_commands(CLI::App& app, Options& options) {
   predict->add_option("-k", options.predict.k, "how many classes to tell, the likeliest first")
       ->check(CLI::PositiveNumber);
   threads(predict, options.predict.threads);
+
+  CLI::App* export_onnx = command("export", "write a trained model as an ONNX file, for other programs to run");
+  export_onnx->add_option("checkpoint", options.export_onnx.checkpoint, "the trained model")->required();
+  export_onnx->add_option("file", options.export_onnx.file, "the ONNX file to write")->required();
+
+  CLI::App* import_onnx = command("import", "take over a network from an ONNX file as a trained model");
+  import_onnx->add_option("file", options.import_onnx.file, "the ONNX file")->required();
+  import_onnx->add_option("checkpoint", options.import_onnx.checkpoint, "the trained model to write")->required();
+  import_onnx->add_option("--yaml", options.import_onnx.model_file, "also write its layers as a model file");
 }
 
 std::optional<int> read_options(int argc, char** argv, Options& options) {

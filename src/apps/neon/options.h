@@ -39,6 +39,19 @@ struct PredictCommand {
   int threads = 0;
 };
 
+/// `neon export`
+struct ExportCommand {
+  std::string checkpoint;
+  std::string file;
+};
+
+/// `neon import`
+struct ImportCommand {
+  std::string file;
+  std::string checkpoint;
+  std::string model_file;
+};
+
 /// The command line of `neon`. Names and letters are those of neon 2.6 where it had them.
 struct Options {
   std::string model_file;
@@ -65,11 +78,13 @@ struct Options {
   bool job = false;
   bool serve = false;
 
-  std::string command;  ///< "plan", "bench", "eval" or "predict"; empty: train
+  std::string command;  ///< "plan", "bench", "eval", "predict", "export" or "import"; empty: train
   PlanCommand plan;
   BenchCommand bench;
   EvalCommand eval;
   PredictCommand predict;
+  ExportCommand export_onnx;
+  ImportCommand import_onnx;
 };
 
 namespace CLI {

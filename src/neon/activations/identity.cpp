@@ -1,5 +1,6 @@
 #include <algorithm>
 
+#include "neon/onnx_nodes.h"
 #include "neon/shelf.h"
 #include "neon/transform.h"
 
@@ -21,6 +22,7 @@ class Identity final : public Transform {
   void differentiate(const float*, const float* dy, float* dx, std::int64_t count) const override {
     std::copy_n(dy, count, dx);
   }
+  std::string onnx(OnnxNodes&, const std::string& x) const override { return x; }
   void reference_forward(std::span<double>) const override {}
   void reference_backward(std::span<const double>, std::span<const double>, std::span<double>) const override {}
 };

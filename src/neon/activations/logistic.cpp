@@ -1,5 +1,6 @@
 #include <cmath>
 
+#include "neon/onnx_nodes.h"
 #include "neon/shelf.h"
 #include "neon/transform.h"
 #include "tensor/vectorized.h"
@@ -32,6 +33,7 @@ class Logistic final : public Transform {
   void differentiate(const float* y, const float* dy, float* dx, std::int64_t count) const override {
     times_slope(y, dy, dx, count);
   }
+  std::string onnx(OnnxNodes& nodes, const std::string& x) const override { return nodes.add("Sigmoid", {x}); }
   void reference_forward(std::span<double> row) const override {
     for (double& x : row) x = 1 / (1 + std::exp(-x));
   }

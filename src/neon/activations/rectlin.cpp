@@ -1,5 +1,6 @@
 #include <cmath>
 
+#include "neon/onnx_nodes.h"
 #include "neon/shelf.h"
 #include "neon/transform.h"
 #include "tensor/vectorized.h"
@@ -32,6 +33,9 @@ class Rectlin final : public Transform {
   bool derivative_of_input() const override { return slope_ < 0; }
   void differentiate(const float* y, const float* dy, float* dx, std::int64_t count) const override {
     times_slope(y, dy, dx, count, slope_);
+  }
+  std::string onnx(OnnxNodes& nodes, const std::string& x) const override {
+    return slope_ == 0 ? nodes.add("Relu", {x}) : nodes.add("LeakyRelu", {x}, {{"alpha", slope_}});
   }
   void reference_forward(std::span<double> row) const override {
     for (double& x : row) x = x > 0 ? x : slope_ * x;

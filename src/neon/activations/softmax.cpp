@@ -2,6 +2,7 @@
 #include <cmath>
 
 #include "neon/lowering/sequence.h"
+#include "neon/onnx_nodes.h"
 #include "tensor/parallel.h"
 #include "tensor/threads.h"
 
@@ -57,6 +58,12 @@ class Softmax final : public Transform {
         name + " derivative", tensor::softmax_backward(y.layout),
         {{tensor::Slot::dst, y.buffer}, {tensor::Slot::diff_dst, dy.buffer}, {tensor::Slot::diff_src, dx.buffer}});
     return dx;
+  }
+
+  std::string onnx(OnnxNodes& nodes, const std::string& x) const override {
+    const tensor::Shape& in = nodes.node().in();
+    if (is_sequence(in)) return nodes.add("Softmax", {x}, {{"axis", std::int64_t{1}}});
+    return nodes.shaped(nodes.add("Softmax", {nodes.flat(x, in)}, {{"axis", std::int64_t{1}}}), in);
   }
 
   void reference_forward(std::span<double> row) const override {

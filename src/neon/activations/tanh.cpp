@@ -1,5 +1,6 @@
 #include <cmath>
 
+#include "neon/onnx_nodes.h"
 #include "neon/shelf.h"
 #include "neon/transform.h"
 #include "tensor/vectorized.h"
@@ -26,6 +27,7 @@ class Tanh final : public Transform {
   void differentiate(const float* y, const float* dy, float* dx, std::int64_t count) const override {
     times_slope(y, dy, dx, count);
   }
+  std::string onnx(OnnxNodes& nodes, const std::string& x) const override { return nodes.add("Tanh", {x}); }
   void reference_forward(std::span<double> row) const override {
     for (double& x : row) x = std::tanh(x);
   }

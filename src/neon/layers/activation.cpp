@@ -2,6 +2,7 @@
 
 #include "neon/lowering/element_wise.h"
 #include "neon/lowering/sequence.h"
+#include "neon/onnx_nodes.h"
 
 namespace neon {
 namespace {
@@ -24,6 +25,10 @@ class Activation final : public UnaryLayer {
   std::shared_ptr<const Transform> transform() const override { return transform_; }
   std::string_view activation() const override { return config_.transform.type; }
   std::unique_ptr<LayerSteps> lower(const Group& group) const override;
+  std::vector<std::string> onnx(OnnxNodes& nodes) const override {
+    const std::string y = transform_->onnx(nodes, nodes.in());
+    return y.empty() ? std::vector<std::string>() : std::vector{y};
+  }
 
   void reference_forward(Reference& r) const override {
     for_each_row(r, [&](const Row& row) {

@@ -3,6 +3,7 @@
 
 #include "base/error.h"
 #include "neon/lowering/channel_order.h"
+#include "neon/onnx_nodes.h"
 
 namespace neon {
 namespace {
@@ -46,6 +47,12 @@ class BatchNorm final : public UnaryLayer {
     return tensor::element_count(in) / in[0];
   }
   std::unique_ptr<LayerSteps> lower(const Group& group) const override;
+  std::vector<std::string> onnx(OnnxNodes& nodes) const override {
+    return {nodes.add("BatchNormalization",
+                      {nodes.in(), nodes.parameter("gamma"), nodes.parameter("beta"), nodes.parameter("gmean"),
+                       nodes.parameter("gvar")},
+                      {{"epsilon", static_cast<float>(config_.eps)}})};
+  }
 
   void reference_forward(Reference& r) const override {
     for (std::int64_t c = 0; c < r.in()[0]; ++c) {

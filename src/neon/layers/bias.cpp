@@ -1,5 +1,6 @@
 #include "neon/lowering/channel_order.h"
 #include "neon/lowering/unary_steps.h"
+#include "neon/onnx_nodes.h"
 
 namespace neon {
 namespace {
@@ -25,6 +26,11 @@ class Bias final : public UnaryLayer {
     return {{"W", {in[0]}, in[0], 1, false, init_}};
   }
   std::unique_ptr<LayerSteps> lower(const Group& group) const override;
+  std::vector<std::string> onnx(OnnxNodes& nodes) const override {
+    tensor::Shape shape(nodes.node().in().size(), 1);
+    shape[0] = nodes.node().in()[0];
+    return {nodes.add("Add", {nodes.in(), nodes.parameter("W", shape)})};
+  }
 
   void reference_forward(Reference& r) const override {
     for (std::size_t i = 0; i < r.src().size(); ++i) r.dst()[i] = r.src()[i] + r.parameters[0][channel(r, i)];

@@ -1,6 +1,7 @@
 #include "base/error.h"
 #include "neon/layers/product_steps.h"
 #include "neon/layers/window_grammar.h"
+#include "neon/layers/window_onnx.h"
 
 namespace neon {
 namespace {
@@ -62,6 +63,11 @@ class Convolution final : public UnaryLayer {
   }
 
   std::unique_ptr<LayerSteps> lower(const Group& group) const override;
+  std::vector<std::string> onnx(OnnxNodes& nodes) const override {
+    auto attributes = onnx_window(sliding_, nodes.node().in());
+    attributes["dilations"] = onnx_extents(sliding_.dilation, nodes.node().in());
+    return {nodes.add("Conv", {nodes.in(), nodes.parameter("W")}, std::move(attributes))};
+  }
 
   void reference_forward(Reference& r) const override {
     std::fill(r.dst().begin(), r.dst().end(), 0.0);

@@ -1,5 +1,6 @@
 #include "neon/lowering/channel_order.h"
 #include "neon/lowering/unary_steps.h"
+#include "neon/onnx_nodes.h"
 
 namespace neon {
 namespace {
@@ -21,6 +22,10 @@ class Dropout final : public UnaryLayer {
   std::optional<std::string> given_name() const override { return config_.name; }
   tensor::Shape out_shape(const tensor::Shape& in) const override { return in; }
   std::unique_ptr<LayerSteps> lower(const Group& group) const override;
+  std::vector<std::string> onnx(OnnxNodes& nodes) const override {
+    if (config_.keep == 1) return {nodes.in()};
+    return {nodes.add("Mul", {nodes.in(), nodes.constant("keep", {}, {static_cast<float>(config_.keep)})})};
+  }
 
   void reference_forward(Reference& r) const override {
     for (std::size_t i = 0; i < r.src().size(); ++i)

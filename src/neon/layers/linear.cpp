@@ -1,5 +1,6 @@
 #include "neon/layers/product_steps.h"
 #include "neon/lowering/sequence.h"
+#include "neon/onnx_nodes.h"
 
 namespace neon {
 namespace {
@@ -36,6 +37,12 @@ class Linear final : public UnaryLayer {
     return static_cast<double>(tensor::element_count(in)) * static_cast<double>(config_.nout);
   }
   std::unique_ptr<LayerSteps> lower(const Group& group) const override;
+  std::vector<std::string> onnx(OnnxNodes& nodes) const override {
+    // A matrix times each example's (features, time steps).
+    if (is_sequence(nodes.node().in())) return {nodes.add("MatMul", {nodes.parameter("W"), nodes.in()})};
+    const std::string x = nodes.flat(nodes.in(), nodes.node().in());
+    return {nodes.add("Gemm", {x, nodes.parameter("W")}, {{"transB", std::int64_t{1}}})};
+  }
 
   void reference_forward(Reference& r) const override {
     for_each_product(

@@ -4,6 +4,7 @@
 
 #include "base/error.h"
 #include "neon/lowering/sequence.h"
+#include "neon/onnx_nodes.h"
 
 namespace neon {
 namespace {
@@ -40,6 +41,11 @@ class Sum final : public NodeLayer {
     return {in[0]};
   }
   std::unique_ptr<LayerSteps> lower(const Group& group) const override;
+  std::vector<std::string> onnx(OnnxNodes& nodes) const override {
+    std::string sum = nodes.ins()[0];
+    for (std::size_t i = 1; i < nodes.ins().size(); ++i) sum = nodes.add("Add", {sum, nodes.ins()[i]});
+    return {sum};
+  }
 
   void reference_forward(Reference& r) const override {
     for (const auto& src : r.srcs)
@@ -103,6 +109,12 @@ class Concat final : public NodeLayer {
     return {out};
   }
   std::unique_ptr<LayerSteps> lower(const Group& group) const override;
+  std::vector<std::string> onnx(OnnxNodes& nodes) const override {
+    std::vector<std::string> ins = nodes.ins();
+    if (merge_ == Merge::stack)
+      for (std::size_t i = 0; i < ins.size(); ++i) ins[i] = nodes.flat(ins[i], nodes.node().ins[i].shape);
+    return {nodes.add("Concat", ins, {{"axis", std::int64_t{merge_ == Merge::recurrent ? 2 : 1}}})};
+  }
 
   void reference_forward(Reference& r) const override {
     for_each(r, [&](std::size_t i, std::size_t at, std::size_t joined) { r.dst()[joined] = r.srcs[i][at]; });
@@ -209,6 +221,7 @@ class ScaledGradient final : public UnaryLayer {
   tensor::Shape out_shape(const tensor::Shape& in) const override { return in; }
   double operations(const tensor::Shape&) const override { return 0; }
   std::unique_ptr<LayerSteps> lower(const Group& group) const override;
+  std::vector<std::string> onnx(OnnxNodes& nodes) const override { return {nodes.in()}; }
   void reference_forward(Reference& r) const override { r.dst() = r.src(); }
   void reference_backward(Reference& r) const override {
     for (std::size_t i = 0; i < r.diff_dst().size(); ++i) r.diff_src()[i] = alpha_ * r.diff_dst()[i];

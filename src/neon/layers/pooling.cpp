@@ -1,5 +1,6 @@
 #include "base/error.h"
 #include "neon/layers/window_grammar.h"
+#include "neon/layers/window_onnx.h"
 #include "neon/lowering/channel_order.h"
 #include "neon/lowering/unary_steps.h"
 
@@ -48,6 +49,11 @@ class Pooling final : public UnaryLayer {
   }
 
   std::unique_ptr<LayerSteps> lower(const Group& group) const override;
+  std::vector<std::string> onnx(OnnxNodes& nodes) const override {
+    const tensor::Shape& in = nodes.node().in();
+    return {nodes.add(config_.op == Pool::max ? "MaxPool" : "AveragePool", {nodes.in()},
+                      onnx_window(sliding(Volume::of(in, "pooling")), in))};
+  }
 
   void reference_forward(Reference& r) const override {
     for_each_map(r, [&](const Sliding& s, const Volume& in, const Volume& out, std::size_t src, std::size_t dst) {

@@ -1,0 +1,44 @@
+#include "neon/onnx.h"
+
+#include <fmt/format.h>
+
+#include "apps/neon/commands.h"
+#include "base/files.h"
+#include "job/data.h"
+#include "neon/graph.h"
+#include "neon/model_text.h"
+
+namespace {
+
+/// How images become what the network takes, when the file does not say it: scaled to its size, nothing subtracted.
+base::json::object image_section(const tensor::Shape& sample) {
+  if (sample.size() != 3 || (sample[0] != 1 && sample[0] != 3)) return {};
+  return {{"etl", base::json::array{
+                      base::json::object{
+                          {"type", "image"}, {"channels", sample[0]}, {"height", sample[1]}, {"width", sample[2]}},
+                      base::json::object{{"type", "label"}}}}};
+}
+
+}  // namespace
+
+int export_model(const ExportCommand& command) {
+  const neon::OnnxModel model = neon::onnx_of(neon::read_checkpoint(command.checkpoint));
+  neon::write_onnx(model, command.file);
+  fmt::print("{}: {} operators of version {}\n", command.file, model.nodes.size(), model.opset);
+  return 0;
+}
+
+int import_model(const ImportCommand& command) {
+  neon::Checkpoint checkpoint = neon::checkpoint_of(neon::read_onnx(command.file));
+  const bool told = !checkpoint.preprocessing.empty();
+  checkpoint.spec.dataset = told ? checkpoint.preprocessing : image_section(checkpoint.sample_shape);
+  if (!told && !checkpoint.spec.dataset.empty())
+    checkpoint.preprocessing = job::preprocessing_of(job::dataset_section(checkpoint.spec));
+  neon::write_checkpoint(checkpoint, command.checkpoint);
+  if (!command.model_file.empty()) base::write_file_atomically(command.model_file, neon::yaml_of(checkpoint.spec));
+  fmt::print("{}", neon::description(neon::build_graph(checkpoint.spec, checkpoint.sample_shape)));
+  if (!told)
+    fmt::print("the file does not say how examples are prepared{}\n",
+               checkpoint.preprocessing.empty() ? "" : "; images are only scaled to its size");
+  return 0;
+}
