@@ -16,6 +16,7 @@ struct Case {
   tensor::Shape in;
   std::vector<TensorSpec> more_in;
   bool has_true_gradient = true;
+  tensor::Dtype in_dtype = tensor::Dtype::f32;
   friend std::ostream& operator<<(std::ostream& out, const Case& c) {
     return out << c.layer << " " << c.config << " " << tensor::text(c.in);
   }
@@ -25,14 +26,14 @@ std::vector<Case> all_cases() {
   std::vector<Case> cases;
   for (const auto& [name, member] : Shelf<GraphPart>::instance().members())
     for (const LayerCase& c : member.cases())
-      cases.push_back({std::string(name), std::string(c.config), c.in, c.more_in, c.has_true_gradient});
+      cases.push_back({std::string(name), std::string(c.config), c.in, c.more_in, c.has_true_gradient, c.in_dtype});
   return cases;
 }
 
 Graph graph_of(const Case& c) {
   ModelSpec spec;
   spec.layers = {Part{c.layer, base::parse_json(c.config, "config").get_object(), ""}};
-  std::vector<TensorSpec> inputs{{c.in}};
+  std::vector<TensorSpec> inputs{{c.in, c.in_dtype}};
   inputs.insert(inputs.end(), c.more_in.begin(), c.more_in.end());
   return build_graph(spec, inputs);
 }

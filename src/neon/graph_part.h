@@ -21,8 +21,9 @@ struct TensorSpec {
 struct LayerCase {
   std::string_view config;  ///< JSON
   tensor::Shape in;
-  std::vector<TensorSpec> more_in = {};  ///< what else goes in
-  bool has_true_gradient = true;         ///< false where errors are scaled on purpose
+  std::vector<TensorSpec> more_in = {};         ///< what else goes in
+  bool has_true_gradient = true;                ///< false where errors are scaled on purpose
+  tensor::Dtype in_dtype = tensor::Dtype::f32;  ///< of `in`
 };
 
 /// What a `type` in a model's layers stands for: one layer, or a compound or container that is built of others.

@@ -87,6 +87,9 @@ class Layer : public GraphPart {
   /// How many numbers of each example its statistics over the batch are taken of; 0 for layers without.
   virtual std::int64_t statistics_per_example(std::span<const TensorSpec> in) const { return static_cast<void>(in), 0; }
 
+  /// Of layers that read whole numbers: all must be from 0 to below this. 0: it reads none.
+  virtual std::int64_t index_limit() const { return 0; }
+
   /// Multiplications and additions per sample of the forward pass, roughly.
   virtual double operations(std::span<const TensorSpec> in) const;
 

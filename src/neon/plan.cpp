@@ -31,8 +31,32 @@ void Plan::State::bind_inputs(Phase phase, std::span<const tensor::Tensor> input
           base::Code::invalid_argument,
           fmt::format("this plan takes batches of {} {} of {}, got {} of {}", options.batch_size,
                       tensor::text(spec.shape), base::word(dtype), tensor::text(input.shape), base::word(input.dtype)));
+    check_indices(i, input);
     for (const Use& use : input_uses[static_cast<std::size_t>(phase)][i])
       use.kernel->bind(use.argument, static_cast<std::byte*>(input.data));
+  }
+}
+
+/// Whole numbers that a layer reads must be rows of its table.
+void Plan::State::check_indices(std::size_t input, const tensor::Tensor& numbers) const {
+  for (const int reader : graph.edges[static_cast<std::size_t>(graph.inputs[input])].consumers) {
+    const Node& node = graph.nodes[static_cast<std::size_t>(reader)];
+    const std::int64_t limit = node.layer->index_limit();
+    if (limit == 0) continue;
+    const auto check = [&](const auto* values) {
+      for (std::int64_t i = 0; i < numbers.size(); ++i) {
+        const auto value = static_cast<double>(values[i]);
+        if (value >= 0 && value < static_cast<double>(limit) && value == std::floor(value)) continue;
+        const std::int64_t each = numbers.size() / options.batch_size;
+        throw base::Error(
+            base::Code::invalid_argument,
+            fmt::format("layer '{}' reads whole numbers from 0 to {}, but example {} of the batch has {} at step {}",
+                        node.name, limit - 1, i / each, value, i % each));
+      }
+    };
+    if (numbers.dtype == tensor::Dtype::i32) check(static_cast<const std::int32_t*>(numbers.data));
+    if (numbers.dtype == tensor::Dtype::u8) check(static_cast<const std::uint8_t*>(numbers.data));
+    if (numbers.dtype == tensor::Dtype::f32) check(static_cast<const float*>(numbers.data));
   }
 }
 

@@ -51,6 +51,14 @@ int Lowering::fixed(std::byte* address) {
   return id;
 }
 
+Value Lowering::part_of(int buffer, std::int64_t first_number, const tensor::Shape& shape) {
+  const tensor::Layout layout = tensor::Layout::row_major(tensor::Dtype::f32, shape);
+  const int id = new_buffer(layout.size_bytes(), Kind::part);
+  buffers_[index_of(id)].whole = buffer;
+  buffers_[index_of(id)].offset = static_cast<std::size_t>(first_number) * sizeof(float);
+  return {id, layout};
+}
+
 void Lowering::may_replace(const Value& src, const Value& dst) {
   if (buffers_[index_of(src.buffer)].kind != Kind::passing || buffers_[index_of(dst.buffer)].kind != Kind::passing)
     return;
@@ -92,6 +100,7 @@ tensor::Kernel Lowering::choose(const std::string& step, const tensor::Candidate
 }
 
 void Lowering::touch(int buffer) {
+  if (buffers_[index_of(buffer)].kind == Kind::part) return touch(buffers_[index_of(buffer)].whole);
   Buffer& b = buffers_[index_of(buffer)];
   const int step = static_cast<int>(step_count());
   if (b.first < 0) b.first = step;
@@ -222,6 +231,10 @@ Program Lowering::finish() {
   for (std::size_t i = 0; i < buffers_.size(); ++i) {
     const Buffer& b = buffers_[i];
     const std::size_t at = b.kind == Kind::lasting ? offsets_[i] : lasting_bytes_ + offsets_[i];
+    if (b.kind == Kind::part) {  // made after the whole, whose address is therefore known
+      program.addresses.push_back(program.addresses[index_of(b.whole)] + b.offset);
+      continue;
+    }
     program.addresses.push_back(b.kind == Kind::outside ? b.address : program.arena.data() + at);
     if (b.kind != Kind::outside) program.unshared_bytes += aligned(b.size_bytes);
   }

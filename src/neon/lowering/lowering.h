@@ -63,6 +63,9 @@ class Lowering {
   /// An address that is known already.
   int fixed(std::byte* address);
 
+  /// A run of numbers inside a buffer, as a tensor of its own: what is done to it is done to the buffer.
+  Value part_of(int buffer, std::int64_t first_number, const tensor::Shape& shape);
+
   /// `dst` may take the place of `src` if the next step added is the last that names `src`. Call before adding it.
   void may_replace(const Value& src, const Value& dst);
   /// Keeps the value until the end of the phase.
@@ -102,7 +105,7 @@ class Lowering {
   Program finish();
 
  private:
-  enum class Kind { passing, lasting, outside };
+  enum class Kind { passing, lasting, outside, part };
   struct Buffer {
     std::size_t size_bytes = 0;
     Kind kind = Kind::passing;
@@ -111,6 +114,8 @@ class Lowering {
     int first = -1, last = -1;  ///< steps that name it
     bool to_end = false;
     std::byte* address = nullptr;  ///< known from the start
+    int whole = -1;                ///< what a part lies in, and where
+    std::size_t offset = 0;
   };
   struct Permission {
     Phase phase;

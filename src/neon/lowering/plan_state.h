@@ -32,6 +32,7 @@ struct Plan::State {
   tensor::RunContext context;
 
   void bind_inputs(Phase phase, std::span<const tensor::Tensor> inputs);
+  void check_indices(std::size_t input, const tensor::Tensor& numbers) const;
   /// The targets as rows. Those of sequences are in the order of time where the train phase reads them (of all examples
   /// the first step, then the second), and example by example otherwise.
   enum class RowOrder { of_time, of_examples };

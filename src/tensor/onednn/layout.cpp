@@ -4,6 +4,7 @@
 
 #include "base/error.h"
 #include "tensor/onednn/engine.h"
+#include "tensor/recurrent.h"
 
 namespace tensor {
 namespace {
@@ -115,6 +116,10 @@ std::string Layout::text() const {
         fmt::format("{} {}{}", i == 0 ? " blocked by" : "", static_cast<char>('a' + b.inner_idxs[i]), b.inner_blks[i]);
   if (b.inner_nblks == 0 && !is_row_major()) result += is_time_major() ? " time-major" : " permuted";
   return result;
+}
+
+Layout transposed(const Layout& matrix) {
+  return onednn::guarded("a layout", [&] { return onednn::layout_of(onednn::desc_of(matrix).permute_axes({1, 0})); });
 }
 
 bool operator==(const Layout& a, const Layout& b) {

@@ -1,0 +1,57 @@
+#include "neon/layers/recurrent_layer.h"
+
+namespace neon {
+namespace {
+
+class Recurrent final : public RecurrentLayer {
+ public:
+  struct Config {
+    std::int64_t output_size = 0;
+    Part init;
+    std::optional<Part> init_inner;
+    Part activation;
+    bool reset_cells = false;
+    std::optional<std::string> name;
+    static constexpr auto fields() {
+      return std::tuple(
+          base::field("output_size", &Config::output_size, "numbers in the state, which is the output")
+              .positive()
+              .required(),
+          base::field("init", &Config::init, "how the weights of the inputs start, each gate by itself").required(),
+          base::field("init_inner", &Config::init_inner, "the same for the weights of the state; `init` without"),
+          base::field("activation", &Config::activation, "of the new state").required(),
+          base::field("reset_cells", &Config::reset_cells,
+                      "whether each batch starts from a state of 0; it always does"),
+          base::field("name", &Config::name, "a name, unique in the model"));
+    }
+  };
+  explicit Recurrent(const Config& config)
+      : RecurrentLayer({tensor::Cell::simple, config.output_size, config.init, config.init_inner, config.activation},
+                       config.name) {}
+
+  static std::vector<LayerCase> cases() {
+    return {
+        {R"({"output_size": 5, "init": "Gaussian", "activation": "Tanh"})", {4, 6}},
+        {R"({"output_size": 16, "init": "Gaussian", "activation": "Rectlin", "init_inner": "GlorotUniform", "reset_cells": true})",
+         {3, 2}},
+        {R"({"output_size": 3, "init": "Gaussian", "activation": "Tanh"})", {4, 1}},
+        {R"({"output_size": 4, "init": "Gaussian", "activation": "Logistic"})", {2, 3, 5}}};
+  }
+};
+
+const OnShelf<GraphPart, Recurrent> registered(
+    "Recurrent", "a state that each time step makes of the input and of the state before",
+    R"(h_t = activation(W_input·x_t + W_recur·h_{t−1} + b), (features, time steps) → (output_size, time steps).
+
+The input is a sequence (features, time steps); of images (c, h, w) the columns are the steps and c·h the features. The state is 0
+before the first step of every batch, whatever `reset_cells` says: examples do not go on from those of the batch before, so a
+resumed training needs no state. (neon carries the state on in some cases, which depend on which tensor objects come in.)
+Gradients go back through all steps of the batch.
+
+Parameter: W (nin + output_size + 1, output_size) as neon stores it, which is W_input (output_size, nin), W_recur (output_size,
+output_size) and b, each row-major in its own shape and one
+after the other. Biases start as 0.)",
+    {{"RNN", ""}, {"SimpleRNN", ""}, {"Elman", ""}});
+
+}  // namespace
+}  // namespace neon

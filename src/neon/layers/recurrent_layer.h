@@ -1,0 +1,63 @@
+#pragma once
+#include "neon/layer.h"
+#include "neon/lowering/sequence.h"
+#include "tensor/recurrent.h"
+
+namespace neon {
+
+/// What a recurrent layer is made of; Recurrent, LSTM, GRU and the layers of both directions differ in nothing else.
+struct RecurrentKind {
+  tensor::Cell cell = tensor::Cell::simple;
+  std::int64_t units = 0;
+  std::shared_ptr<const Initializer> init, init_inner;
+  std::shared_ptr<const Transform> activation, gate_activation;
+  bool both_directions = false;
+  bool split_inputs = false;  ///< the forward direction reads the first half of the inputs, the other one the second
+  bool batch_norm = false;    ///< of what the inputs give, over batch and time
+  tensor::Normalisation how;  ///< that
+
+  RecurrentKind(tensor::Cell cell, std::int64_t units, const Part& init, const std::optional<Part>& init_inner,
+                const Part& activation, const std::optional<Part>& gate_activation = {});
+};
+
+/// The parts of a layer's one tensor W, ((inputs + units + 1) per direction, gates·units), as neon stores it: for each
+/// direction a matrix for the inputs, then for each one for the state, then for each the biases. Each is row-major in a
+/// shape of its own, one after the other: they are no columns or rows of W.
+struct RecurrentParts {
+  std::int64_t inputs = 0, steps = 0;  ///< of one direction
+  std::int64_t units = 0, sums = 0;    ///< sums: gates·units
+  std::int64_t directions = 1;
+
+  RecurrentParts(const RecurrentKind& kind, const tensor::Shape& in);
+  std::int64_t rows() const { return directions * (inputs + units + 1); }
+  std::int64_t for_input(std::int64_t direction) const { return direction * inputs * sums; }  // (sums, inputs)
+  std::int64_t for_state(std::int64_t direction) const {                                      // (sums, units)
+    return (directions * inputs + direction * units) * sums;
+  }
+  std::int64_t bias(std::int64_t direction) const {  // (sums)
+    return (directions * (inputs + units) + direction) * sums;
+  }
+};
+
+class RecurrentLayer : public UnaryLayer {
+ public:
+  RecurrentLayer(RecurrentKind kind, std::optional<std::string> name)
+      : kind_(std::move(kind)), name_(std::move(name)) {}
+
+  std::optional<std::string> given_name() const final { return name_; }
+  tensor::Shape out_shape(const tensor::Shape& in) const final;
+  std::vector<ParameterSpec> parameters(const tensor::Shape& in) const final;
+  std::int64_t statistics_per_example(const tensor::Shape& in) const final {
+    return kind_.batch_norm ? RecurrentParts(kind_, in).steps : 0;
+  }
+  double operations(const tensor::Shape& in) const final;
+  std::unique_ptr<LayerSteps> lower(const Group& group) const final;
+  void reference_forward(Reference& r) const final;
+  void reference_backward(Reference& r) const final;
+
+ private:
+  RecurrentKind kind_;
+  std::optional<std::string> name_;
+};
+
+}  // namespace neon
