@@ -12,20 +12,23 @@ class Conv final : public Compound {
     Strides strides;
     Padding padding;
     Dilation dilation;
+    std::int64_t groups = 1;
     std::optional<Part> bias;
     bool batch_norm = false;
     std::optional<Part> activation;
     std::optional<std::string> name;
     static constexpr auto fields() {
-      return std::tuple(base::field("fshape", &Config::fshape, "window and output maps").required(),
-                        base::field("init", &Config::init, "how the weights start").required(),
-                        base::field("strides", &Config::strides, "steps of the window"),
-                        base::field("padding", &Config::padding, "zeros around the input"),
-                        base::field("dilation", &Config::dilation, "spread of the window"),
-                        base::field("bias", &Config::bias, "how the bias starts; none without it"),
-                        base::field("batch_norm", &Config::batch_norm, "normalise over the batch; not with a bias"),
-                        base::field("activation", &Config::activation, "what follows"),
-                        base::field("name", &Config::name, "a name, unique in the model"));
+      return std::tuple(
+          base::field("fshape", &Config::fshape, "window and output maps").required(),
+          base::field("init", &Config::init, "how the weights start").required(),
+          base::field("strides", &Config::strides, "steps of the window"),
+          base::field("padding", &Config::padding, "zeros around the input"),
+          base::field("dilation", &Config::dilation, "spread of the window"),
+          base::field("groups", &Config::groups, "how many groups of maps see nothing of each other").positive(),
+          base::field("bias", &Config::bias, "how the bias starts; none without it"),
+          base::field("batch_norm", &Config::batch_norm, "normalise over the batch; not with a bias"),
+          base::field("activation", &Config::activation, "what follows"),
+          base::field("name", &Config::name, "a name, unique in the model"));
     }
   };
   explicit Conv(const Config& config)
@@ -37,13 +40,17 @@ class Conv final : public Compound {
              {"init", config_.init.to_json()},
              {"strides", config_.strides.to_json()},
              {"padding", config_.padding.to_json()},
-             {"dilation", config_.dilation.to_json()}},
+             {"dilation", config_.dilation.to_json()},
+             {"groups", config_.groups}},
             {}};
   }
   static std::vector<LayerCase> cases() {
-    return {{R"({"fshape": [3, 3, 4], "init": "Gaussian", "bias": "Gaussian", "activation": "Tanh"})", {2, 6, 6}},
-            {R"({"fshape": [3, 3, 8], "init": "Gaussian", "padding": 1, "batch_norm": true, "activation": "Rectlin"})",
-             {8, 6, 6}}};
+    return {
+        {R"({"fshape": [3, 3, 4], "init": "Gaussian", "bias": "Gaussian", "activation": "Tanh"})", {2, 6, 6}},
+        {R"({"fshape": [3, 3, 8], "init": "Gaussian", "padding": 1, "batch_norm": true, "activation": "Rectlin"})",
+         {8, 6, 6}},
+        {R"({"fshape": [3, 3, 8], "init": "Gaussian", "padding": 1, "groups": 8, "bias": "Gaussian", "activation": "Rectlin"})",
+         {8, 6, 6}}};
   }
 
  private:

@@ -1,85 +1,39 @@
-#include "base/error.h"
-#include "neon/layers/product_steps.h"
-#include "neon/layers/window_grammar.h"
-#include "neon/layers/window_onnx.h"
+#include "neon/layers/convolution_layer.h"
 
 namespace neon {
 namespace {
 
-class Convolution final : public UnaryLayer {
+class Convolution final : public ConvolutionLayer {
  public:
   struct Config {
     ConvolutionShape fshape;
     Strides strides;
     Padding padding;
     Dilation dilation;
+    std::int64_t groups = 1;
     Part init;
     bool bsum = false;
     std::optional<std::string> name;
     std::string parallelism = "Data";
     static constexpr auto fields() {
-      return std::tuple(base::field("fshape", &Config::fshape, "window and output maps").required(),
-                        base::field("strides", &Config::strides, "steps of the window"),
-                        base::field("padding", &Config::padding, "zeros around the input"),
-                        base::field("dilation", &Config::dilation, "spread of the window"),
-                        base::field("init", &Config::init, "how the weights start").required(),
-                        base::field("bsum", &Config::bsum, "a hint of neon's, unused"),
-                        base::field("name", &Config::name, "a name, unique in the model"),
-                        base::field("parallelism", &Config::parallelism, "a hint of neon's, unused"));
+      return std::tuple(
+          base::field("fshape", &Config::fshape, "window and output maps").required(),
+          base::field("strides", &Config::strides, "steps of the window"),
+          base::field("padding", &Config::padding, "zeros around the input"),
+          base::field("dilation", &Config::dilation, "spread of the window"),
+          base::field("groups", &Config::groups, "how many groups of maps see nothing of each other").positive(),
+          base::field("init", &Config::init, "how the weights start").required(),
+          base::field("bsum", &Config::bsum, "a hint of neon's, unused"),
+          base::field("name", &Config::name, "a name, unique in the model"),
+          base::field("parallelism", &Config::parallelism, "a hint of neon's, unused"));
     }
   };
   explicit Convolution(const Config& config)
-      : config_(config),
-        sliding_{config.fshape.window,
-                 {config.strides.d.value_or(1), config.strides.h.value_or(1), config.strides.w.value_or(1)},
-                 config.padding.extent,
-                 config.dilation.extent},
-        init_(Shelf<Initializer>::instance().make(config.init)) {}
+      : ConvolutionLayer({config.fshape, config.strides, config.padding, config.dilation, config.groups}, config.init,
+                         {}),
+        name_(config.name) {}
 
-  std::optional<std::string> given_name() const override { return config_.name; }
-
-  tensor::Shape out_shape(const tensor::Shape& in) const override {
-    const PerDimension out = sliding_.over(tensor::Volume::of(in, "a convolution"));
-    if (in.size() == 3 && config_.fshape.has_depth)
-      throw base::Error(base::Code::invalid_argument,
-                        fmt::format("fshape has a depth (T), but the input {} has none", tensor::text(in)));
-    if (in.size() == 3) return {config_.fshape.maps, out.h, out.w};
-    return {config_.fshape.maps, out.d, out.h, out.w};
-  }
-
-  std::vector<ParameterSpec> parameters(const tensor::Shape& in) const override {
-    const PerDimension& w = config_.fshape.window;
-    tensor::Shape shape{config_.fshape.maps, in[0], w.d, w.h, w.w};
-    if (in.size() == 3) shape.erase(shape.begin() + 2);
-    return {{"W", shape, in[0] * w.d * w.h * w.w, config_.fshape.maps, true, init_}};
-  }
-
-  bool absorbs_bias() const override { return true; }
-  bool absorbs(const Transform& next) const override { return next.is_identity() || next.vendor_function(); }
-
-  double operations(const tensor::Shape& in) const override {
-    const PerDimension& w = config_.fshape.window;
-    return static_cast<double>(tensor::element_count(out_shape(in))) * static_cast<double>(in[0] * w.d * w.h * w.w);
-  }
-
-  std::unique_ptr<LayerSteps> lower(const Group& group) const override;
-  std::vector<std::string> onnx(OnnxNodes& nodes) const override {
-    auto attributes = onnx_window(sliding_, nodes.node().in());
-    attributes["dilations"] = onnx_extents(sliding_.dilation, nodes.node().in());
-    return {nodes.add("Conv", {nodes.in(), nodes.parameter("W")}, std::move(attributes))};
-  }
-
-  void reference_forward(Reference& r) const override {
-    std::fill(r.dst().begin(), r.dst().end(), 0.0);
-    for_each_product(
-        r, [&](std::size_t dst, std::size_t src, std::size_t w) { r.dst()[dst] += r.src()[src] * r.parameters[0][w]; });
-  }
-  void reference_backward(Reference& r) const override {
-    for_each_product(r, [&](std::size_t dst, std::size_t src, std::size_t w) {
-      r.diff_src()[src] += r.diff_dst()[dst] * r.parameters[0][w];
-      r.gradients[0][w] += r.diff_dst()[dst] * r.src()[src];
-    });
-  }
+  std::optional<std::string> given_name() const override { return name_; }
 
   static std::vector<LayerCase> cases() {
     return {
@@ -90,64 +44,42 @@ class Convolution final : public UnaryLayer {
          {2, 7, 7}},
         {R"({"fshape": [1, 1, 10], "init": "Gaussian"})", {12, 3, 3}},
         {R"({"fshape": [3, 3, 8], "init": "Gaussian", "dilation": 2, "strides": {"str_h": 2, "str_w": 1}})", {8, 9, 8}},
-        {R"({"fshape": [2, 3, 3, 4], "init": "Gaussian", "strides": {"str_d": 2}})", {2, 4, 5, 5}}};
+        {R"({"fshape": [2, 3, 3, 4], "init": "Gaussian", "strides": {"str_d": 2}})", {2, 4, 5, 5}},
+        // In depth: strides, padding and dilation that differ from those in height and width.
+        {R"({"fshape": [3, 2, 1, 5], "init": "Gaussian", "strides": {"str_d": 2, "str_h": 1, "str_w": 3},
+             "padding": {"pad_d": 2, "pad_h": 0, "pad_w": 1}})",
+         {3, 5, 4, 6}},
+        {R"({"fshape": [2, 3, 3, 16], "init": "Gaussian", "padding": {"pad_d": 1, "pad_h": 1, "pad_w": 1},
+             "dilation": {"dil_d": 3, "dil_h": 1, "dil_w": 2}})",
+         {16, 4, 3, 5}},
+        // One dimension.
+        {R"({"fshape": [1, 5, 8], "init": "Gaussian", "padding": {"pad_w": 2}})", {4, 1, 19}},
+        {R"({"fshape": [1, 3, 16], "init": "Gaussian", "strides": {"str_w": 2}, "dilation": {"dil_w": 2}})",
+         {16, 1, 12}},
+        // In groups, and by depth: a window for each map.
+        {R"({"fshape": [3, 3, 4], "init": "Gaussian", "groups": 2, "padding": 1})", {6, 5, 4}},
+        {R"({"fshape": [3, 3, 32], "init": "Gaussian", "groups": 2, "strides": 2})", {32, 5, 5}},
+        {R"({"fshape": [3, 3, 16], "init": "Gaussian", "groups": 16, "padding": 1})", {16, 6, 5}},
+        {R"({"fshape": [3, 3, 10], "init": "Gaussian", "groups": 5, "strides": 2, "padding": 1})", {5, 6, 5}},
+        {R"({"fshape": [2, 3, 3, 6], "init": "Gaussian", "groups": 3})", {3, 3, 4, 4}}};
   }
 
  private:
-  template <class Visit>
-  void for_each_product(const Reference& r, Visit&& visit) const {
-    const tensor::Volume in = tensor::Volume::of(r.in(), "a convolution"),
-                         out = tensor::Volume::of(r.out(), "a convolution");
-    const std::int64_t window = sliding_.window.d * sliding_.window.h * sliding_.window.w;
-    for (std::int64_t n = 0; n < r.n; ++n)
-      for (std::int64_t k = 0; k < out.c; ++k)
-        for (std::int64_t c = 0; c < in.c; ++c)
-          sliding_.for_each(in.extent, out.extent, [&](std::int64_t o, std::int64_t i, std::int64_t w) {
-            visit(static_cast<std::size_t>((n * out.c + k) * out.positions() + o),
-                  static_cast<std::size_t>((n * in.c + c) * in.positions() + i),
-                  static_cast<std::size_t>((k * in.c + c) * window + w));
-          });
-  }
-
-  Config config_;
-  tensor::Sliding sliding_;
-  std::shared_ptr<const Initializer> init_;
+  std::optional<std::string> name_;
 };
-
-class Steps final : public ProductSteps {
- public:
-  Steps(const Group& group, tensor::Sliding window)
-      : ProductSteps(group), out_(group.node->out()), window_(std::move(window)) {}
-
- private:
-  tensor::Candidates forward_kernels(const tensor::Layout& src, const tensor::Layout& weights,
-                                     const tensor::Product& product) const override {
-    tensor::Shape dst{src.shape()[0]};
-    dst.insert(dst.end(), out_.begin(), out_.end());
-    return tensor::convolution_forward(src, weights, dst, window_, product);
-  }
-  tensor::Candidates data_kernels(const tensor::Kernel& forward, const tensor::Layout& weights,
-                                  const tensor::Layout& diff_dst) const override {
-    return tensor::convolution_backward_data(forward, window_, weights, diff_dst);
-  }
-  tensor::Candidates weights_kernels(const tensor::Kernel& forward, const tensor::Layout& src,
-                                     const tensor::Layout& diff_dst, bool bias) const override {
-    return tensor::convolution_backward_weights(forward, window_, src, diff_dst, bias);
-  }
-
-  tensor::Shape out_;
-  tensor::Sliding window_;
-};
-
-std::unique_ptr<LayerSteps> Convolution::lower(const Group& group) const {
-  return std::make_unique<Steps>(group, sliding_);
-}
 
 const OnShelf<GraphPart, Convolution> registered(
     "Convolution", "cross-correlation with K windows",
     R"((c, h, w) → (K, oh, ow), with oh = ⌊(h + 2·padding − (dilation·(R − 1) + 1)) / stride⌋ + 1. `fshape` is `[R, S, K]`, `[T, R, S, K]` or
 `{R: 3, S: 3, K: 16}`; strides, padding and dilation are a number or `{str_h: 2, str_w: 2}`, `{pad_h: …}`, `{dil_h: …}`. With a
-depth, shapes are (c, d, h, w). Parameter: W (c·R·S, K).)");
+depth, shapes are (c, d, h, w); in one dimension they are (c, 1, w), with `fshape: [1, S, K]` and `padding: {pad_w: 1}` (a plain
+number speaks of the height, too). Parameter: W (c·R·S, K).
+
+With `groups` the input's maps and the output's fall into so many groups, and each output sees the inputs of its own: W is
+(c/groups·R·S, K). `groups` as large as c is a depthwise convolution. neon has no groups.)",
+    {{"DepthwiseConv2D", "write Convolution or Conv with groups: as many as its input has maps"},
+     {"SeparableConv2D",
+      "write Conv with groups: as many as its input has maps, then Conv with fshape: [1, 1, maps]"}});
 
 }  // namespace
 }  // namespace neon

@@ -3,8 +3,8 @@
 
 namespace neon {
 
-/// The steps of a layer whose vendor kernels multiply by weights, add an absorbed bias and apply an absorbed
-/// activation: Linear and Convolution.
+/// The steps of a layer whose vendor kernels multiply by weights, add a bias (its own "weight_bias" or an absorbed one)
+/// and apply an absorbed activation: Linear and Convolution.
 class ProductSteps : public UnarySteps {
  public:
   explicit ProductSteps(const Group& group) : group_(group) {}
@@ -18,8 +18,15 @@ class ProductSteps : public UnarySteps {
                                           const tensor::Layout& diff_dst) const = 0;
   virtual tensor::Candidates weights_kernels(const tensor::Kernel& forward, const tensor::Layout& src,
                                              const tensor::Layout& diff_dst, bool bias) const = 0;
+  /// What a kernel multiplies by, in the layout that it wants.
+  virtual Value multiplier(Lowering& lowering, const tensor::Layout& wanted);
+
+  const Group& group() const { return group_; }
 
  private:
+  bool has_bias(const Node* absorbed) const;
+  /// That of the absorbed layer, or its own; nullptr without.
+  Parameter* bias_of(Lowering& lowering, const Node* absorbed) const;
   int threads(const Lowering& lowering) const;
   void weights_gradient(Lowering& lowering, const Value& error);
 

@@ -24,13 +24,13 @@ struct Loops {
   std::int64_t n = 0, inputs = 0, outputs = 0;  ///< of one example
   std::int64_t channels = 0;                    ///< of the output; outputs / channels positions each
   Volume in, out;
-  Sliding window;
+  GroupedSliding window;
 
   static Loops dense(std::int64_t n, std::int64_t nin, std::int64_t nout) {
-    Sliding all;
+    GroupedSliding all;
     return {n, nin, nout, nout, {nin, {}}, {nout, {}}, all};
   }
-  static Loops convolution(const Shape& src, const Shape& dst, const Sliding& window) {
+  static Loops convolution(const Shape& src, const Shape& dst, const GroupedSliding& window) {
     const Volume in = Volume::of({src.begin() + 1, src.end()}, "a convolution");
     const Volume out = Volume::of({dst.begin() + 1, dst.end()}, "a convolution");
     return {src[0], in.c * in.positions(), out.c * out.positions(), out.c, in, out, window};
@@ -40,11 +40,14 @@ struct Loops {
   template <class Visit>
   void for_each(const Visit& visit) const {
     const std::int64_t size = window.window.d * window.window.h * window.window.w;
+    const std::int64_t seen = in.c / window.groups;
     for (std::int64_t k = 0; k < out.c; ++k)
-      for (std::int64_t c = 0; c < in.c; ++c)
+      for (std::int64_t c = 0; c < seen; ++c) {
+        const std::int64_t from = k / (out.c / window.groups) * seen + c;
         window.for_each(in.extent, out.extent, [&](std::int64_t o, std::int64_t i, std::int64_t w) {
-          visit(k * out.positions() + o, c * in.positions() + i, (k * in.c + c) * size + w);
+          visit(k * out.positions() + o, from * in.positions() + i, (k * seen + c) * size + w);
         });
+      }
   }
 };
 
@@ -131,12 +134,6 @@ Candidate candidate(Arguments... arguments) {
 
 std::int64_t per_example(const Shape& shape) { return element_count({shape.begin() + 1, shape.end()}); }
 
-Shape window_weights(const Shape& src, const Shape& dst, const Sliding& window) {
-  Shape shape{dst[1], src[1], window.window.d, window.window.h, window.window.w};
-  if (src.size() == 4) shape.erase(shape.begin() + 2);
-  return shape;
-}
-
 }  // namespace
 
 Candidate dense_forward(const Layout& src, std::int64_t nout, const Product& product) {
@@ -161,20 +158,23 @@ Candidate dense_backward_weights(const Layout& src, const Layout& diff_dst, bool
                                     weights, diff_dst.shape(), bias);
 }
 
-Candidate convolution_forward(const Layout& src, const Shape& dst, const Sliding& window, const Product& product) {
+Candidate convolution_forward(const Layout& src, const Shape& dst, const GroupedSliding& window,
+                              const Product& product) {
   return candidate<Forward>(Loops::convolution(src.shape(), dst, window), src.shape(),
-                            window_weights(src.shape(), dst, window), dst, product);
+                            convolution_weights(src.shape(), dst[1], window), dst, product);
 }
 
-Candidate convolution_backward_data(const Shape& src, const Sliding& window, const Layout& weights,
+Candidate convolution_backward_data(const Shape& src, const GroupedSliding& window, const Layout& weights,
                                     const Layout& diff_dst) {
   return candidate<BackwardData>(Loops::convolution(src, diff_dst.shape(), window), src, weights.shape(),
                                  diff_dst.shape());
 }
 
-Candidate convolution_backward_weights(const Sliding& window, const Layout& src, const Layout& diff_dst, bool bias) {
+Candidate convolution_backward_weights(const GroupedSliding& window, const Layout& src, const Layout& diff_dst,
+                                       bool bias) {
   return candidate<BackwardWeights>(Loops::convolution(src.shape(), diff_dst.shape(), window), src.shape(),
-                                    window_weights(src.shape(), diff_dst.shape(), window), diff_dst.shape(), bias);
+                                    convolution_weights(src.shape(), diff_dst.shape()[1], window), diff_dst.shape(),
+                                    bias);
 }
 
 }  // namespace tensor::plain

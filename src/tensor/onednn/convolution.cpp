@@ -10,10 +10,9 @@ using BackwardWeights = dnnl::convolution_backward_weights;
 
 /// A window as the vendor has it: over (h, w) or (d, h, w), and with a dilation that counts from 0.
 struct VendorWindow {
-  Shape size, strides, padding, dilation;
+  Shape strides, padding, dilation;
   VendorWindow(const Sliding& window, bool has_depth) {
     const auto list = [&](const PerDimension& p) { return has_depth ? Shape{p.d, p.h, p.w} : Shape{p.h, p.w}; };
-    size = list(window.window);
     strides = list(window.strides);
     padding = list(window.padding);
     dilation = list({window.dilation.d - 1, window.dilation.h - 1, window.dilation.w - 1});
@@ -39,11 +38,10 @@ Forward::primitive_desc hint_of(const Kernel& forward, const Shape& src, const S
 
 }  // namespace
 
-Candidates convolution_forward(const Layout& src, const Layout& weights, const Shape& dst, const Sliding& window,
+Candidates convolution_forward(const Layout& src, const Layout& weights, const Shape& dst, const GroupedSliding& window,
                                const Product& product) {
   const VendorWindow v(window, dst.size() == 5);
-  Shape w{dst[1], src.shape()[1]};
-  w.insert(w.end(), v.size.begin(), v.size.end());
+  const Shape w = convolution_weights(src.shape(), dst[1], window);
   const auto ask = [=](int attempt) {
     return Forward::primitive_desc(
         {product.training ? dnnl::prop_kind::forward_training : dnnl::prop_kind::forward_inference,
@@ -65,7 +63,7 @@ Candidates convolution_forward(const Layout& src, const Layout& weights, const S
                     finish);
 }
 
-Candidates convolution_backward_data(const Kernel& forward, const Sliding& window, const Layout& weights,
+Candidates convolution_backward_data(const Kernel& forward, const GroupedSliding& window, const Layout& weights,
                                      const Layout& diff_dst) {
   const Shape& src = forward->layout(Slot::src).shape();
   const VendorWindow v(window, src.size() == 5);
@@ -86,16 +84,15 @@ Candidates convolution_backward_data(const Kernel& forward, const Sliding& windo
   return candidates({{"input and error as they lie", 0}, {"any order", 1}}, ask, finish);
 }
 
-Candidates convolution_backward_weights(const Kernel& forward, const Sliding& window, const Layout& src,
+Candidates convolution_backward_weights(const Kernel& forward, const GroupedSliding& window, const Layout& src,
                                         const Layout& diff_dst, bool bias) {
   const VendorWindow v(window, src.shape().size() == 5);
-  Shape w{diff_dst.shape()[1], src.shape()[1]};
-  w.insert(w.end(), v.size.begin(), v.size.end());
+  const Shape w = convolution_weights(src.shape(), diff_dst.shape()[1], window);
   const auto ask = [=](int attempt) {
     const auto hint = hint_of(forward, src.shape(), w, diff_dst.shape(), v);
     return BackwardWeights::primitive_desc(
         {dnnl::algorithm::convolution_direct, attempt < 2 ? desc_of(src) : any(src.shape()),
-         attempt == 0 ? hint.weights_desc() : any(w), bias ? any({w[0]}) : dnnl::memory::desc(),
+         attempt == 0 ? hint.weights_desc() : any(w), bias ? any({diff_dst.shape()[1]}) : dnnl::memory::desc(),
          attempt < 2 ? desc_of(diff_dst) : any(diff_dst.shape()), v.strides, v.dilation, v.padding, v.padding},
         attributes(), engine(), hint);
   };
