@@ -1,31 +1,36 @@
+#include <cmath>
+
 #include "base/error.h"
 #include "neon/layers/window_grammar.h"
 #include "neon/layers/window_onnx.h"
 #include "neon/lowering/channel_order.h"
 #include "neon/lowering/unary_steps.h"
+#include "tensor/batch.h"
+#include "tensor/map_pooling.h"
 
 namespace neon {
 namespace {
 
-using tensor::Pool;
 using tensor::Sliding;
 using tensor::Slot;
 using tensor::Volume;
+using tensor::WindowPool;
 
 class Pooling final : public UnaryLayer {
  public:
   struct Config {
     PoolingShape fshape;
-    Pool op = Pool::max;
-    Strides strides;
-    Padding padding;
+    WindowPool op = WindowPool::max;
+    PoolingStrides strides;
+    PoolingPadding padding;
     std::optional<std::string> name;
     static constexpr auto fields() {
-      return std::tuple(base::field("fshape", &Config::fshape, "window: a number, a mapping or 'all'").required(),
-                        base::field("op", &Config::op, "what is taken of a window"),
-                        base::field("strides", &Config::strides, "steps of the window; by default its size"),
-                        base::field("padding", &Config::padding, "extent around the input that does not count"),
-                        base::field("name", &Config::name, "a name, unique in the model"));
+      return std::tuple(
+          base::field("fshape", &Config::fshape, "window: a number, a list, a mapping or 'all'").required(),
+          base::field("op", &Config::op, "what is taken of a window"),
+          base::field("strides", &Config::strides, "steps of the window; by default its size"),
+          base::field("padding", &Config::padding, "extent around the input that does not count"),
+          base::field("name", &Config::name, "a name, unique in the model"));
     }
   };
   explicit Pooling(const Config& config) : config_(config) {
@@ -34,6 +39,10 @@ class Pooling final : public UnaryLayer {
     if (!config.fshape.all && (p.d >= w.d || p.h >= w.h || p.w >= w.w))
       throw base::Error(base::Code::invalid_argument,
                         fmt::format("padding {}x{} must be smaller than the pooling window {}x{}", p.h, p.w, w.h, w.w));
+    if (config.padding.c >= config.fshape.maps)
+      throw base::Error(base::Code::invalid_argument,
+                        fmt::format("padding over feature maps, pad_c {}, must be smaller than the window, J {}",
+                                    config.padding.c, config.fshape.maps));
   }
 
   std::optional<std::string> given_name() const override { return config_.name; }
@@ -44,33 +53,33 @@ class Pooling final : public UnaryLayer {
     const PerDimension out = window.over(volume);
     if (window.window.d * window.window.h * window.window.w > 65535)
       throw base::Error(base::Code::invalid_argument, "a pooling window may have 65535 positions at most");
-    if (in.size() == 3) return {in[0], out.h, out.w};
-    return {in[0], out.d, out.h, out.w};
+    const std::int64_t maps = maps_of(in[0]);
+    if (in.size() == 3) return {maps, out.h, out.w};
+    return {maps, out.d, out.h, out.w};
   }
 
   std::unique_ptr<LayerSteps> lower(const Group& group) const override;
   std::vector<std::string> onnx(OnnxNodes& nodes) const override {
     const tensor::Shape& in = nodes.node().in();
-    return {nodes.add(config_.op == Pool::max ? "MaxPool" : "AveragePool", {nodes.in()},
+    if (config_.op == WindowPool::l2 || maps_of(in[0]) != in[0] || config_.fshape.maps > 1) return {};
+    return {nodes.add(config_.op == WindowPool::max ? "MaxPool" : "AveragePool", {nodes.in()},
                       onnx_window(sliding(Volume::of(in, "pooling")), in))};
   }
 
   void reference_forward(Reference& r) const override {
-    for_each_map(r, [&](const Sliding& s, const Volume& in, const Volume& out, std::size_t src, std::size_t dst) {
-      const auto taken = takers(r, s, in, out, src);
-      for (std::size_t o = 0; o < taken.size(); ++o) {
-        double sum = 0;
-        for (const std::size_t i : taken[o]) sum += r.src()[src + i];
-        r.dst()[dst + o] = sum / static_cast<double>(taken[o].size());
-      }
+    for_each_output(r, [&](std::size_t o, const std::vector<std::size_t>& taken) {
+      double sum = 0;
+      for (const std::size_t i : taken) sum += config_.op == WindowPool::l2 ? r.src()[i] * r.src()[i] : r.src()[i];
+      r.dst()[o] = config_.op == WindowPool::l2 ? std::sqrt(sum) : sum / static_cast<double>(taken.size());
     });
   }
   void reference_backward(Reference& r) const override {
-    for_each_map(r, [&](const Sliding& s, const Volume& in, const Volume& out, std::size_t src, std::size_t dst) {
-      const auto taken = takers(r, s, in, out, src);
-      for (std::size_t o = 0; o < taken.size(); ++o)
-        for (const std::size_t i : taken[o])
-          r.diff_src()[src + i] += r.diff_dst()[dst + o] / static_cast<double>(taken[o].size());
+    for_each_output(r, [&](std::size_t o, const std::vector<std::size_t>& taken) {
+      for (const std::size_t i : taken)
+        if (config_.op != WindowPool::l2)
+          r.diff_src()[i] += r.diff_dst()[o] / static_cast<double>(taken.size());
+        else if (r.dst()[o] > 0)
+          r.diff_src()[i] += r.diff_dst()[o] * r.src()[i] / r.dst()[o];
     });
   }
 
@@ -80,39 +89,65 @@ class Pooling final : public UnaryLayer {
             {R"({"fshape": 3, "strides": 2, "padding": 1, "op": "avg"})", {5, 7, 7}},
             {R"({"fshape": "all", "op": "avg"})", {10, 4, 5}},
             {R"({"fshape": {"R": 3, "S": 1}, "strides": 1})", {16, 5, 4}},
-            {R"({"fshape": {"T": 2, "R": 2, "S": 2}, "op": "max"})", {4, 4, 4, 4}}};
+            {R"({"fshape": {"T": 2, "R": 2, "S": 2}, "op": "max"})", {4, 4, 4, 4}},
+            {R"({"fshape": "all", "op": "avg"})", {4, 3, 2, 5}},
+            {R"({"fshape": {"T": 3, "R": 2, "S": 1}, "op": "avg", "strides": {"str_d": 2, "str_h": 1, "str_w": 3},
+                 "padding": {"pad_d": 1, "pad_h": 1}})",
+             {16, 5, 4, 4}},
+            {R"({"fshape": {"T": 3, "R": 2, "S": 2}, "strides": {"str_d": 1}, "padding": {"pad_d": 2}})", {3, 4, 4, 5}},
+            {R"({"fshape": [1, 4], "strides": {"str_w": 2}, "padding": {"pad_w": 1}})", {6, 1, 11}},
+            {R"({"fshape": [2, 3], "op": "l2"})", {8, 4, 6}},
+            {R"({"fshape": 3, "op": "l2", "strides": 2, "padding": 1})", {5, 5, 6}},
+            {R"({"fshape": {"J": 2}})", {6, 3, 2}},
+            {R"({"fshape": {"J": 3, "R": 2, "S": 2}, "op": "avg", "strides": {"str_c": 2, "str_h": 1},
+                 "padding": {"pad_c": 1, "pad_w": 1}})",
+             {5, 4, 5}},
+            {R"({"fshape": {"J": 3, "T": 2, "R": 2}, "op": "l2", "strides": {"str_c": 1}})", {4, 3, 4, 2}}};
   }
 
  private:
   Sliding sliding(const Volume& in) const {
     const PerDimension w = config_.fshape.all ? PerDimension{1, in.extent.h, in.extent.w} : config_.fshape.window;
     return {w,
-            {config_.strides.d.value_or(w.d), config_.strides.h.value_or(w.h), config_.strides.w.value_or(w.w)},
+            {config_.strides.along.d.value_or(w.d), config_.strides.along.h.value_or(w.h),
+             config_.strides.along.w.value_or(w.w)},
             config_.padding.extent,
             {}};
   }
 
-  /// For each output of one map, the inputs that share it: all of the window for avg, the first largest for max.
-  std::vector<std::vector<std::size_t>> takers(const Reference& r, const Sliding& s, const Volume& in,
-                                               const Volume& out, std::size_t src) const {
-    std::vector<std::vector<std::size_t>> taken(static_cast<std::size_t>(out.positions()));
-    s.for_each(in.extent, out.extent, [&](std::int64_t o, std::int64_t i, std::int64_t) {
-      auto& list = taken[static_cast<std::size_t>(o)];
-      const auto index = static_cast<std::size_t>(i);
-      if (config_.op == Pool::avg || list.empty())
-        list.push_back(index);
-      else if (r.src()[src + index] > r.src()[src + list[0]])
-        list[0] = index;
-    });
-    return taken;
+  /// The window over feature maps slides like one in depth.
+  std::int64_t maps_of(std::int64_t c) const {
+    tensor::Sliding over;
+    over.window.d = config_.fshape.maps;
+    over.strides.d = config_.strides.c.value_or(config_.fshape.maps);
+    over.padding.d = config_.padding.c;
+    return over.over({1, {c, 1, 1}}).d;
   }
 
+  /// visit(output, inputs that share it): all under the window, or the first largest for max.
   template <class Visit>
-  void for_each_map(const Reference& r, Visit&& visit) const {
+  void for_each_output(const Reference& r, const Visit& visit) const {
     const Volume in = Volume::of(r.in(), "pooling"), out = Volume::of(r.out(), "pooling");
-    for (std::int64_t map = 0; map < r.n * in.c; ++map)
-      visit(sliding(in), in, out, static_cast<std::size_t>(map * in.positions()),
-            static_cast<std::size_t>(map * out.positions()));
+    const Sliding window = sliding(in);
+    const std::int64_t stride = config_.strides.c.value_or(config_.fshape.maps);
+    for (std::int64_t n = 0; n < r.n; ++n)
+      for (std::int64_t k = 0; k < out.c; ++k) {
+        std::vector<std::vector<std::size_t>> taken(static_cast<std::size_t>(out.positions()));
+        for (std::int64_t j = 0; j < config_.fshape.maps; ++j) {
+          const std::int64_t c = k * stride - config_.padding.c + j;
+          if (c < 0 || c >= in.c) continue;
+          window.for_each(in.extent, out.extent, [&](std::int64_t o, std::int64_t i, std::int64_t) {
+            auto& list = taken[static_cast<std::size_t>(o)];
+            const auto place = static_cast<std::size_t>((n * in.c + c) * in.positions() + i);
+            if (config_.op != WindowPool::max || list.empty())
+              list.push_back(place);
+            else if (r.src()[place] > r.src()[list[0]])
+              list[0] = place;
+          });
+        }
+        for (std::size_t o = 0; o < taken.size(); ++o)
+          visit(static_cast<std::size_t>((n * out.c + k) * out.positions()) + o, taken[o]);
+      }
   }
 
   Config config_;
@@ -120,48 +155,70 @@ class Pooling final : public UnaryLayer {
 
 class Steps final : public UnarySteps {
  public:
-  Steps(const Node& node, const tensor::Sliding& window, tensor::Pool pool)
+  Steps(const Node& node, const tensor::MapWindow& window, WindowPool pool)
       : node_(node), window_(window), pool_(pool) {}
 
   Value forward(Lowering& lowering, const Value& src) override {
-    const Value x = in_channel_order(lowering, src, node_.name);
-    tensor::Shape out{lowering.batch_size()};
-    out.insert(out.end(), node_.out().begin(), node_.out().end());
-    const tensor::Kernel kernel = tensor::pooling_forward(x.layout, out, window_, pool_, lowering.training());
-    src_ = x.layout;
-    dst_ = kernel->layout(Slot::dst);
-    const Value y = lowering.value(dst_);
+    const tensor::Shape out = tensor::with_rows(lowering.batch_size(), node_.out());
+    const tensor::Kernel kernel = forward_kernel(lowering, src, out);
+    y_ = lowering.value(kernel->layout(Slot::dst));
     if (kernel->arguments().back().slot == Slot::workspace) taken_ = lowering.workspace(kernel);
     lowering.add(node_.name + " forward", kernel,
-                 {{Slot::src, x.buffer}, {Slot::dst, y.buffer}, {Slot::workspace, taken_}});
-    return y;
+                 {{Slot::src, x_.buffer}, {Slot::dst, y_.buffer}, {Slot::workspace, taken_}});
+    return y_;
   }
 
   Value backward(Lowering& lowering, const Value& diff_dst, bool wants_diff_src) override {
     if (!wants_diff_src) return {};
-    const Value dy = lowering.in_layout(diff_dst, dst_, node_.name + " error in another order");
-    const Value dx = lowering.value(src_);
-    lowering.add(node_.name + " backward", tensor::pooling_backward(src_, dst_, window_, pool_),
-                 {{Slot::diff_dst, dy.buffer}, {Slot::diff_src, dx.buffer}, {Slot::workspace, taken_}});
+    const Value dy = lowering.in_layout(diff_dst, y_.layout, node_.name + " error in another order");
+    const Value dx = lowering.value(x_.layout);
+    const tensor::Kernel kernel =
+        is_general() ? tensor::map_pooling_backward(x_.layout.shape(), y_.layout.shape(), window_, pool_)
+                     : tensor::pooling_backward(x_.layout, y_.layout, window_.sliding, pool_of_a_map());
+    std::vector<std::pair<Slot, int>> buffers{
+        {Slot::diff_dst, dy.buffer}, {Slot::diff_src, dx.buffer}, {Slot::workspace, taken_}};
+    if (pool_ == WindowPool::l2) buffers.insert(buffers.end(), {{Slot::src, x_.buffer}, {Slot::dst, y_.buffer}});
+    lowering.add(node_.name + " backward", kernel, buffers);
     return dx;
   }
 
  private:
+  /// What the loops for the usual pooling layers do not know.
+  bool is_general() const { return window_.maps > 1 || window_.stride > 1 || pool_ == WindowPool::l2; }
+  tensor::Pool pool_of_a_map() const { return pool_ == WindowPool::max ? tensor::Pool::max : tensor::Pool::avg; }
+
+  /// Its source is left in x_.
+  tensor::Kernel forward_kernel(Lowering& lowering, const Value& src, const tensor::Shape& out) {
+    if (!is_general()) {
+      x_ = in_channel_order(lowering, src, node_.name);
+      return tensor::pooling_forward(x_.layout, out, window_.sliding, pool_of_a_map(), lowering.training());
+    }
+    const auto plain = tensor::Layout::row_major(tensor::Dtype::f32, src.layout.shape());
+    x_ = lowering.in_layout(src, plain, node_.name + " input in plain order");
+    return tensor::map_pooling_forward(plain.shape(), out, window_, pool_, lowering.training());
+  }
+
   const Node& node_;
-  tensor::Sliding window_;
-  tensor::Pool pool_;
-  tensor::Layout src_, dst_;
+  tensor::MapWindow window_;
+  WindowPool pool_;
+  Value x_, y_;
   int taken_ = -1;
 };
 
 std::unique_ptr<LayerSteps> Pooling::lower(const Group& group) const {
-  return std::make_unique<Steps>(*group.node, sliding(tensor::Volume::of(group.node->in(), "pooling")), config_.op);
+  const std::int64_t maps = config_.fshape.maps;
+  return std::make_unique<Steps>(*group.node,
+                                 tensor::MapWindow{sliding(tensor::Volume::of(group.node->in(), "pooling")), maps,
+                                                   config_.strides.c.value_or(maps), config_.padding.c},
+                                 config_.op);
 }
 
 const OnShelf<GraphPart, Pooling> registered(
-    "Pooling", "the largest or the average of each window",
+    "Pooling", "the largest, the average or the l2 norm of each window",
     R"((c, h, w) → (c, oh, ow), with oh = ⌊(h + 2·padding − R) / stride⌋ + 1: what does not fill a window is left out, and padding does not count.
-`fshape` is a number, `{R: 3, S: 2}` or `all` (the whole height and width).)",
+`fshape` is a number, `[R, S]`, `[T, R, S]`, `{R: 3, S: 2}` or `all` (the whole height and width); neon takes no lists, only tuples. The
+key `J`, with `str_c` and `pad_c` among strides and padding, goes over feature maps: with `{J: 2}` each two neighbours become one. `l2`
+is the root of the sum of squares, of which neon has no way back; its derivative at 0 counts as 0.)",
     {{"MaxPool2d", "write Pooling with fshape: 2, or what the window is"},
      {"MaxPooling2D", "write Pooling with fshape: 2, or what the window is"},
      {"MaxPool", "write Pooling with fshape: 2, or what the window is"},

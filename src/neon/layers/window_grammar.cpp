@@ -22,7 +22,7 @@ struct ConvolutionMapping {
 struct PoolingMapping {
   std::int64_t J = 1, T = 1, R = 1, S = 1;
   static constexpr auto fields() {
-    return std::tuple(base::field("J", &PoolingMapping::J, "feature maps; only 1").range(1, 1),
+    return std::tuple(base::field("J", &PoolingMapping::J, "feature maps").positive(),
                       base::field("T", &PoolingMapping::T, "depth").positive(),
                       base::field("R", &PoolingMapping::R, "height").positive(),
                       base::field("S", &PoolingMapping::S, "width").positive());
@@ -35,6 +35,26 @@ struct StridesMapping {
     return std::tuple(base::field("str_d", &StridesMapping::str_d, "in depth"),
                       base::field("str_h", &StridesMapping::str_h, "in height"),
                       base::field("str_w", &StridesMapping::str_w, "in width"));
+  }
+};
+
+struct PoolingStridesMapping {
+  std::optional<std::int64_t> str_c, str_d, str_h, str_w;
+  static constexpr auto fields() {
+    return std::tuple(base::field("str_c", &PoolingStridesMapping::str_c, "over feature maps"),
+                      base::field("str_d", &PoolingStridesMapping::str_d, "in depth"),
+                      base::field("str_h", &PoolingStridesMapping::str_h, "in height"),
+                      base::field("str_w", &PoolingStridesMapping::str_w, "in width"));
+  }
+};
+
+struct PoolingPaddingMapping {
+  std::int64_t pad_c = 0, pad_d = 0, pad_h = 0, pad_w = 0;
+  static constexpr auto fields() {
+    return std::tuple(base::field("pad_c", &PoolingPaddingMapping::pad_c, "over feature maps").at_least(0),
+                      base::field("pad_d", &PoolingPaddingMapping::pad_d, "in depth").at_least(0),
+                      base::field("pad_h", &PoolingPaddingMapping::pad_h, "in height").at_least(0),
+                      base::field("pad_w", &PoolingPaddingMapping::pad_w, "in width").at_least(0));
   }
 };
 
@@ -62,6 +82,13 @@ std::int64_t at_least(std::int64_t low, const value& v, std::string_view what, s
     throw base::Error(base::Code::invalid_argument, fmt::format("{} must be at least {}, got {}", what, low, number),
                       std::string(where));
   return number;
+}
+
+void check_strides(std::initializer_list<std::optional<std::int64_t>> strides, std::string_view where) {
+  for (const auto& stride : strides)
+    if (stride && *stride < 1)
+      throw base::Error(base::Code::invalid_argument, fmt::format("strides must be at least 1, got {}", *stride),
+                        std::string(where));
 }
 
 object either(object one, object other) { return {{"anyOf", base::json::array{std::move(one), std::move(other)}}}; }
@@ -98,23 +125,33 @@ object ConvolutionShape::schema() {
 }
 
 PoolingShape PoolingShape::from_json(const value& v, std::string_view where) {
-  if (v.is_string() && v.get_string() == "all") return {{}, true};
+  if (v.is_string() && v.get_string() == "all") return {{}, 1, true};
   if (v.is_object()) {
     const auto m = base::decode<PoolingMapping>(v, where);
-    return {{m.T, m.R, m.S}, false};
+    return {{m.T, m.R, m.S}, m.J, false};
   }
-  if (!v.is_number()) base::fail_expected("a whole number, 'all' or a mapping with the keys T, R, S", v, where);
+  if (v.is_array() && (v.get_array().size() == 2 || v.get_array().size() == 3)) {
+    std::vector<std::int64_t> n;
+    for (std::size_t i = 0; i < v.get_array().size(); ++i)
+      n.push_back(at_least(1, v.get_array()[i], "every number of fshape", base::pointer_to(where, i)));
+    return {{n.size() == 3 ? n[0] : 1, n[n.size() - 2], n.back()}, 1, false};
+  }
+  if (!v.is_number())
+    base::fail_expected("a whole number, [R, S], [T, R, S], 'all' or a mapping with the keys J, T, R, S", v, where);
   const std::int64_t size = at_least(1, v, "fshape", where);
-  return {{1, size, size}, false};
+  return {{1, size, size}, 1, false};
 }
 
 value PoolingShape::to_json() const {
   if (all) return "all";
-  return object{{"T", window.d}, {"R", window.h}, {"S", window.w}};
+  return object{{"J", maps}, {"T", window.d}, {"R", window.h}, {"S", window.w}};
 }
 
 object PoolingShape::schema() {
-  return {{"anyOf", base::json::array{integer(1), object{{"const", "all"}}, base::schema<PoolingMapping>()}}};
+  return {
+      {"anyOf", base::json::array{integer(1), object{{"const", "all"}},
+                                  object{{"type", "array"}, {"items", integer(1)}, {"minItems", 2}, {"maxItems", 3}},
+                                  base::schema<PoolingMapping>()}}};
 }
 
 Strides Strides::from_json(const value& v, std::string_view where) {
@@ -123,16 +160,24 @@ Strides Strides::from_json(const value& v, std::string_view where) {
     return {{}, stride, stride};
   }
   const auto m = base::decode<StridesMapping>(v, where);
-  for (const auto& stride : {m.str_d, m.str_h, m.str_w})
-    if (stride && *stride < 1)
-      throw base::Error(base::Code::invalid_argument, fmt::format("strides must be at least 1, got {}", *stride),
-                        std::string(where));
+  check_strides({m.str_d, m.str_h, m.str_w}, where);
   return {m.str_d, m.str_h, m.str_w};
 }
 
 value Strides::to_json() const { return base::encode(StridesMapping{d, h, w}); }
 
 object Strides::schema() { return either(integer(1), base::schema<StridesMapping>()); }
+
+PoolingStrides PoolingStrides::from_json(const value& v, std::string_view where) {
+  if (!v.is_object()) return {Strides::from_json(v, where), {}};
+  const auto m = base::decode<PoolingStridesMapping>(v, where);
+  check_strides({m.str_c, m.str_d, m.str_h, m.str_w}, where);
+  return {{m.str_d, m.str_h, m.str_w}, m.str_c};
+}
+
+value PoolingStrides::to_json() const { return base::encode(PoolingStridesMapping{c, along.d, along.h, along.w}); }
+
+object PoolingStrides::schema() { return either(integer(1), base::schema<PoolingStridesMapping>()); }
 
 Padding Padding::from_json(const value& v, std::string_view where) {
   if (!v.is_object()) {
@@ -146,6 +191,16 @@ Padding Padding::from_json(const value& v, std::string_view where) {
 value Padding::to_json() const { return base::encode(PaddingMapping{extent.d, extent.h, extent.w}); }
 
 object Padding::schema() { return either(integer(0), base::schema<PaddingMapping>()); }
+
+PoolingPadding PoolingPadding::from_json(const value& v, std::string_view where) {
+  if (!v.is_object()) return {Padding::from_json(v, where).extent, 0};
+  const auto m = base::decode<PoolingPaddingMapping>(v, where);
+  return {{m.pad_d, m.pad_h, m.pad_w}, m.pad_c};
+}
+
+value PoolingPadding::to_json() const { return base::encode(PoolingPaddingMapping{c, extent.d, extent.h, extent.w}); }
+
+object PoolingPadding::schema() { return either(integer(0), base::schema<PoolingPaddingMapping>()); }
 
 Dilation Dilation::from_json(const value& v, std::string_view where) {
   if (!v.is_object()) {

@@ -21,9 +21,10 @@ struct ConvolutionShape {
   static base::json::object schema();
 };
 
-/// 2, {T: 1, R: 2, S: 2} or "all" (the full height and width).
+/// 2, [R, S], [T, R, S], {J: 1, T: 1, R: 2, S: 2} or "all" (the full height and width).
 struct PoolingShape {
   PerDimension window;
+  std::int64_t maps = 1;  ///< J
   bool all = false;
   static PoolingShape from_json(const base::json::value& value, std::string_view where);
   base::json::value to_json() const;
@@ -38,10 +39,27 @@ struct Strides {
   static base::json::object schema();
 };
 
+/// The same of a pooling layer, which may go over feature maps, too: {str_c: 2}.
+struct PoolingStrides {
+  Strides along;
+  std::optional<std::int64_t> c;
+  static PoolingStrides from_json(const base::json::value& value, std::string_view where);
+  base::json::value to_json() const;
+  static base::json::object schema();
+};
+
 /// 1 or {pad_h: 1, pad_w: 1}; 0 when not said.
 struct Padding {
   PerDimension extent{0, 0, 0};
   static Padding from_json(const base::json::value& value, std::string_view where);
+  base::json::value to_json() const;
+  static base::json::object schema();
+};
+
+struct PoolingPadding {
+  PerDimension extent{0, 0, 0};
+  std::int64_t c = 0;
+  static PoolingPadding from_json(const base::json::value& value, std::string_view where);
   base::json::value to_json() const;
   static base::json::object schema();
 };
