@@ -1,8 +1,8 @@
 #include <cmath>
-#include "neon/lowering/unary_steps.h"
 
-#include "base/error.h"
+#include "neon/layers/shift_norm.h"
 #include "neon/lowering/channel_order.h"
+#include "neon/lowering/unary_steps.h"
 #include "neon/onnx_nodes.h"
 
 namespace neon {
@@ -22,13 +22,10 @@ class BatchNorm final : public UnaryLayer {
           base::field("rho", &Config::rho, "weight of the old value in the running statistics").range(0, 1),
           base::field("eps", &Config::eps, "added to the variance").positive(),
           base::field("name", &Config::name, "a name, unique in the model"),
-          base::field("binary", &Config::binary, "shift-based normalisation; not available"));
+          base::field("binary", &Config::binary, "factors are powers of two, as in ShiftBatchNorm"));
     }
   };
-  explicit BatchNorm(const Config& config) : config_(config) {
-    if (config.binary)
-      throw base::Error(base::Code::invalid_argument, "BatchNorm with binary: true is not available; leave it out");
-  }
+  explicit BatchNorm(const Config& config) : config_(config), shifts_{config.rho, config.eps} {}
 
   std::optional<std::string> given_name() const override { return config_.name; }
   tensor::Shape out_shape(const tensor::Shape& in) const override { return in; }
@@ -41,13 +38,14 @@ class BatchNorm final : public UnaryLayer {
   }
   bool absorbs(const Transform& next) const override {
     const auto function = next.vendor_function();
-    return function && function->function == tensor::Function::rectlin;
+    return !config_.binary && function && function->function == tensor::Function::rectlin;
   }
   std::int64_t statistics_per_example(const tensor::Shape& in) const override {
     return tensor::element_count(in) / in[0];
   }
   std::unique_ptr<LayerSteps> lower(const Group& group) const override;
   std::vector<std::string> onnx(OnnxNodes& nodes) const override {
+    if (config_.binary) return {};
     return {nodes.add("BatchNormalization",
                       {nodes.in(), nodes.parameter("gamma"), nodes.parameter("beta"), nodes.parameter("gmean"),
                        nodes.parameter("gvar")},
@@ -55,6 +53,7 @@ class BatchNorm final : public UnaryLayer {
   }
 
   void reference_forward(Reference& r) const override {
+    if (config_.binary) return shifts_.reference_forward(r);
     for (std::int64_t c = 0; c < r.in()[0]; ++c) {
       const auto [mean, variance] = statistics(r, c);
       const auto at = static_cast<std::size_t>(c);
@@ -68,6 +67,7 @@ class BatchNorm final : public UnaryLayer {
     }
   }
   void reference_backward(Reference& r) const override {
+    if (config_.binary) return shifts_.reference_backward(r);
     const double count = static_cast<double>(r.src().size()) / static_cast<double>(r.in()[0]);
     for (std::int64_t c = 0; c < r.in()[0]; ++c) {
       const auto [mean, variance] = statistics(r, c);
@@ -87,11 +87,8 @@ class BatchNorm final : public UnaryLayer {
     }
   }
   static std::vector<LayerCase> cases() {
-    return {{R"({})", {5}},
-            {R"({"rho": 0.8, "eps": 0.01})", {3, 4, 4}},
-            {R"({})", {16, 3, 5}},
-            {R"({})", {24}},
-            {R"({})", {6, 5}}};
+    return {{R"({})", {5}},    {R"({"rho": 0.8, "eps": 0.01})", {3, 4, 4}},  {R"({})", {16, 3, 5}}, {R"({})", {24}},
+            {R"({})", {6, 5}}, {R"({"binary": true})", {6, 3, 3}, {}, false}};
   }
 
  private:
@@ -112,6 +109,7 @@ class BatchNorm final : public UnaryLayer {
   }
 
   Config config_;
+  ShiftNorm shifts_;  ///< what it is if binary
 };
 
 class Steps final : public UnarySteps {
@@ -166,6 +164,7 @@ class Steps final : public UnarySteps {
 };
 
 std::unique_ptr<LayerSteps> BatchNorm::lower(const Group& group) const {
+  if (config_.binary) return shifts_.lower(group);
   return std::make_unique<Steps>(
       group, tensor::Normalisation{static_cast<float>(config_.rho), static_cast<float>(config_.eps)});
 }
@@ -173,7 +172,8 @@ std::unique_ptr<LayerSteps> BatchNorm::lower(const Group& group) const {
 const OnShelf<GraphPart, BatchNorm> registered(
     "BatchNorm", "each feature map to mean beta and deviation gamma over the batch",
     R"((c, …) → (c, …): y = gamma·(x − mean) / sqrt(variance + eps) + beta, with the statistics of the batch in training and the running
-ones, kept with weight `rho`, otherwise. Parameters: gamma, beta, gmean, gvar, each (c). Source: Ioffe and Szegedy 2015.)",
+ones, kept with weight `rho`, otherwise. Parameters: gamma, beta, gmean, gvar, each (c). With `binary` all factors are powers of two; see `ShiftBatchNorm`. Source: Ioffe
+and Szegedy 2015.)",
     {{"BatchNorm1d", ""}, {"BatchNorm2d", ""}, {"BatchNorm3d", ""}, {"BatchNormalization", ""}});
 
 }  // namespace

@@ -1,0 +1,115 @@
+#include "neon/layers/normalisation_reference.h"
+#include "neon/lowering/sequence.h"
+#include "tensor/normalisation.h"
+
+namespace neon {
+namespace {
+
+using tensor::Slot;
+
+class LayerNorm final : public UnaryLayer {
+ public:
+  struct Config {
+    double eps = 1e-5;
+    std::optional<std::string> name;
+    static constexpr auto fields() {
+      return std::tuple(base::field("eps", &Config::eps, "added to the variance").positive(),
+                        base::field("name", &Config::name, "a name, unique in the model"));
+    }
+  };
+  explicit LayerNorm(const Config& config) : config_(config) {}
+
+  std::optional<std::string> given_name() const override { return config_.name; }
+  tensor::Shape out_shape(const tensor::Shape& in) const override { return in; }
+  std::vector<ParameterSpec> parameters(const tensor::Shape& in) const override {
+    const std::int64_t features = tensor::element_count(in) / times(in);
+    return {{"gamma", {features}, features, 1, false, nullptr, 1.0f},
+            {"beta", {features}, features, 1, false, nullptr, 0.0f}};
+  }
+  std::unique_ptr<LayerSteps> lower(const Group& group) const override;
+
+  void reference_forward(Reference& r) const override {
+    for (const NormalisedSet& set : sets(r)) normalise_forward(r, set, config_.eps);
+  }
+  void reference_backward(Reference& r) const override {
+    for (const NormalisedSet& set : sets(r)) normalise_backward(r, set, config_.eps);
+  }
+  static std::vector<LayerCase> cases() {
+    return {{R"({})", {7}}, {R"({"eps": 0.01})", {40}}, {R"({})", {5, 6}}, {R"({})", {18, 33}}, {R"({})", {16, 3, 4}}};
+  }
+
+ private:
+  /// Time steps are normalised each by itself.
+  static std::int64_t times(const tensor::Shape& in) { return is_sequence(in) ? in[1] : 1; }
+
+  static std::vector<NormalisedSet> sets(const Reference& r) {
+    const std::int64_t all = tensor::element_count(r.in()), steps = times(r.in());
+    std::vector<NormalisedSet> list(static_cast<std::size_t>(r.n * steps));
+    for (std::int64_t i = 0; i < r.n * all; ++i) {
+      NormalisedSet& set = list[static_cast<std::size_t>(i / all * steps + i % steps)];
+      set.members.push_back(static_cast<std::size_t>(i));
+      set.parameters.push_back(static_cast<std::size_t>(i % all / steps));
+    }
+    return list;
+  }
+  Config config_;
+};
+
+class Steps final : public UnarySteps {
+ public:
+  Steps(const Node& node, float eps) : node_(node), eps_(eps) {}
+
+  Value forward(Lowering& lowering, const Value& src) override {
+    const auto plain = tensor::Layout::row_major(tensor::Dtype::f32, src.layout.shape());
+    x_ = lowering.in_layout(src, plain, node_.name + " input in plain order");
+    const tensor::Kernel kernel = tensor::layer_norm_forward(plain, eps_);
+    saved_ = lowering.workspace(kernel);
+    const Value y = lowering.value(plain);
+    if (!lowering.training()) lowering.may_replace(x_, y);
+    lowering.add(node_.name + " forward", kernel,
+                 {{Slot::src, x_.buffer},
+                  {Slot::scale, lowering.plain_weights(lowering.parameter(node_, "gamma")).buffer},
+                  {Slot::shift, lowering.plain_weights(lowering.parameter(node_, "beta")).buffer},
+                  {Slot::dst, y.buffer},
+                  {Slot::workspace, saved_}});
+    return y;
+  }
+
+  Value backward(Lowering& lowering, const Value& diff_dst, bool) override {
+    const Value dy = lowering.in_layout(diff_dst, x_.layout, node_.name + " error in another order");
+    const Value dx = lowering.value(x_.layout);
+    lowering.may_replace(dy, dx);
+    lowering.add(node_.name + " backward", tensor::layer_norm_backward(x_.layout),
+                 {{Slot::src, x_.buffer},
+                  {Slot::diff_dst, dy.buffer},
+                  {Slot::scale, lowering.plain_weights(lowering.parameter(node_, "gamma")).buffer},
+                  {Slot::workspace, saved_},
+                  {Slot::diff_src, dx.buffer},
+                  {Slot::diff_scale, lowering.parameter(node_, "gamma").gradient},
+                  {Slot::diff_shift, lowering.parameter(node_, "beta").gradient}});
+    return dx;
+  }
+
+ private:
+  const Node& node_;
+  float eps_;
+  Value x_;
+  int saved_ = -1;
+};
+
+std::unique_ptr<LayerSteps> LayerNorm::lower(const Group& group) const {
+  auto steps = std::make_unique<Steps>(*group.node, static_cast<float>(config_.eps));
+  if (!is_sequence(group.node->in())) return steps;
+  return std::make_unique<PerStep>(std::move(steps), *group.node);
+}
+
+const OnShelf<GraphPart, LayerNorm> registered(
+    "LayerNorm", "each example's features to mean beta and deviation gamma",
+    R"((features), (features, time steps) or (c, h, w), as it comes out: y = gamma·(x − mean) / sqrt(variance + eps) + beta, with the mean
+and the variance of all numbers of the example, of (features, time steps) those of each time step. Nothing depends on the batch, so
+prediction computes what training does. Parameters: gamma and beta, one number for each feature, (c·h·w) of maps. Source: Ba, Kiros
+and Hinton 2016.)",
+    {{"LayerNormalization", ""}});
+
+}  // namespace
+}  // namespace neon

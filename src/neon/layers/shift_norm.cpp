@@ -1,0 +1,121 @@
+#include "neon/layers/shift_norm.h"
+
+#include <cmath>
+
+#include "neon/lowering/channel_order.h"
+#include "neon/lowering/unary_steps.h"
+#include "tensor/normalisation.h"
+
+namespace neon {
+namespace {
+
+using tensor::Slot;
+
+double power_of(double s) { return s == 0 ? 0 : std::copysign(std::exp2(std::rint(std::log2(std::abs(s)))), s); }
+
+/// The places of channel c.
+std::vector<std::size_t> places(const Reference& r, std::int64_t c) {
+  const std::int64_t channels = r.in()[0], positions = tensor::element_count(r.in()) / channels;
+  std::vector<std::size_t> list;
+  for (std::int64_t n = 0; n < r.n; ++n)
+    for (std::int64_t p = 0; p < positions; ++p)
+      list.push_back(static_cast<std::size_t>((n * channels + c) * positions + p));
+  return list;
+}
+
+/// Mean and variance over the batch.
+std::pair<double, double> statistics(const Reference& r, const std::vector<std::size_t>& places) {
+  const auto count = static_cast<double>(places.size());
+  double mean = 0, variance = 0;
+  for (const std::size_t i : places) mean += r.src()[i] / count;
+  for (const std::size_t i : places) variance += (r.src()[i] - mean) * power_of(r.src()[i] - mean) / count;
+  return {mean, variance};
+}
+
+class Steps final : public UnarySteps {
+ public:
+  Steps(const Node& node, tensor::ShiftNormalisation how) : node_(node), how_(how) {}
+
+  Value forward(Lowering& lowering, const Value& src) override {
+    x_ = in_feature_order(lowering, src, node_.name);
+    const tensor::Kernel kernel = tensor::shift_norm_forward(x_.layout, how_, lowering.training());
+    saved_ = lowering.workspace(kernel);
+    const Value y = lowering.value(x_.layout);
+    if (!lowering.training()) lowering.may_replace(x_, y);
+    const auto weights = [&](std::string_view name) {
+      return lowering.plain_weights(lowering.parameter(node_, name)).buffer;
+    };
+    const int gamma = weights("gamma"), beta = weights("beta"), gmean = weights("gmean"), gvar = weights("gvar");
+    lowering.add(node_.name + " forward", kernel,
+                 {{Slot::src, x_.buffer},
+                  {Slot::scale, gamma},
+                  {Slot::shift, beta},
+                  {Slot::mean, gmean},
+                  {Slot::variance, gvar},
+                  {Slot::dst, y.buffer},
+                  {Slot::workspace, saved_}});
+    return y;
+  }
+
+  Value backward(Lowering& lowering, const Value& diff_dst, bool) override {
+    const Value dy = lowering.in_layout(diff_dst, x_.layout, node_.name + " error in another order");
+    const Value dx = lowering.value(x_.layout);
+    lowering.may_replace(dy, dx);
+    lowering.add(node_.name + " backward", tensor::shift_norm_backward(x_.layout),
+                 {{Slot::src, x_.buffer},
+                  {Slot::diff_dst, dy.buffer},
+                  {Slot::scale, lowering.plain_weights(lowering.parameter(node_, "gamma")).buffer},
+                  {Slot::workspace, saved_},
+                  {Slot::diff_src, dx.buffer},
+                  {Slot::diff_scale, lowering.parameter(node_, "gamma").gradient},
+                  {Slot::diff_shift, lowering.parameter(node_, "beta").gradient}});
+    return dx;
+  }
+
+ private:
+  const Node& node_;
+  tensor::ShiftNormalisation how_;
+  Value x_;
+  int saved_ = -1;
+};
+
+}  // namespace
+
+std::unique_ptr<LayerSteps> ShiftNorm::lower(const Group& group) const {
+  return std::make_unique<Steps>(*group.node,
+                                 tensor::ShiftNormalisation{static_cast<float>(rho), static_cast<float>(eps)});
+}
+
+void ShiftNorm::reference_forward(Reference& r) const {
+  for (std::int64_t c = 0; c < r.in()[0]; ++c) {
+    const auto at = static_cast<std::size_t>(c);
+    const auto list = places(r, c);
+    auto [mean, variance] = std::pair(r.parameters[2][at], r.parameters[3][at]);
+    if (r.training) {
+      std::tie(mean, variance) = statistics(r, list);
+      r.parameters[2][at] = rho * r.parameters[2][at] + (1 - rho) * mean;
+      r.parameters[3][at] = rho * r.parameters[3][at] + (1 - rho) * variance;
+    }
+    const double factor = power_of(r.parameters[0][at]) * power_of(1 / std::sqrt(variance + eps));
+    for (const std::size_t i : list) r.dst()[i] = factor * (r.src()[i] - mean) + r.parameters[1][at];
+  }
+}
+
+void ShiftNorm::reference_backward(Reference& r) const {
+  for (std::int64_t c = 0; c < r.in()[0]; ++c) {
+    const auto at = static_cast<std::size_t>(c);
+    const auto list = places(r, c);
+    const auto [mean, variance] = statistics(r, list);
+    const double inverse = power_of(1 / std::sqrt(variance + eps)), count = static_cast<double>(list.size());
+    for (const std::size_t i : list) {
+      r.gradients[0][at] += r.diff_dst()[i] * (r.src()[i] - mean) * inverse;
+      r.gradients[1][at] += r.diff_dst()[i];
+    }
+    for (const std::size_t i : list)
+      r.diff_src()[i] =
+          power_of(r.parameters[0][at]) * inverse *
+          (r.diff_dst()[i] - (r.src()[i] - mean) * inverse * r.gradients[0][at] / count - r.gradients[1][at] / count);
+  }
+}
+
+}  // namespace neon
