@@ -21,7 +21,7 @@ std::vector<int> Compound::build(GraphBuilder& builder, const std::vector<int>& 
   layer.config["name"] = base;
   std::vector<Part> parts{std::move(layer)};
   if (bias_) parts.push_back({"Bias", {{"init", bias_->to_json()}, {"name", base + "_bias"}}, {}});
-  if (batch_norm_) parts.push_back({"BatchNorm", {{"name", base + "_bnorm"}}, {}});
+  if (batch_norm_) parts.push_back({std::string(norm().type), {{"name", base + std::string(norm().ending)}}, {}});
   if (activation_)
     parts.push_back(
         {"Activation", {{"transform", activation_->to_json()}, {"name", base + "_" + activation_->type}}, {}});

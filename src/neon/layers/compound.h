@@ -10,13 +10,19 @@ class Compound : public GraphPart {
 
   std::optional<std::string> given_name() const final { return name_; }
 
-  /// The first under its name or the next of its class, then "<base>_bias" or "<base>_bnorm", then
-  /// "<base>_<Activation>".
+  /// The first under its name or the next of its class, then "<base>_bias" or "<base>_bnorm" (or what else a
+  /// normalisation is called), then "<base>_<Activation>".
   std::vector<int> build(GraphBuilder& builder, const std::vector<int>& in) const final;
 
  protected:
   /// The layer that it begins with, without a name.
   virtual Part first() const = 0;
+
+  /// What batch_norm asks for, and how its name ends.
+  struct Norm {
+    std::string_view type = "BatchNorm", ending = "_bnorm";
+  };
+  virtual Norm norm() const { return {}; }
 
  private:
   std::optional<std::string> name_;
