@@ -172,8 +172,10 @@ class PlanMaker {
     b_.work_on(nullptr, Stage::backward);
     if (s_.options.input_gradient) {
       const int edge = s_.graph.inputs.front();
-      input_gradient_ =
-          b_.in_layout(gradient_of(edge), plain(s_.graph.spec_of(edge).shape), "input gradient in plain order");
+      const tensor::Layout layout = plain(s_.graph.spec_of(edge).shape);
+      const Value gradient = gradient_of(edge);
+      input_gradient_ = gradient ? b_.in_layout(gradient, layout, "input gradient in plain order")
+                                 : Value{b_.lasting(Lowering::Lasting::other, layout.size_bytes()), layout};  // zeros
       b_.keep_to_end(input_gradient_);
     }
     add_clipped_updates();
