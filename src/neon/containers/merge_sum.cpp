@@ -29,7 +29,17 @@ class MergeSum final : public Branches {
                              {"type": "Convolution", "config": {"fshape": [3, 3, 8], "padding": 1, "init": "Gaussian"}}],
                             {"type": "Convolution", "config": {"fshape": [1, 1, 8], "init": "Gaussian"}},
                             {"type": "SkipNode"}]})",
-             {8, 5, 4}}};
+             {8, 5, 4}},
+            {R"({"layers": [{"type": "Linear", "config": {"nout": 4, "init": "Gaussian"}}]})", {5}},
+            {R"({"layers": [[{"type": "MergeSum", "config": {"layers": [
+                               {"type": "Convolution", "config": {"fshape": [3, 3, 4], "init": "Gaussian"}},
+                               {"type": "Convolution", "config": {"fshape": [3, 3, 4], "init": "Gaussian"}},
+                               {"type": "Convolution", "config": {"fshape": [3, 3, 4], "init": "Gaussian"}}]}},
+                             {"type": "Activation", "config": {"transform": {"type": "Rectlin", "config": {"slope": 0.1}}}}],
+                            [{"type": "MergeSum", "config": {"layers": [
+                               {"type": "Convolution", "config": {"fshape": [3, 3, 4], "init": "Gaussian"}}]}},
+                             {"type": "Activation", "config": {"transform": "Rectlin"}}]]})",
+             {3, 5, 6}}};
   }
 };
 

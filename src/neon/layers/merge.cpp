@@ -3,8 +3,10 @@
 #include <numeric>
 
 #include "base/error.h"
+#include "neon/lowering/element_wise.h"
 #include "neon/lowering/sequence.h"
 #include "neon/onnx_nodes.h"
+#include "tensor/rectified_sum.h"
 
 namespace neon {
 namespace {
@@ -40,6 +42,10 @@ class Sum final : public NodeLayer {
             fmt::format("what is added must have one shape, but the branches give {}", fmt::join(texts_of(in), ", ")));
     return {in[0]};
   }
+  bool absorbs(const Transform& next) const override {
+    const auto function = next.vendor_function();
+    return function && function->function == tensor::Function::rectlin;
+  }
   std::unique_ptr<LayerSteps> lower(const Group& group) const override;
   std::vector<std::string> onnx(OnnxNodes& nodes) const override {
     std::string sum = nodes.ins()[0];
@@ -58,25 +64,33 @@ class Sum final : public NodeLayer {
 
 class SumSteps final : public LayerSteps {
  public:
-  explicit SumSteps(const Group& group) : name_(group.node->name) {}
+  explicit SumSteps(const Group& group) : name_(group.node->name), then_(group.then()) {}
 
   std::vector<Value> forward(Lowering& lowering, std::span<const Value> srcs) override {
+    if (srcs.size() == 1 && !then_) return {srcs[0]};
     const tensor::Layout& layout = srcs[0].layout;
     std::vector<std::pair<Slot, int>> buffers;
     for (const Value& src : srcs)
       buffers.emplace_back(Slot::src, lowering.in_layout(src, layout, name_ + " input in another order").buffer);
-    const Value dst = lowering.value(layout);
-    lowering.may_replace(srcs[0], dst);
-    buffers.emplace_back(Slot::dst, dst.buffer);
-    lowering.add(name_ + " forward", tensor::sum(layout, srcs.size()), buffers);
-    return {dst};
+    dst_ = lowering.value(layout);
+    lowering.may_replace(srcs[0], dst_);
+    buffers.emplace_back(Slot::dst, dst_.buffer);
+    const tensor::Kernel kernel =
+        then_ ? tensor::rectified_sum(layout, srcs.size(), then_->transform->vendor_function()->slope)
+              : tensor::sum(layout, srcs.size());
+    lowering.add(name_ + " forward", kernel, buffers);
+    return {dst_};
   }
-  std::vector<Value> backward(Lowering&, std::span<const Value> diff_dsts, const std::vector<bool>& wanted) override {
-    return std::vector<Value>(wanted.size(), diff_dsts[0]);
+  std::vector<Value> backward(Lowering& lowering, std::span<const Value> diff_dsts,
+                              const std::vector<bool>& wanted) override {
+    const Value error = then_ ? through_derivative(lowering, *then_, dst_, diff_dsts[0], name_) : diff_dsts[0];
+    return std::vector<Value>(wanted.size(), error);
   }
 
  private:
   std::string name_;
+  std::optional<Following> then_;
+  Value dst_;
 };
 
 std::unique_ptr<LayerSteps> Sum::lower(const Group& group) const { return std::make_unique<SumSteps>(group); }
