@@ -45,7 +45,7 @@ const Operation<Allotment, Tenant> allot_resources{
      .permission = Permission::admin,
      .summary = "Allot CPUs, memory and disk to a tenant",
      .command = "resource allot",
-     .done = "tenant {name} is allotted {cpus} CPUs and {memory_bytes} of memory",
+     .done = "allotted to tenant {name}: CPUs {cpus}, memory {memory_bytes}",
      .errors = {Code::over_allotment},
      .example = R"({"cpus": 2, "memory": "4GiB", "disk": "100GiB"})"}};
 

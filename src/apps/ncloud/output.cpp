@@ -74,7 +74,8 @@ bool is_number(std::string_view text) {
 }
 
 std::string number_text(double value) {
-  if (value == std::floor(value) && std::abs(value) < 1e15) return fmt::format("{:.0f}", value);
+  const bool is_whole = value == std::floor(value);
+  if (std::abs(value) < 1e15 && (is_whole || std::abs(value) >= 1e4)) return fmt::format("{:.0f}", value);
   return fmt::format("{:.4g}", value);
 }
 

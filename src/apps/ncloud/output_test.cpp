@@ -75,6 +75,11 @@ TEST(Output, says_units) {
             "memory_used      1.5 GiB\ndatasets         eval=b\nestimated_start  2026-01-31 12:00:05 UTC\n");
 }
 
+TEST(Output, writes_large_figures_out) {
+  EXPECT_EQ(render(json::object{{"images_per_s", 40069.4}, {"cost", 0.0077471}}, Format::table, 0),
+            "images_per_s  40069\ncost          0.007747\n");
+}
+
 TEST(Output, live_lines_lose_whole_parts) {
   const std::vector<LivePart> parts{{"epoch 1/2"}, {"cost 0.5", 2}, {"900 images/s", 3}, {"ETA 5.0 s", 1}};
   EXPECT_EQ(fitted(parts, 80), "epoch 1/2  cost 0.5  900 images/s  ETA 5.0 s");
