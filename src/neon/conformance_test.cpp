@@ -154,6 +154,24 @@ TEST(WholeNetwork, EveryOrderOfSmallLayersAgreesWithPlainLoops) {
   testing::compare_with_reference(build_graph(spec, {5, 4, 4}), 12, 1e-4);
 }
 
+// Ten maps lie in blocks of 8 or 16, and what pads the last block must stay zero whatever a function makes of it.
+TEST(WholeNetwork, EveryActivationBetweenConvolutionsAgreesWithPlainLoops) {
+  for (const auto& [name, member] : Shelf<Transform>::instance().members()) {
+    auto cases = member.cases();
+    if (cases.empty()) cases = {"{}"};
+    SCOPED_TRACE(name);
+    ModelSpec spec;
+    const std::string convolution =
+        R"({{"type": "Convolution", "config": {{"fshape": [3, 3, {}], "padding": 1, "init": "Gaussian"}}}})";
+    spec.layers = {
+        part(fmt::format(fmt::runtime(convolution), 10)),
+        part(fmt::format(R"({{"type": "Activation", "config": {{"transform": {{"type": "{}", "config": {}}}}}}})", name,
+                         cases[0])),
+        part(fmt::format(fmt::runtime(convolution), 4))};
+    testing::compare_with_reference(build_graph(spec, {3, 6, 6}), 4, 1e-4);
+  }
+}
+
 /// Makes up networks of smooth layers in nested containers that keep the shape (6, 5, 5). Normalisations have a large
 /// eps, or chains of them would magnify the rounding of f32.
 class Dreamer {

@@ -35,6 +35,12 @@ class Transform {
   virtual std::optional<tensor::FunctionOf> vendor_function() const { return {}; }
   virtual bool is_identity() const { return false; }
 
+  /// False where errors pass by a rule of their own, on purpose.
+  virtual bool has_true_derivative() const { return true; }
+
+  /// Errors: invalid_argument where it cannot take numbers of this shape.
+  virtual void check(const tensor::Shape& in) const { static_cast<void>(in); }
+
   /// True where neon takes the derivative as 1, so that it means something to miss the partner.
   virtual bool is_shortcut() const { return false; }
 

@@ -52,6 +52,10 @@ Kernel softmax_forward(const Layout& src);
 /// diff_src = dst·(diff_dst - Σ diff_dst·dst), row by row. Arguments: dst, diff_dst, diff_src.
 Kernel softmax_backward(const Layout& dst);
 
+/// The same over the middle extent of a row-major (n, channels, positions).
+Kernel channel_softmax_forward(const Layout& src);
+Kernel channel_softmax_backward(const Layout& dst);
+
 /// dst = Σ src_i. All lie alike; dst may be the first. Arguments: src..., dst.
 Kernel sum(const Layout& layout, std::size_t count);
 

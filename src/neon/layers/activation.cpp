@@ -21,7 +21,10 @@ class Activation final : public UnaryLayer {
       : config_(config), transform_(Shelf<Transform>::instance().make(config.transform)) {}
 
   std::optional<std::string> given_name() const override { return config_.name; }
-  tensor::Shape out_shape(const tensor::Shape& in) const override { return in; }
+  tensor::Shape out_shape(const tensor::Shape& in) const override {
+    transform_->check(in);
+    return in;
+  }
   std::shared_ptr<const Transform> transform() const override { return transform_; }
   std::string_view activation() const override { return config_.transform.type; }
   std::unique_ptr<LayerSteps> lower(const Group& group) const override;
@@ -53,10 +56,13 @@ class Activation final : public UnaryLayer {
       auto cases = member.cases();
       if (cases.empty()) cases = {"{}"};
       for (const std::string_view config : cases) {
-        configs.push_back(fmt::format(R"({{"transform": {{"type": "{}", "config": {}}}}})", name, config));
-        list.push_back({configs.back(), {12}});
-        list.push_back({configs.back(), {10, 3, 2}});
-        if (!member.make({}, "")->is_element_wise()) list.push_back({configs.back(), {7, 5}});
+        const Part transform{std::string(name), base::parse_json(config, "case").get_object(), ""};
+        configs.push_back(base::to_text(base::json::object{{"transform", transform.to_json()}}));
+        const auto function = Shelf<Transform>::instance().make(transform);
+        const bool has_true_gradient = function->has_true_derivative();
+        list.push_back({configs.back(), {12}, {}, has_true_gradient});
+        list.push_back({configs.back(), {10, 3, 2}, {}, has_true_gradient});
+        if (!function->is_element_wise()) list.push_back({configs.back(), {6, 5}, {}, has_true_gradient});
       }
     }
     return list;
@@ -127,7 +133,13 @@ const OnShelf<GraphPart, Activation> registered(
      {"Sigmoid", "write Activation with transform: Logistic, or activation: Logistic in the layer before"},
      {"Logistic", "write Activation with transform: Logistic, or activation: Logistic in the layer before"},
      {"Softmax", "write Activation with transform: Softmax, or activation: Softmax in the layer before"},
-     {"Tanh", "write Activation with transform: Tanh, or activation: Tanh in the layer before"}});
+     {"Tanh", "write Activation with transform: Tanh, or activation: Tanh in the layer before"},
+     {"GELU", "write Activation with transform: GELU, or activation: GELU in the layer before"},
+     {"SiLU", "write Activation with transform: SiLU, or activation: SiLU in the layer before"},
+     {"Swish", "write Activation with transform: SiLU, or activation: SiLU in the layer before"},
+     {"ELU", "write Activation with transform: Explin, or activation: Explin in the layer before"},
+     {"ReLU6", "write Activation with transform: {type: Rectlinclip, config: {xcut: 6}}"},
+     {"Softplus", "write Activation with transform: Softplus, or activation: Softplus in the layer before"}});
 
 }  // namespace
 }  // namespace neon

@@ -13,7 +13,7 @@ std::int64_t floats_in(const tensor::Layout& layout) {
   return static_cast<std::int64_t>(layout.size_bytes() / sizeof(float));
 }
 
-/// Padding of blocked layouts is treated like everything else; f(0) = 0 must hold where somebody relies on it.
+/// Padding of blocked layouts is treated like everything else, so f(0) = 0 must hold where there is some.
 class Apply final : public tensor::OwnKernel {
  public:
   Apply(const tensor::Layout& layout, std::shared_ptr<const Transform> function)
@@ -45,6 +45,17 @@ class Differentiate final : public tensor::OwnKernel {
   std::shared_ptr<const Transform> function_;
 };
 
+/// x itself, or in plain order where the function would fill the padding of a blocked layout, which must stay zero.
+Value where_padding_stays_zero(Lowering& lowering, const Transform& function, const Value& x, const std::string& name) {
+  const auto order = x.layout.channel_order();
+  const float zero = 0;
+  float at_zero = 0;
+  function.apply(&zero, &at_zero, 1);
+  if (at_zero == 0 || (order && order->padded_channels() == order->channels)) return x;
+  return lowering.in_layout(x, tensor::Layout::row_major(tensor::Dtype::f32, x.layout.shape()),
+                            name + " input in plain order");
+}
+
 }  // namespace
 
 void Transform::apply(const float*, float*, std::int64_t) const {
@@ -60,12 +71,13 @@ Value Transform::backward(Lowering&, const Value&, const Value&, const std::stri
   throw base::Error(base::Code::internal, fmt::format("activation of '{}' has no backward step of its own", name));
 }
 
-Value through_function(Lowering& lowering, const std::shared_ptr<const Transform>& function, const Value& x,
+Value through_function(Lowering& lowering, const std::shared_ptr<const Transform>& function, const Value& src,
                        const std::string& name) {
+  const auto vendor = function->vendor_function();
+  const Value x = vendor ? src : where_padding_stays_zero(lowering, *function, src, name);
   const Value y = lowering.value(x.layout);
   lowering.may_replace(x, y);
   const tensor::ThreadScope scope(tensor::threads_for(floats_in(x.layout)));
-  const auto vendor = function->vendor_function();
   lowering.add(name + " forward",
                vendor ? tensor::function_forward(x.layout, *vendor) : std::make_shared<Apply>(x.layout, function),
                {{Slot::src, x.buffer}, {Slot::dst, y.buffer}});
