@@ -44,7 +44,7 @@ TEST(Faults, NamesKnownFromElsewhereAreAnsweredWithOurs) {
   EXPECT_THAT(layer("Dense"), HasSubstr("it is called Affine here"));
   EXPECT_THAT(layer("Conv2d"), HasSubstr("write Conv with fshape"));
   EXPECT_THAT(layer("ReLU"), HasSubstr("transform: Rectlin"));
-  EXPECT_THAT(layer("Flatten"), HasSubstr("Affine takes inputs of any shape"));
+  EXPECT_THAT(layer("Flatten"), HasSubstr("Linear and Affine take inputs of any shape"));
   EXPECT_THAT(layer("BatchNorm2d"), HasSubstr("it is called BatchNorm here"));
   EXPECT_THAT(layer("MaxPool2d"), HasSubstr("write Pooling with fshape: 2"));
   const auto training = [](std::string_view cost, std::string_view optimizer) {

@@ -33,10 +33,6 @@ bool Node::learns() const {
   return std::any_of(parameters.begin(), parameters.end(), [](const ParameterSpec& p) { return p.trained; });
 }
 
-bool Group::learns() const {
-  return node->learns() || std::any_of(absorbed.begin(), absorbed.end(), [](const Node* n) { return n->learns(); });
-}
-
 const Node* Group::bias() const {
   for (const Node* next : absorbed)
     if (next->layer->is_channel_bias()) return next;

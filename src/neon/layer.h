@@ -153,7 +153,6 @@ struct Group {
   bool takes_shortcut = false;
 
   const Node& last() const { return absorbed.empty() ? *node : *absorbed.back(); }
-  bool learns() const;
   const Node* bias() const;               ///< an absorbed bias layer
   std::optional<Following> then() const;  ///< an absorbed activation
 };

@@ -47,6 +47,9 @@ class Optimizer {
   virtual void update(std::span<float> weights, std::span<const float> gradient, std::span<float* const> states,
                       const StepScalars& scalars) const = 0;
 
+  /// False for a rule that changes nothing: gradients for it are not needed.
+  virtual bool learns() const { return true; }
+
   /// The same rule in plain double loops: the oracle of the tests.
   virtual void reference_update(std::span<double> weights, std::span<const double> gradient,
                                 std::span<const std::span<double>> states, const StepScalars& scalars) const = 0;

@@ -18,15 +18,28 @@ struct Pair {
   }
 };
 
+/// Whether an activation by itself can stand after five outputs, with a gradient that is the slope.
+bool suits(const Shelf<Transform>::Member& member) {
+  try {
+    const auto function = member.make({}, "");
+    function->check({5});
+    return function->has_true_derivative();
+  } catch (const base::Error&) {
+    return false;  // it needs to be told something
+  }
+}
+
 std::vector<Pair> all_pairs() {
   std::vector<Pair> pairs;
-  for (const auto& [activation, transform] : Shelf<Transform>::instance().members())
+  for (const auto& [activation, transform] : Shelf<Transform>::instance().members()) {
+    if (!suits(transform)) continue;
     for (const auto& [cost, member] : Shelf<Cost>::instance().members())
       for (const bool last : {true, false}) {
         pairs.push_back({std::string(activation), "{}", std::string(cost), last});
         if (activation == "Logistic") pairs.push_back({"Logistic", R"({"shortcut":true})", std::string(cost), last});
         if (activation == "Rectlin") pairs.push_back({"Rectlin", R"({"slope":0.3})", std::string(cost), last});
       }
+  }
   return pairs;
 }
 

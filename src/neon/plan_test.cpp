@@ -164,6 +164,46 @@ TEST(Plan, ErrorsNameTheNumbers) {
               HasSubstr("'Convolution_0/W' should be (27, 16), got (16, 27)"));
 }
 
+std::string step_names(const Plan& plan) {
+  std::string names;
+  for (const StepNote& step : plan.notes(true)) names += step.name + "\n";
+  return names;
+}
+
+TEST(Plan, FrozenLayersKeepTheirWeightsAndTheWalkBackEndsThere) {
+  const Graph graph = build_graph(convnet(), {3, 16, 16});
+  const auto all = compile(graph, training(8));
+  const auto some = compile(graph, training(8, R"({"type": "MultiOptimizer", "config": {"optimizer_mapping": {
+      "default": "Adam", "Convolution": "Frozen", "Bias": "Frozen", "BatchNorm": "Frozen"}}})"));
+  some->import_parameters(all->export_parameters());
+  const auto before = some->export_parameters();
+  Data data(8, {3, 16, 16});
+  all->train_step(data.batch, {});
+  some->train_step(data.batch, {});
+  for (const NamedTensor& tensor : some->export_gradients())
+    EXPECT_THAT(tensor.name, ::testing::StartsWith("Linear_")) << "a gradient of what is frozen";
+  const auto after = some->export_parameters();
+  const auto expected = all->export_parameters();
+  for (std::size_t i = 0; i < after.size(); ++i) {
+    const bool learns = after[i].name == "Linear_0/W" || after[i].name == "Linear_1/W";
+    const bool statistic =
+        after[i].name.find("gmean") != std::string::npos || after[i].name.find("gvar") != std::string::npos;
+    EXPECT_EQ(after[i].values, learns || statistic ? expected[i].values : before[i].values) << after[i].name;
+  }
+  EXPECT_EQ(some->export_optimizer_states().size(), 4u);
+  EXPECT_THAT(step_names(*all), HasSubstr("Convolution_1 backward weights"));
+  EXPECT_THAT(step_names(*some), ::testing::Not(HasSubstr("Convolution_1 backward")));
+}
+
+TEST(Plan, NamesTheLayerWhoseInitializerRefuses) {
+  ModelSpec spec;
+  spec.layers = {
+      part(R"({"type": "Linear", "config": {"nout": 2, "init": {"type": "Array", "config": {"val": [1, 2, 3]}}}})")};
+  const Graph graph = build_graph(spec, {2});
+  EXPECT_EQ(message_of([&] { compile(graph, {}); }),
+            "layer 'Linear_0': W: the initializer Array has 3 numbers, but the parameter has 2 rows of 2");
+}
+
 TEST(Graph, NamesLayersAsNeonDoes) {
   ModelSpec spec = convnet();
   spec.layers.push_back(part(R"({"type": "Activation", "config": {"transform": "Identity"}})"));
@@ -215,6 +255,16 @@ TEST(Graph, ErrorsNameLayerPlaceAndNumbers) {
       HasSubstr("bias and batch_norm exclude each other"));
   EXPECT_THAT(error_of({part(R"({"type": "Linear", "config": {"nout": -3, "init": "Gaussian"}})")}, {4}),
               HasSubstr("nout must be positive, got -3"));
+  EXPECT_THAT(
+      error_of(
+          {part(
+              R"({"type": "Linear", "config": {"nout": 1, "init": {"type": "Array", "config": {"val": [[1, 1e300]]}}}})")},
+          {2}),
+      HasSubstr("val/0/1 must be a number that f32 can hold"));
+  EXPECT_THAT(error_of({part(R"({"type": "Reshape", "config": {"reshape": [5, -1]}})")}, {3, 4, 4}),
+              HasSubstr("inputs of (3, 4, 4) are 48 numbers, which do not fit into (5, -1)"));
+  EXPECT_THAT(error_of({part(R"({"type": "Reshape", "config": {"reshape": [0, 0]}})")}, {4}),
+              HasSubstr("extent 1 of reshape is 0, that of the input, but inputs are (4)"));
   EXPECT_THAT(error_of({part(R"({"type": "Afine", "config": {}})")}, {4}), HasSubstr("did you mean 'Affine'?"));
   EXPECT_THAT(error_of({part(R"({"type": "Dropout", "config": {"name": "a"}})"),
                         part(R"({"type": "Dropout", "config": {"name": "a"}})")},

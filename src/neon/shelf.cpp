@@ -83,7 +83,11 @@ void check_numbers(const base::json::value& value, std::string_view where) {
     const double number = value.get_double();
     const auto single = static_cast<float>(number);
     if (std::isfinite(single) && (single != 0 || number == 0)) return;
-    const std::string_view key = where.substr(where.rfind('/') + 1);
+    // "weights/0" of a list, because the index alone says little
+    std::size_t begin = where.rfind('/') + 1;
+    while (begin > 1 && begin < where.size() && where.find_first_not_of("0123456789/", begin) == std::string_view::npos)
+      begin = where.rfind('/', begin - 2) + 1;
+    const std::string_view key = where.substr(begin);
     throw base::Error(
         base::Code::invalid_argument,
         fmt::format("{} must be a number that f32 can hold, of a magnitude from {:.1e} to {:.1e}, got {}", key,

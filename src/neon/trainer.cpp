@@ -48,24 +48,39 @@ class Rate {
   double per_second_ = 0, first_ = 0;
 };
 
+/// The first row of the batch that has an input which is not finite.
+std::optional<std::int64_t> row_not_finite(const tensor::Batch& batch) {
+  for (const tensor::Tensor& input : batch.inputs) {
+    if (input.dtype != tensor::Dtype::f32) continue;
+    const auto values = input.as<const float>();
+    const auto rows = static_cast<std::size_t>(input.shape[0]), each = values.size() / rows;
+    for (std::size_t row = 0; row < rows; ++row)
+      if (!all_finite(values.subspan(row * each, each))) return static_cast<std::int64_t>(row);
+  }
+  return {};
+}
+
 /// What was the first not to be finite when a batch gave a cost that is not.
 std::string lost_where(Plan& plan, const tensor::Batch& batch, bool training) {
-  for (const tensor::Tensor& input : batch.inputs)
-    if (input.dtype == tensor::Dtype::f32 && !all_finite(input.as<const float>()))
-      return "the input itself is not finite";
+  if (const auto row = row_not_finite(batch))
+    return fmt::format(
+        "the input itself is not finite (row {} of the batch). The data is at fault, or how it is "
+        "prepared: look for nan, infinity and divisions by zero",
+        *row);
   if (const std::string what = plan.parameter_not_finite(); !what.empty()) return what + " is not finite";
   if (const std::string what = plan.output_not_finite(training); !what.empty())
     return what + " are the first that are not finite";
   return "the outputs are finite, but not their cost";
 }
 
-constexpr std::string_view kRemedy =
-    "Lower the learning rate, start with smaller weights, or clip the gradients (gradient_clip_norm)";
+constexpr std::string_view kDiverged =
+    "The training has diverged. Lower the learning rate, start with smaller weights, or clip the gradients "
+    "(gradient_clip_norm)";
 
 }  // namespace
 
 std::optional<Evaluation> evaluate(Plan& plan, tensor::BatchSource& source, const Metric* metric,
-                                   const std::atomic<bool>& stop) {
+                                   const std::atomic<bool>& stop, std::string_view when) {
   std::vector<std::string> names;
   if (metric != nullptr) names = metric->names();
   std::vector<double> sums(metric != nullptr ? metric->sum_count() : 0), figures(names.size());
@@ -77,8 +92,8 @@ std::optional<Evaluation> evaluate(Plan& plan, tensor::BatchSource& source, cons
     const Plan::Comparison got = plan.compare(*batch);
     if (!std::isfinite(got.cost))
       throw base::Error(base::Code::invalid_argument,
-                        fmt::format("the cost of evaluation records {} to {} is not a number ({}): {}", count,
-                                    count + batch->count - 1, got.cost, lost_where(plan, *batch, false)));
+                        fmt::format("the cost of evaluation records {} to {}{} is not a number ({}): {}", count,
+                                    count + batch->count - 1, when, got.cost, lost_where(plan, *batch, false)));
     cost_sum += got.cost * static_cast<double>(batch->count);
     if (metric != nullptr) metric->add(got.outputs, got.targets, got.rows, got.columns, sums);
     count += batch->count;
@@ -233,12 +248,10 @@ void Trainer::step(const tensor::Batch& batch) {
   scalars.step = position_.step + 1;
   const double cost = plan_.train_step(batch, scalars);
   if (!std::isfinite(cost))
-    throw base::Error(
-        base::Code::invalid_argument,
-        fmt::format(
-            "the cost is no longer a number ({}) at epoch {}, batch {} (step {}): {}. The training has diverged. "
-            "{}",
-            cost, position_.epoch, position_.batch, scalars.step, lost_where(plan_, batch, true), kRemedy));
+    throw base::Error(base::Code::invalid_argument,
+                      fmt::format("the cost is no longer a number ({}) at epoch {}, batch {} (step {}): {}{}", cost,
+                                  position_.epoch, position_.batch, scalars.step, lost_where(plan_, batch, true),
+                                  row_not_finite(batch) ? "" : fmt::format(". {}", kDiverged)));
   ++position_.step;
   ++position_.batch;
   position_.epoch_cost_sum += cost;
@@ -289,7 +302,8 @@ void Trainer::ask_callbacks(EpochEvent& event) {
 /// Nothing when stopped. In that case, and when it fails, the trained epoch is kept.
 std::optional<Evaluation> Trainer::evaluate_or_save(TrainingEvents& events, const std::atomic<bool>& stop) {
   try {
-    auto evaluation = evaluate(plan_, *eval_, metric_, stop);
+    auto evaluation = evaluate(plan_, *eval_, metric_, stop,
+                               fmt::format(" after epoch {} (step {})", position_.epoch - 1, position_.step));
     if (!evaluation) save(events);
     return evaluation;
   } catch (const base::Error&) {
@@ -307,10 +321,9 @@ void Trainer::check_finite() {
   if (what.empty() && last_batch_ != nullptr && !all_finite(plan_.infer(last_batch_->inputs)))
     what = plan_.output_not_finite(false);
   if (what.empty()) return;
-  throw base::Error(
-      base::Code::invalid_argument,
-      fmt::format("not a number, or infinite, after step {} (epoch {}): {}. The training has diverged. {}",
-                  position_.step, position_.epoch - (position_.awaits_evaluation() ? 1 : 0), what, kRemedy));
+  throw base::Error(base::Code::invalid_argument,
+                    fmt::format("not a number, or infinite, after step {} (epoch {}): {}. {}", position_.step,
+                                position_.epoch - (position_.awaits_evaluation() ? 1 : 0), what, kDiverged));
 }
 
 /// A checkpoint of now, once for each position, and none with what is not a number.

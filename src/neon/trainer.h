@@ -59,13 +59,14 @@ struct TrainerOptions {
 };
 
 /// Mean cost and metrics over the records of a source, by the prediction pass. Nothing when `stop` became true, which
-/// is looked at between batches. Errors: invalid_argument when the cost is not a number; those of the source.
+/// is looked at between batches. Errors: invalid_argument when the cost is not a number, with `when` in the message;
+/// those of the source.
 struct Evaluation {
   double cost = 0;
   std::vector<std::pair<std::string, double>> metrics;
 };
 std::optional<Evaluation> evaluate(Plan& plan, tensor::BatchSource& source, const Metric* metric,
-                                   const std::atomic<bool>& stop);
+                                   const std::atomic<bool>& stop, std::string_view when = {});
 
 /// Trains a plan on a source. Everything that the next step depends on is in the plan's tensors and the position, so a
 /// training that stops anywhere and goes on from a checkpoint ends with the same bits as one that never stopped.

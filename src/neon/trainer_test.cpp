@@ -155,6 +155,7 @@ TEST_P(Resume, StoppingAnywhereChangesNoBitOfTheResult) {
 std::vector<std::string> optimizers() {
   std::vector<std::string> all{std::string(kMomentum), std::string(kClipped)};
   const testing::Samples samples{{"learning_rate", {"0.05"}},
+                                 {"optimizer", {R"("Adam")"}},
                                  {"optimizer_mapping", {R"({"default": "Adam", "Bias": "RMSProp"})"}}};
   for (const Part& part : testing::least_configurations<Optimizer>(samples))
     all.push_back(base::to_text(part.to_json()));
@@ -391,7 +392,19 @@ TEST(Trainer, NamesAnInputThatIsNotFinite) {
   watched.spoiled_at = 3;
   Listener listener;
   Trainer trainer(*plan, watched, nullptr, nullptr, {});
-  EXPECT_THAT(failure_of(trainer, listener), HasSubstr("batch 2 (step 3): the input itself is not finite"));
+  EXPECT_THAT(failure_of(trainer, listener),
+              ::testing::AllOf(HasSubstr("batch 2 (step 3): the input itself is not finite (row 0 of the batch)"),
+                               ::testing::Not(HasSubstr("diverged"))));
+}
+
+TEST(Trainer, SaysWhenAnEvaluationGaveNoNumber) {
+  const auto plan = plan_for(spec_with(kMomentum), 16);
+  Records data(64, 16), test(40, 16);
+  Watched watched(test);
+  watched.spoiled_at = 1;
+  Listener listener;
+  Trainer trainer(*plan, data, &watched, nullptr, {});
+  EXPECT_THAT(failure_of(trainer, listener), HasSubstr("of evaluation records 0 to 15 after epoch 0 (step 4) is not"));
 }
 
 TEST(Trainer, FaultsOfTheDataCostNoTrainedStep) {

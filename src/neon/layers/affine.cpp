@@ -39,10 +39,7 @@ class Affine final : public Compound {
 const OnShelf<GraphPart, Affine> registered(
     "Affine", "Linear, then Bias or BatchNorm, then Activation",
     R"(A compound: `Linear`, then `Bias` or `BatchNorm`, then `Activation`, with the arguments of these. Its layers are named after it.)",
-    {{"Dense", ""},
-     {"FullyConnected", ""},
-     {"InnerProduct", ""},
-     {"Flatten", "it is not needed: Affine takes inputs of any shape"}});
+    {{"Dense", ""}, {"FullyConnected", ""}, {"InnerProduct", ""}});
 
 }  // namespace
 }  // namespace neon

@@ -94,7 +94,9 @@ class Steps final : public UnarySteps {
   }
 
  private:
-  tensor::Dropping dropping() const { return {keep_, static_cast<std::uint64_t>(node_.index)}; }
+  tensor::Dropping dropping() const {
+    return {keep_, static_cast<std::uint64_t>(node_.index), inverted_ ? static_cast<float>(1 / keep_) : 1.0f};
+  }
 
   const Node& node_;
   double keep_;

@@ -68,17 +68,18 @@ Value ProductSteps::backward(Lowering& lowering, const Value& diff_dst, bool wan
 
 void ProductSteps::weights_gradient(Lowering& lowering, const Value& error) {
   const std::string& name = group_.node->name;
-  const tensor::ThreadScope scope(threads(lowering));
   const Node* bias = group_.bias();
+  Parameter& w = lowering.parameter(*group_.node, "W");
+  Parameter* b = bias_of(lowering, bias);
+  if (!w.learns && (b == nullptr || !b->learns)) return;
+  const tensor::ThreadScope scope(threads(lowering));
   const tensor::Kernel kernel =
       lowering.choose(name + " backward weights", weights_kernels(forward_, src_.layout, error.layout, has_bias(bias)));
   const Value x = lowering.in_layout(src_, kernel->layout(Slot::src), name + " input in another order");
   const Value dy = lowering.in_layout(error, kernel->layout(Slot::diff_dst), name + " error in another order");
-  Parameter& w = lowering.parameter(*group_.node, "W");
   const Value dw = lowering.gradient(w, kernel->layout(Slot::diff_weights));
   std::vector<std::pair<Slot, int>> buffers{
       {Slot::src, x.buffer}, {Slot::diff_dst, dy.buffer}, {Slot::diff_weights, dw.buffer}};
-  Parameter* b = bias_of(lowering, bias);
   if (b == nullptr) {
     lowering.add(name + " backward weights", kernel, buffers);
     lowering.deliver(dw, w);

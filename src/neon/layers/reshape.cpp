@@ -120,7 +120,7 @@ const OnShelf<GraphPart, Reshape> registered(
 `reshape: [0, -1]` makes (c, h, w) a sequence of h·w steps of c features. neon resolves only the first 0; here each stands for the
 extent of the input in its place.)",
     {{"Flatten",
-      "leave it out before Linear and Affine, which take (c, h, w) as they are, or write Reshape with reshape: -1"},
+      "it is not needed: Linear and Affine take inputs of any shape; elsewhere write Reshape with reshape: -1"},
      {"View", ""}});
 
 }  // namespace

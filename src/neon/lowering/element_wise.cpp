@@ -47,11 +47,10 @@ class Differentiate final : public tensor::OwnKernel {
 
 /// x itself, or in plain order where the function would fill the padding of a blocked layout, which must stay zero.
 Value where_padding_stays_zero(Lowering& lowering, const Transform& function, const Value& x, const std::string& name) {
-  const auto order = x.layout.channel_order();
   const float zero = 0;
   float at_zero = 0;
   function.apply(&zero, &at_zero, 1);
-  if (at_zero == 0 || (order && order->padded_channels() == order->channels)) return x;
+  if (at_zero == 0 || floats_in(x.layout) == tensor::element_count(x.layout.shape())) return x;
   return lowering.in_layout(x, tensor::Layout::row_major(tensor::Dtype::f32, x.layout.shape()),
                             name + " input in plain order");
 }

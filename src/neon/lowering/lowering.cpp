@@ -133,13 +133,14 @@ void Lowering::add(std::string name, tensor::Kernel kernel, const std::vector<st
   steps_[static_cast<std::size_t>(phase_)].push_back(std::move(step));
 }
 
-void Lowering::declare(const Node& node, const std::function<int(const ParameterSpec&)>& states_each) {
+void Lowering::declare(const Node& node, int states, bool frozen) {
   for (const ParameterSpec& spec : node.parameters) {
     Parameter parameter{&node, &spec};
     parameter.weights = lasting(Lasting::weights, 0);
     if (training_ && spec.trained) {
-      parameter.gradient = lasting(Lasting::gradients, 0);
-      for (int i = 0; i < states_each(spec); ++i) parameter.states.push_back(lasting(Lasting::states, 0));
+      parameter.learns = !frozen;
+      parameter.gradient = frozen ? scratch(0) : lasting(Lasting::gradients, 0);
+      for (int i = 0; i < (frozen ? 0 : states); ++i) parameter.states.push_back(lasting(Lasting::states, 0));
     }
     parameters_.push_back(parameter);
   }
@@ -240,7 +241,7 @@ Program Lowering::finish() {
   }
   const auto address = [&](int buffer) { return buffer < 0 ? nullptr : program.address(buffer); };
   for (const Parameter& p : parameters_) {
-    PlacedParameter placed{p.node, p.spec, p.layout, address(p.weights), address(p.gradient)};
+    PlacedParameter placed{p.node, p.spec, p.layout, address(p.weights), p.learns ? address(p.gradient) : nullptr};
     for (const int state : p.states) placed.states.push_back(address(state));
     program.parameters.push_back(std::move(placed));
   }

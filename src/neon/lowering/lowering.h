@@ -29,6 +29,7 @@ struct Parameter {
   const ParameterSpec* spec = nullptr;
   tensor::Layout layout;  ///< empty until a layer's kernel has chosen
   int weights = -1, gradient = -1;
+  bool learns = false;  ///< otherwise nobody reads what is written to `gradient`
   std::vector<int> states;
 };
 
@@ -84,9 +85,9 @@ class Lowering {
   std::size_t step_count() const { return steps_[static_cast<std::size_t>(phase_)].size(); }
 
   Parameter& parameter(const Node& node, std::string_view name);
-  /// Announces the parameters of a node. Each trained one gets `states_each(spec)` optimizer states when this plan
-  /// trains.
-  void declare(const Node& node, const std::function<int(const ParameterSpec&)>& states_each);
+  /// Announces the parameters of a node. When this plan trains, each trained one gets a gradient and, unless the layer
+  /// is frozen, so many optimizer states.
+  void declare(const Node& node, int states, bool frozen);
   /// Uses the weights of another plan's program, which has the same parameters.
   void share_weights(const Program& other);
   std::list<Parameter>& parameters() { return parameters_; }

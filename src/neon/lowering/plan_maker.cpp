@@ -85,13 +85,29 @@ class PlanMaker {
     return *std::find_if(groups_.begin(), groups_.end(), [&](const Group& group) { return &group.last() == maker; });
   }
 
+  /// nullptr when nothing is updated.
+  const Optimizer* rule_of(const Node& node) const {
+    return s_.options.optimizer ? &s_.options.optimizer->rule_for(node.name, node.type) : nullptr;
+  }
+
+  bool learns(const Node& node) const {
+    const Optimizer* rule = rule_of(node);
+    return node.learns() && (rule == nullptr || rule->learns());
+  }
+
+  bool learns(const Group& group) const {
+    return learns(*group.node) ||
+           std::any_of(group.absorbed.begin(), group.absorbed.end(), [&](const Node* node) { return learns(*node); });
+  }
+
   void declare_parameters() {
     for (const Node& node : s_.graph.nodes) {
-      const int states = s_.options.optimizer ? s_.options.optimizer->rule_for(node.name, node.type).state_count() : 0;
+      const Optimizer* rule = rule_of(node);
+      const int states = rule != nullptr ? rule->state_count() : 0;
       if (states > kMaximumStates)
         throw base::Error(base::Code::internal, fmt::format("the update rule of layer '{}' keeps {} states; at most {}",
                                                             node.name, states, kMaximumStates));
-      b_.declare(node, [&](const ParameterSpec&) { return states; });
+      b_.declare(node, states, rule != nullptr && !rule->learns());
     }
     if (s_.options.weights_of != nullptr) b_.share_weights(s_.options.weights_of->state_->program);
   }
@@ -186,7 +202,7 @@ class PlanMaker {
     wanted_.assign(s_.graph.edges.size(), false);
     if (s_.options.input_gradient) wanted_[static_cast<std::size_t>(s_.graph.inputs.front())] = true;
     for (const Node& node : s_.graph.nodes) {
-      bool wanted = node.learns();
+      bool wanted = learns(node);
       for (const int edge : node.in_edges) wanted = wanted || wanted_[static_cast<std::size_t>(edge)];
       for (const int edge : node.out_edges) wanted_[static_cast<std::size_t>(edge)] = wanted;
     }
@@ -195,7 +211,7 @@ class PlanMaker {
   void add_backward(const Group& group, LayerSteps& layer) {
     std::vector<bool> wanted;
     for (const int edge : group.node->in_edges) wanted.push_back(wanted_[static_cast<std::size_t>(edge)]);
-    if (!group.learns() && std::find(wanted.begin(), wanted.end(), true) == wanted.end()) return;
+    if (!learns(group) && std::find(wanted.begin(), wanted.end(), true) == wanted.end()) return;
     std::vector<Value> diff_dsts;
     bool reached = false;
     for (const int edge : group.last().out_edges) {
@@ -271,8 +287,7 @@ class PlanMaker {
     for (Parameter& parameter : b_.parameters()) {
       const bool mine = parameter.node == group.node ||
                         std::find(group.absorbed.begin(), group.absorbed.end(), parameter.node) != group.absorbed.end();
-      if (mine && parameter.gradient >= 0)
-        visit(parameter, s_.options.optimizer->rule_for(parameter.node->name, parameter.node->type));
+      if (mine && parameter.learns) visit(parameter, *rule_of(*parameter.node));
     }
   }
 
@@ -352,10 +367,15 @@ void initialize(Plan& plan) {
     for (std::size_t p = 0; p < node.parameters.size(); ++p, ++i) {
       const ParameterSpec& spec = node.parameters[p];
       base::Random random(plan.options().seed, base::stream_of(kPurpose, static_cast<std::uint64_t>(node.index), p));
-      if (spec.init)
-        spec.init->fill(tensors[i].values, spec.rows, spec.columns, random);
-      else
-        std::fill(tensors[i].values.begin(), tensors[i].values.end(), spec.constant);
+      try {
+        if (spec.init)
+          spec.init->fill(tensors[i].values, spec.rows, spec.columns, random);
+        else
+          std::fill(tensors[i].values.begin(), tensors[i].values.end(), spec.constant);
+      } catch (const base::Error& error) {
+        throw base::Error(error.code, fmt::format("layer '{}': {}: {}", node.name, spec.name, error.message),
+                          node.where);
+      }
       if (!all_finite(tensors[i].values))
         throw base::Error(base::Code::invalid_argument,
                           fmt::format("layer '{}': the initial values of {} pass the limit of f32, 3.4e38; start with "

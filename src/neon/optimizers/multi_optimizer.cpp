@@ -51,8 +51,10 @@ class MultiOptimizer final : public Optimizer {
   std::map<std::string, std::shared_ptr<const Optimizer>, std::less<>> rules_;
 };
 
-const OnShelf<Optimizer, MultiOptimizer> registered("MultiOptimizer", "different rules for different layers",
-                                                    R"(A layer's name goes before its class; `default` is needed.
+const OnShelf<Optimizer, MultiOptimizer> registered(
+    "MultiOptimizer", "different rules for different layers",
+    R"(A layer's name goes before its class; `default` is needed. `Frozen` keeps a layer as it is; `Regularized`, or another `wdecay`, holds back
+the weights of some layers more than those of others.
 
 ```yaml
 optimizer:

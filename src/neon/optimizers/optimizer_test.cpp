@@ -44,6 +44,8 @@ const testing::Samples kSamples{
     {"gradient_clip_norm", {"1"}},
     {"param_clip_value", {"0.5"}},
     {"schedule", {R"({"type":"Schedule","config":{"step_config":[2,4],"change":0.1}})"}},
+    {"optimizer",
+     {R"({"type":"Adam"})", R"({"type":"GradientDescentMomentum","config":{"learning_rate":0.1,"momentum_coef":0}})"}},
     {"optimizer_mapping", {R"({"default":"Adam"})"}},
 };
 
@@ -227,6 +229,16 @@ TEST(MultiOptimizer, PrefersTheLayersNameThenItsClass) {
             "/optimizer/config: optimizer_mapping needs the key 'default' for the layers it does not name");
   EXPECT_EQ(refusal(R"({"type":"MultiOptimizer","config":{"optimizer_mapping":{"default":"Adan"}}})"),
             "/optimizer/config/optimizer_mapping/default/type: unknown optimizer 'Adan'; did you mean 'Adam'?");
+}
+
+TEST(Regularized, AddsTheGradientOfItsPenalties) {
+  // g = 1 + .5·sign(1) + .25·1 = 1.75, p = .825; g = -2 + .5 + .25·.825, p = .825 + .129375
+  expect_steps(two_steps(R"({"type":"Regularized","config":{"l1":0.5,"l2":0.25,"optimizer":
+      {"type":"GradientDescentMomentum","config":{"learning_rate":0.1,"momentum_coef":0}}}})"),
+               0.825, 0.954375);
+  EXPECT_TRUE(refusal(R"({"type":"Regularized","config":{"optimizer":{"type":"MultiOptimizer","config":
+      {"optimizer_mapping":{"default":"Adam"}}}}})")
+                  .find("optimizer must be a single rule, got MultiOptimizer") != std::string::npos);
 }
 
 TEST(Optimizer, KeepsOnlyTheStatesItNeeds) {
