@@ -10,7 +10,7 @@
 
 namespace {
 
-/// How images become what the network takes, when the file does not say it: scaled to its size, nothing subtracted.
+/// How images become what the network takes, when the file does not say it: brought to its size and nothing more.
 base::json::object image_section(const tensor::Shape& sample) {
   if (sample.size() != 3 || (sample[0] != 1 && sample[0] != 3)) return {};
   return {{"etl", base::json::array{
@@ -38,7 +38,8 @@ int import_model(const ImportCommand& command) {
   if (!command.model_file.empty()) base::write_file_atomically(command.model_file, neon::yaml_of(checkpoint.spec));
   fmt::print("{}", neon::description(neon::build_graph(checkpoint.spec, checkpoint.sample_shape)));
   if (!told)
-    fmt::print("the file does not say how examples are prepared{}\n",
-               checkpoint.preprocessing.empty() ? "" : "; images are only scaled to its size");
+    fmt::print(
+        "the file does not say how examples are prepared{}\n",
+        checkpoint.preprocessing.empty() ? "" : "; images are only brought to its size, with pixels from 0 to 255");
   return 0;
 }

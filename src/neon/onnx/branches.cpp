@@ -86,7 +86,7 @@ class Nesting {
   }
 
   static base::json::value json_of(const std::vector<Link>& links) {
-    if (links.empty()) return Part{"SkipNode", {}, {}}.to_json();
+    if (links.empty()) return base::json::object{{"type", "SkipNode"}};
     base::json::array list;
     for (const Link& link : links) list.push_back(link.part.to_json());
     return list;

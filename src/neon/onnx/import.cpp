@@ -1,5 +1,6 @@
 #include <algorithm>
 #include <cctype>
+#include <cstdlib>
 
 #include "base/error.h"
 #include "neon/graph_builder.h"
@@ -21,6 +22,9 @@ namespace {
 constexpr std::int64_t kLargestExtent = 65535;
 
 const base::json::object kWeights{{"type", "GlorotUniform"}}, kZeros{{"type", "Constant"}};
+
+/// As a model file has it: the shortest decimal number that is this one in f32.
+double decimal(float value) { return std::strtod(fmt::format("{}", value).c_str(), nullptr); }
 
 /// What a name in the file stands for.
 struct Known {
@@ -162,8 +166,9 @@ class Importer {
   }
 
   int layer(const std::string& type, base::json::object config, const std::string& name, int in) {
-    config["name"] = name;
-    parts_.push_back({type, std::move(config), {}});
+    base::json::object named{{"name", name}};
+    named.insert(config.begin(), config.end());
+    parts_.push_back({type, std::move(named), {}});
     return builder_.add(parts_.back(), {in})[0];
   }
   void activation(const OnnxNode& node, const std::string& function, base::json::object config = {}) {
@@ -189,7 +194,7 @@ class Importer {
     const auto [found, is_new] = flattened_.try_emplace(value.edge, -1);
     if (is_new) {
       parts_.push_back({"MergeBroadcast", {{"name", name_for(node, "_flat")}, {"merge", "stack"}}, {}});
-      parts_.back().config["layers"] = base::json::array{Part{"SkipNode", {}, {}}.to_json()};
+      parts_.back().config["layers"] = base::json::array{base::json::object{{"type", "SkipNode"}}};
       found->second = builder_.add(parts_.back(), {value.edge})[0];
     }
     return found->second;
@@ -296,8 +301,21 @@ class Importer {
   }
 
   void mat_mul(const OnnxNode& node, OnnxAttributes&) {
+    if (known(node, 0).constant != nullptr) return mat_mul_of_sequence(node);
     Matrix m = matrix(node, weights(node, 1), false);
     dense(node, value(node), m.nout, m.nin, std::move(m.w), {});
+  }
+
+  /// A matrix times (features, time steps).
+  void mat_mul_of_sequence(const OnnxNode& node) {
+    Matrix m = matrix(node, weights(node, 0), true);
+    const Known x = value(node, 1);
+    if (x.flat || shape_of(x).size() != 2)
+      refuse(node, fmt::format("a matrix is multiplied by {}; only (features, time steps) may stand there",
+                               tensor::text(shape_of(x))));
+    const int y = layer("Linear", {{"nout", m.nout}, {"init", kWeights}}, name_for(node), x.edge);
+    parameter(node, "W", {m.nout, m.nin}, std::move(m.w));
+    put(node, {y});
   }
 
   // --- sums and factors
@@ -333,7 +351,7 @@ class Importer {
     const OnnxTensor& factor = weights(node, 1 - of_value);
     if (floats(factor).size() != 1 || !(floats(factor)[0] >= 0 && floats(factor)[0] <= 1))
       refuse(node, "only a single factor between 0 and 1 is taken over, as Dropout");
-    put(node, {layer("Dropout", {{"keep", static_cast<double>(floats(factor)[0])}}, name_for(node), x.edge), x.flat});
+    put(node, {layer("Dropout", {{"keep", decimal(floats(factor)[0])}}, name_for(node), x.edge), x.flat});
   }
 
   // --- windows
@@ -394,13 +412,12 @@ class Importer {
     for (const std::int64_t extent : window_.kernel) fshape.push_back(extent);
     fshape.push_back(w.shape[0]);
     const std::string name = name_for(node);
-    int y = layer("Convolution",
-                  {{"fshape", std::move(fshape)},
-                   {"strides", written(window_.strides, kStrides)},
-                   {"padding", written(window_.pads, kPads)},
-                   {"dilation", written(window_.dilations, kDilations)},
-                   {"init", kWeights}},
-                  name, x);
+    base::json::object config{{"fshape", std::move(fshape)}, {"init", kWeights}};
+    const std::vector<std::int64_t> ones(extents.size(), 1), zeros(extents.size(), 0);
+    if (window_.strides != ones) config["strides"] = written(window_.strides, kStrides);
+    if (window_.pads != zeros) config["padding"] = written(window_.pads, kPads);
+    if (window_.dilations != ones) config["dilation"] = written(window_.dilations, kDilations);
+    int y = layer("Convolution", std::move(config), name, x);
     parameter(node, "W", w.shape, floats(w));
     if (has(node, 2)) y = with_bias(node, y, spread(node, weights(node, 2), {w.shape[0]}), unique(name + "_bias"));
     put(node, {y});
@@ -445,8 +462,7 @@ class Importer {
     attributes.must_be("spatial", 1, 1);
     attributes.number("momentum", 0);  // of training
     const int x = settled(node, value(node));
-    const int y =
-        layer("BatchNorm", {{"eps", static_cast<double>(attributes.number("epsilon", 1e-5f))}}, name_for(node), x);
+    const int y = layer("BatchNorm", {{"eps", decimal(attributes.number("epsilon", 1e-5f))}}, name_for(node), x);
     std::size_t i = 1;
     for (const char* name : {"gamma", "beta", "gmean", "gvar"}) {
       const OnnxTensor& tensor = weights(node, i++);
@@ -457,7 +473,7 @@ class Importer {
 
   void relu(const OnnxNode& node, OnnxAttributes&) { activation(node, "Rectlin"); }
   void leaky_relu(const OnnxNode& node, OnnxAttributes& attributes) {
-    activation(node, "Rectlin", {{"slope", static_cast<double>(attributes.number("alpha", 0.01f))}});
+    activation(node, "Rectlin", {{"slope", decimal(attributes.number("alpha", 0.01f))}});
   }
   void sigmoid(const OnnxNode& node, OnnxAttributes&) { activation(node, "Logistic"); }
   void tanh(const OnnxNode& node, OnnxAttributes&) { activation(node, "Tanh"); }
@@ -469,9 +485,11 @@ class Importer {
     const std::int64_t rank = is_row(x) ? 2 : static_cast<std::int64_t>(shape_of(x).size()) + 1;
     std::int64_t axis = attributes.integer("axis", whole ? 1 : -1);
     if (axis < 0) axis += rank;
-    const bool one_column = is_row(x) || tensor::element_count(shape_of(x)) == shape_of(x)[0];
-    if (axis != 1 || !(whole || one_column))
-      refuse(node, "only a Softmax over all features of an example, on axis 1, is taken over");
+    const tensor::Shape& in = shape_of(x);
+    const bool one_column = tensor::element_count(in) == in[0];
+    const bool fits = is_row(x) || (in.size() == 2 ? !whole : whole || one_column);
+    if (axis != 1 || !fits)
+      refuse(node, "only a Softmax over all features of an example or of a time step, on axis 1, is taken over");
     activation(node, "Softmax");
   }
 
@@ -541,7 +559,7 @@ class Importer {
     spec.cost = cost_of(0);
     if (graph_.outputs.size() > 1) {
       base::json::array costs;
-      for (std::size_t i = 0; i < graph_.outputs.size(); ++i) costs.push_back(cost_of(i).to_json());
+      for (std::size_t i = 0; i < graph_.outputs.size(); ++i) costs.emplace_back(cost_of(i).type);
       spec.cost = {"Multicost", {{"costs", std::move(costs)}}, {}};
     }
     spec.optimizer = {"GradientDescentMomentum", {{"learning_rate", 0.01}, {"momentum_coef", 0.9}}, {}};

@@ -151,6 +151,11 @@ INSTANTIATE_TEST_SUITE_P(All, OnnxOf,
   - {type: Bias, config: {init: Gaussian}}
   - {type: Linear, config: {nout: 2, init: Gaussian}})",
                                                  {2, 4, 4}},
+                                         Network{"sequence",
+                                                 R"(
+  - {type: Affine, config: {nout: 4, init: Gaussian, batch_norm: true, activation: Tanh}}
+  - {type: Affine, config: {nout: 3, init: Gaussian, bias: Gaussian, activation: Softmax}})",
+                                                 {5, 6}},
                                          Network{"softmax_of_maps",
                                                  R"(
   - {type: Activation, config: {transform: Softmax}}
@@ -265,6 +270,15 @@ TEST(Onnx, RefusesBranchesThatCross) {
                  {"Sigmoid", "d", {"b"}, {"d"}, {}},
                  {"Add", "e", {"c", "d"}, {"y"}, {}}};
   EXPECT_THAT(refusal([&] { checkpoint_of(model); }), testing::HasSubstr("branches that cross"));
+}
+
+TEST(Onnx, RefusesLayersWithoutWordsByName) {
+  const Checkpoint checkpoint = trained(R"(
+  - type: LSTM
+    config: {name: memory, output_size: 3, init: Gaussian, activation: Tanh, gate_activation: Logistic})",
+                                        {4, 5});
+  EXPECT_THAT(refusal([&] { onnx_of(checkpoint); }),
+              testing::HasSubstr("layer 'memory' (LSTM) cannot be said in ONNX"));
 }
 
 TEST(Onnx, RefusesACheckpointThatDoesNotFit) {

@@ -16,6 +16,12 @@ bool is_plain(std::string_view text) {
   return std::none_of(other.begin(), other.end(), [&](std::string_view word) { return same_word(word, text); });
 }
 
+/// What is left out means the same.
+bool says_something(const base::json::key_value_pair& member) {
+  return !member.value().is_null() &&
+         !(member.key() == "config" && member.value().is_object() && member.value().get_object().empty());
+}
+
 /// In one line: {type: Linear, config: {nout: 10}}.
 std::string in_line(const base::json::value& value) {
   std::string text;
@@ -26,26 +32,28 @@ std::string in_line(const base::json::value& value) {
   }
   if (value.is_object()) {
     for (const auto& member : value.get_object())
-      if (!member.value().is_null()) add(in_line(member.key()) + ": " + in_line(member.value()));
+      if (says_something(member)) add(in_line(member.key()) + ": " + in_line(member.value()));
     return "{" + text + "}";
   }
   if (value.is_string() && is_plain(value.get_string())) return std::string(value.get_string());
   return base::to_text(value);
 }
 
-/// In as many lines as it needs, each indented, the first where the text stands.
-std::string in_block(const base::json::value& value, std::size_t indent) {
+/// In as many lines as it needs, each indented; what begins behind a "-" begins in its line.
+std::string in_block(const base::json::value& value, std::size_t indent, bool behind_dash = false) {
   const std::string line = in_line(value);
   const bool fits = line.size() + indent <= kColumns || !(value.is_array() || value.is_object());
   if (fits && indent > 0) return " " + line + "\n";
   const std::string margin(indent, ' ');
-  std::string text = indent > 0 ? "\n" : "";
+  std::string text = behind_dash || indent == 0 ? "" : "\n";
+  const auto begin_line = [&] { text += text.empty() && behind_dash ? " " : margin; };
   if (value.is_array()) {
-    for (const auto& item : value.get_array()) text += margin + "-" + in_block(item, indent + 2);
+    for (const auto& item : value.get_array()) begin_line(), text += "-" + in_block(item, indent + 2, true);
     return text;
   }
   for (const auto& member : value.get_object())
-    if (!member.value().is_null()) text += margin + in_line(member.key()) + ":" + in_block(member.value(), indent + 2);
+    if (says_something(member))
+      begin_line(), text += in_line(member.key()) + ":" + in_block(member.value(), indent + 2);
   return text;
 }
 
