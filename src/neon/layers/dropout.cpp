@@ -30,8 +30,9 @@ class Dropout final : public UnaryLayer {
   tensor::Shape out_shape(const tensor::Shape& in) const override { return in; }
   std::unique_ptr<LayerSteps> lower(const Group& group) const override;
   std::vector<std::string> onnx(OnnxNodes& nodes) const override {
-    if (config_.keep == 1) return {nodes.in()};
-    return {nodes.add("Mul", {nodes.in(), nodes.constant("keep", {}, {static_cast<float>(config_.keep)})})};
+    const auto scale = static_cast<float>(factor(false));
+    if (scale == 1) return {nodes.in()};
+    return {nodes.add("Mul", {nodes.in(), nodes.constant("keep", {}, {scale})})};
   }
 
   void reference_forward(Reference& r) const override {

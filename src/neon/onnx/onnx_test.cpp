@@ -103,6 +103,7 @@ INSTANTIATE_TEST_SUITE_P(All, OnnxOf,
                                                  R"(
   - {type: Affine, config: {nout: 6, init: Gaussian, bias: Gaussian, activation: {type: Rectlin, config: {slope: 0.1}}}}
   - {type: Dropout, config: {keep: 0.8}}
+  - {type: Dropout, config: {keep: 0.5, inverted: true}}
   - {type: Affine, config: {nout: 4, init: Gaussian, batch_norm: true, activation: Tanh}}
   - {type: Affine, config: {nout: 3, init: Gaussian, bias: Gaussian, activation: Softmax}})",
                                                  {5}},
