@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Runs what the documents show: every fenced block of README.md, CONTRIBUTING.md and docs/.
+"""Runs what the documents show: every fenced block of README.md, CONTRIBUTING.md, docs/ and examples/.
 
 sh    the commands of a page, in order, in one shell with an empty home
 yaml  a model file is trained for an epoch; a part of one is put into a model file first
@@ -24,7 +24,8 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 import harness
 
 PROGRAMS = harness.programs_folder()
-PAGES = [harness.TOP / "README.md", harness.TOP / "CONTRIBUTING.md", *sorted((harness.TOP / "docs").rglob("*.md"))]
+PAGES = [harness.TOP / "README.md", harness.TOP / "CONTRIBUTING.md", *sorted((harness.TOP / "docs").rglob("*.md")),
+         *sorted((harness.TOP / "examples").rglob("*.md"))]
 FENCE = re.compile(r"^```(.*?)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
 # What a test needs smaller, or has done already.
