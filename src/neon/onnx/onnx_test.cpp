@@ -17,11 +17,10 @@ namespace {
 /// Numbers between -1 and 1 that look like none in particular.
 float number(std::int64_t i) { return static_cast<float>(std::sin(0.7 * static_cast<double>(i) + 0.3)); }
 
-/// A model with weights of its own, as if it had been trained.
-Checkpoint trained(std::string_view layers, tensor::Shape sample_shape, std::string_view cost = "SumSquared") {
+/// With weights of its own, as if it had been trained.
+Checkpoint trained(ModelSpec spec, tensor::Shape sample_shape) {
   Checkpoint checkpoint;
-  checkpoint.spec =
-      parse_model(fmt::format("layers:\n{}\ncost: {}\noptimizer: {{type: Adam}}\n", layers, cost), "model.yaml");
+  checkpoint.spec = std::move(spec);
   checkpoint.sample_shape = std::move(sample_shape);
   const Graph graph = build_graph(checkpoint.spec, checkpoint.sample_shape);
   PlanOptions options;
@@ -32,6 +31,11 @@ Checkpoint trained(std::string_view layers, tensor::Shape sample_shape, std::str
   for (NamedTensor& tensor : checkpoint.parameters)
     for (float& value : tensor.values) value = tensor.name.ends_with("gvar") ? 1.5f + number(i++) : 0.5f * number(i++);
   return checkpoint;
+}
+Checkpoint trained(std::string_view layers, tensor::Shape sample_shape, std::string_view cost = "SumSquared") {
+  return trained(
+      parse_model(fmt::format("layers:\n{}\ncost: {}\noptimizer: {{type: Adam}}\n", layers, cost), "model.yaml"),
+      std::move(sample_shape));
 }
 
 /// All outputs for three examples.
@@ -163,6 +167,33 @@ INSTANTIATE_TEST_SUITE_P(All, OnnxOf,
   - {type: Convolution, config: {fshape: [2, 2, 2], init: Gaussian}})",
                                                  {2, 3, 3}}),
                          [](const auto& info) { return std::string(info.param.name); });
+
+/// Whatever a layer can be told: it is exported as it predicts, or refused.
+TEST(Onnx, SaysWhatEveryLayerDoesOrRefuses) {
+  int came_back = 0;
+  for (const auto& [name, member] : Shelf<GraphPart>::instance().members())
+    for (const LayerCase& c : member.cases()) {
+      if (!c.more_in.empty()) continue;
+      ModelSpec spec;
+      spec.layers = {{std::string(name), base::parse_json(c.config, "case").get_object(), {}}};
+      spec.cost = {"SumSquared", {}, {}};
+      spec.optimizer = {"Adam", {}, {}};
+      spec.metric = {"Misclassification", {}, {}};
+      Checkpoint before, after;
+      try {
+        before = trained(spec, c.in);
+        after = checkpoint_of(onnx_of(before));
+      } catch (const base::Error& error) {
+        EXPECT_EQ(error.code, base::Code::invalid_argument) << name << ": " << error.message;
+        continue;
+      }
+      ++came_back;
+      const std::vector<float> expected = predictions(before), got = predictions(after);
+      ASSERT_EQ(got.size(), expected.size()) << name << " " << c.config;
+      for (std::size_t i = 0; i < got.size(); ++i) ASSERT_NEAR(got[i], expected[i], 1e-4) << name << " " << c.config;
+    }
+  EXPECT_GT(came_back, 40);
+}
 
 TEST(Onnx, PredictsWhatOnnxRuntimeDoes) {
   const Checkpoint checkpoint = checkpoint_of(parse_onnx(golden::kNetwork, "golden.onnx"));
