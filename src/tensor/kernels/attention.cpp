@@ -1,0 +1,252 @@
+#include "tensor/attention.h"
+
+#include <algorithm>
+#include <cmath>
+#include <cstring>
+#include <limits>
+
+#include "tensor/parallel.h"
+#include "tensor/vector_math.h"
+#include "tensor/vectorized.h"
+
+namespace tensor {
+namespace {
+
+// Sequences lie with their steps side by side, so everything is computed as columns, one per step that looks: scores
+// [seen][looking], whose softmax goes down the columns and needs no sum across a vector.
+
+/// A matrix whose rows or columns may be the ones that lie side by side.
+struct View {
+  const float* data;
+  std::int64_t row, column;  ///< strides
+};
+
+using Lanes [[gnu::vector_size(64), gnu::aligned(4), gnu::may_alias]] = float;
+constexpr std::int64_t kLanes = 16;
+
+/// Rows × (16·Vectors) numbers of the product, kept in registers.
+template <int Rows, int Vectors>
+[[gnu::always_inline]] inline void tile(const View& a, const float* b, std::int64_t ldb, float* c, std::int64_t ldc,
+                                        std::int64_t inner) {
+  Lanes sums[Rows][Vectors] = {};
+  for (std::int64_t k = 0; k < inner; ++k) {
+    Lanes right[Vectors];
+#pragma GCC unroll 2
+    for (int v = 0; v < Vectors; ++v) right[v] = *reinterpret_cast<const Lanes*>(b + k * ldb + v * kLanes);
+#pragma GCC unroll 4
+    for (int r = 0; r < Rows; ++r) {
+      const float left = a.data[r * a.row + k * a.column];
+#pragma GCC unroll 2
+      for (int v = 0; v < Vectors; ++v) sums[r][v] += left * right[v];
+    }
+  }
+#pragma GCC unroll 4
+  for (int r = 0; r < Rows; ++r)
+#pragma GCC unroll 2
+    for (int v = 0; v < Vectors; ++v) *reinterpret_cast<Lanes*>(c + r * ldc + v * kLanes) = sums[r][v];
+}
+
+template <int Rows>
+[[gnu::always_inline]] inline void rows_of_product(const View& a, const float* b, std::int64_t ldb, float* c,
+                                                   std::int64_t ldc, std::int64_t inner, std::int64_t columns) {
+  std::int64_t j = 0;
+  for (; j + 2 * kLanes <= columns; j += 2 * kLanes) tile<Rows, 2>(a, b + j, ldb, c + j, ldc, inner);
+  for (; j + kLanes <= columns; j += kLanes) tile<Rows, 1>(a, b + j, ldb, c + j, ldc, inner);
+  for (; j < columns; ++j)
+    for (int r = 0; r < Rows; ++r) {
+      float sum = 0;
+      for (std::int64_t k = 0; k < inner; ++k) sum += a.data[r * a.row + k * a.column] * b[k * ldb + j];
+      c[r * ldc + j] = sum;
+    }
+}
+
+/// c (rows, columns) = a (rows, inner) · b (inner, columns); the rows of b and c lie ldb and ldc apart.
+NCLOUD_VECTORIZED
+void multiply(View a, const float* b, std::int64_t ldb, float* c, std::int64_t ldc, std::int64_t rows,
+              std::int64_t inner, std::int64_t columns) {
+  for (; rows >= 4; rows -= 4, a.data += 4 * a.row, c += 4 * ldc) rows_of_product<4>(a, b, ldb, c, ldc, inner, columns);
+  for (; rows > 0; --rows, a.data += a.row, c += ldc) rows_of_product<1>(a, b, ldb, c, ldc, inner, columns);
+}
+
+constexpr std::int64_t kTogether = 256;  // columns: what is kept of each lies on the stack
+
+/// Scores into weights: the softmax of scale·score down each column, over the steps that it sees.
+NCLOUD_VECTORIZED
+void weigh(float* scores, std::int64_t steps, float scale, bool causal, const float* mask) {
+  const auto hidden = [&](std::int64_t j) { return mask != nullptr && !(mask[j] > 0); };
+  const float nothing = -std::numeric_limits<float>::infinity();
+  for (std::int64_t begin = 0; begin < steps; begin += kTogether) {
+    const std::int64_t count = std::min(kTogether, steps - begin);
+    float highest[kTogether], sum[kTogether] = {};
+    std::fill_n(highest, count, nothing);
+    for (std::int64_t j = 0; j < steps; ++j) {
+      if (hidden(j)) continue;
+      float* row = scores + j * steps + begin;
+      const std::int64_t first = causal ? std::min(count, std::max<std::int64_t>(0, j - begin)) : 0;
+      std::fill_n(row, first, nothing);
+      for (std::int64_t i = first; i < count; ++i) {
+        row[i] *= scale;
+        highest[i] = std::max(highest[i], row[i]);
+      }
+    }
+    for (std::int64_t i = 0; i < count; ++i) highest[i] = highest[i] == nothing ? 0.0f : highest[i];
+    for (std::int64_t j = 0; j < steps; ++j) {
+      float* row = scores + j * steps + begin;
+      if (hidden(j))
+        std::fill_n(row, count, 0.0f);
+      else
+        for (std::int64_t i = 0; i < count; ++i) sum[i] += row[i] = exp_quick(row[i] - highest[i]);
+    }
+    for (std::int64_t i = 0; i < count; ++i) sum[i] = sum[i] == 0 ? 0.0f : 1.0f / sum[i];
+    for (std::int64_t j = 0; j < steps; ++j)
+      for (std::int64_t i = 0; i < count; ++i) scores[j * steps + begin + i] *= sum[i];
+  }
+}
+
+/// The gradient of the weights into that of the scores, in place.
+NCLOUD_VECTORIZED
+void unweigh(const float* weights, float* errors, std::int64_t steps, float scale) {
+  for (std::int64_t begin = 0; begin < steps; begin += kTogether) {
+    const std::int64_t count = std::min(kTogether, steps - begin);
+    float sum[kTogether] = {};
+    for (std::int64_t j = 0; j < steps; ++j)
+      for (std::int64_t i = 0; i < count; ++i) sum[i] += weights[j * steps + begin + i] * errors[j * steps + begin + i];
+    for (std::int64_t j = 0; j < steps; ++j)
+      for (std::int64_t i = 0; i < count; ++i) {
+        float& error = errors[j * steps + begin + i];
+        error = scale * weights[j * steps + begin + i] * (error - sum[i]);
+      }
+  }
+}
+
+void transpose(const float* from, float* to, std::int64_t steps) {
+  constexpr std::int64_t kTile = 16;
+  for (std::int64_t j0 = 0; j0 < steps; j0 += kTile)
+    for (std::int64_t i0 = 0; i0 < steps; i0 += kTile)
+      for (std::int64_t j = j0; j < std::min(steps, j0 + kTile); ++j)
+        for (std::int64_t i = i0; i < std::min(steps, i0 + kTile); ++i) to[i * steps + j] = from[j * steps + i];
+}
+
+/// What both kernels know: extents, and where each head's part lies.
+class Heads : public OwnKernel {
+ protected:
+  Heads(std::string_view name, std::vector<Argument> arguments, const Layout& src, const Attention& attention)
+      : OwnKernel(name, std::move(arguments)),
+        how_(attention),
+        n_(src.shape()[0]),
+        size_(src.shape()[1] / 3),
+        steps_(src.shape()[2]),
+        width_(size_ / attention.heads),
+        scale_(static_cast<float>(1 / std::sqrt(static_cast<double>(width_)))),
+        threads_(threads_of(src, attention)) {}
+
+  static int threads_of(const Layout& src, const Attention& attention) {
+    return threads_for(src.shape()[0] * attention.heads * src.shape()[2] * src.shape()[2]);
+  }
+  static std::size_t bytes(std::int64_t floats) { return static_cast<std::size_t>(floats) * sizeof(float); }
+  static std::int64_t scores_of(const Layout& src) { return src.shape()[2] * src.shape()[2]; }
+  static Layout half_of(const Layout& src) {
+    return Layout::row_major(Dtype::f32, {src.shape()[0], src.shape()[1] / 3, src.shape()[2]});
+  }
+
+  /// Calls work(example, head, thread) for all, at the same time.
+  template <class Work>
+  void for_heads(const Work& work) const {
+    for_parts(n_ * how_.heads, threads_, [&](std::int64_t begin, std::int64_t end, int thread) {
+      for (std::int64_t i = begin; i < end; ++i) work(i / how_.heads, i % how_.heads, thread);
+    });
+  }
+
+  /// The head's part of what `which` (0: queries, 1: keys, 2: values) has: (width, steps).
+  template <class T>
+  T* part(T* src, std::int64_t example, std::int64_t head, std::int64_t which) const {
+    return src + ((example * 3 + which) * size_ + head * width_) * steps_;
+  }
+  template <class T>
+  T* result(T* dst, std::int64_t example, std::int64_t head) const {
+    return dst + (example * size_ + head * width_) * steps_;
+  }
+  View as_it_lies(const float* data) const { return {data, steps_, 1}; }
+  View turned(const float* data) const { return {data, 1, steps_}; }
+
+  Attention how_;
+  std::int64_t n_, size_, steps_, width_;
+  float scale_;
+  int threads_;
+};
+
+class AttentionForward final : public Heads {
+ public:
+  AttentionForward(const Layout& src, const Attention& attention, bool training)
+      : Heads("attention", arguments_for(src, attention, training), src, attention),
+        dst_(attention.masked ? 2 : 1),
+        keeps_weights_(training) {}
+
+  void run(const RunContext&) const override {
+    for_heads([&](std::int64_t example, std::int64_t head, int thread) {
+      const float *q = part<const float>(at(0), example, head, 0), *k = part<const float>(at(0), example, head, 1),
+                  *v = part<const float>(at(0), example, head, 2);
+      const std::int64_t place = keeps_weights_ ? example * how_.heads + head : thread;
+      float* scores = at(dst_ + 1) + place * steps_ * steps_;
+      multiply(turned(k), q, steps_, scores, steps_, steps_, width_, steps_);
+      weigh(scores, steps_, scale_, how_.causal, how_.masked ? at(1) + example * steps_ : nullptr);
+      multiply(as_it_lies(v), scores, steps_, result(at(dst_), example, head), steps_, width_, steps_, steps_);
+    });
+  }
+
+ private:
+  static std::vector<Argument> arguments_for(const Layout& src, const Attention& attention, bool training) {
+    std::vector<Argument> list{{Slot::src, src}};
+    if (attention.masked) list.push_back({Slot::src, Layout::row_major(Dtype::f32, {src.shape()[0], src.shape()[2]})});
+    list.push_back({Slot::dst, half_of(src)});
+    if (training)
+      list.push_back({Slot::workspace, {}, bytes(src.shape()[0] * attention.heads * scores_of(src))});
+    else
+      list.push_back({Slot::scratchpad, {}, bytes(threads_of(src, attention) * scores_of(src))});
+    return list;
+  }
+  std::size_t dst_;
+  bool keeps_weights_;
+};
+
+class AttentionBackward final : public Heads {
+ public:
+  AttentionBackward(const Layout& src, const Attention& attention)
+      : Heads("attention derivative",
+              {{Slot::src, src},
+               {Slot::diff_dst, half_of(src)},
+               {Slot::workspace, {}, bytes(src.shape()[0] * attention.heads * scores_of(src))},
+               {Slot::diff_src, src},
+               {Slot::scratchpad, {}, bytes(2 * threads_of(src, attention) * scores_of(src))}},
+              src, attention) {}
+
+  void run(const RunContext&) const override {
+    for_heads([&](std::int64_t example, std::int64_t head, int thread) {
+      const float *q = part<const float>(at(0), example, head, 0), *k = part<const float>(at(0), example, head, 1),
+                  *v = part<const float>(at(0), example, head, 2);
+      const float* dy = result<const float>(at(1), example, head);
+      const float* weights = at(2) + (example * how_.heads + head) * steps_ * steps_;
+      float* errors = at(4) + 2 * thread * steps_ * steps_;
+      float* across = errors + steps_ * steps_;
+      // [looking][seen], for the sums over the steps that look.
+      transpose(weights, across, steps_);
+      multiply(as_it_lies(dy), across, steps_, part(at(3), example, head, 2), steps_, width_, steps_, steps_);
+      multiply(turned(v), dy, steps_, errors, steps_, steps_, width_, steps_);
+      unweigh(weights, errors, steps_, scale_);
+      multiply(as_it_lies(k), errors, steps_, part(at(3), example, head, 0), steps_, width_, steps_, steps_);
+      transpose(errors, across, steps_);
+      multiply(as_it_lies(q), across, steps_, part(at(3), example, head, 1), steps_, width_, steps_, steps_);
+    });
+  }
+};
+
+}  // namespace
+
+Kernel attention_forward(const Layout& src, const Attention& attention, bool training) {
+  return std::make_shared<AttentionForward>(src, attention, training);
+}
+Kernel attention_backward(const Layout& src, const Attention& attention) {
+  return std::make_shared<AttentionBackward>(src, attention);
+}
+
+}  // namespace tensor
