@@ -1,5 +1,7 @@
 #include "neon/cost_terms.h"
 
+#include <algorithm>
+
 #include "base/error.h"
 #include "neon/shelf.h"
 
@@ -13,6 +15,18 @@ struct Generalized {
   static constexpr auto fields() {
     return std::tuple(base::field("costfunc", &Generalized::costfunc, "the cost function").required(),
                       base::field("name", &Generalized::name, "a name; for reading only"));
+  }
+};
+
+/// Outputs and targets are multiplied by a mask, which comes after the target. What is masked counts in the mean.
+struct Masked {
+  Part costfunc;
+  double weights = 1.0;
+  std::optional<std::string> name;
+  static constexpr auto fields() {
+    return std::tuple(base::field("costfunc", &Masked::costfunc, "the cost function").required(),
+                      base::field("weights", &Masked::weights, "factor of the cost"),
+                      base::field("name", &Masked::name, "a name; for reading only"));
   }
 };
 
@@ -32,8 +46,14 @@ void add_terms(const Part& part, double weight, std::vector<CostTerm>& terms) {
   const std::string config = base::pointer_to(part.where, "config");
   if (part.type == "GeneralizedCost")
     return add_terms(base::decode<Generalized>(part.config, config).costfunc, weight, terms);
+  if (part.type == "GeneralizedCostMask") {
+    const auto masked = base::decode<Masked>(part.config, config);
+    terms.push_back({Shelf<Cost>::instance().make(masked.costfunc), masked.costfunc.type, terms.size(), -1, 0,
+                     weight * masked.weights});
+    return;
+  }
   if (part.type != "Multicost") {
-    terms.push_back({Shelf<Cost>::instance().make(part), part.type, terms.size(), -1, weight});
+    terms.push_back({Shelf<Cost>::instance().make(part), part.type, terms.size(), -1, -1, weight});
     return;
   }
   const auto multicost = base::decode<Multicost>(part.config, config);
@@ -54,6 +74,13 @@ void add_terms(const Part& part, double weight, std::vector<CostTerm>& terms) {
 std::vector<CostTerm> cost_terms(const Part& cost) {
   std::vector<CostTerm> terms;
   add_terms(cost, 1, terms);
+  const auto is_masked = [](const CostTerm& term) { return term.mask >= 0; };
+  if (std::none_of(terms.begin(), terms.end(), is_masked)) return terms;
+  std::int64_t next = 0;
+  for (CostTerm& term : terms) {
+    term.target = next++;
+    if (is_masked(term)) term.mask = next++;
+  }
   return terms;
 }
 

@@ -8,6 +8,7 @@
 #include "base/error.h"
 #include "base/fields.h"
 #include "neon/lowering/plan_state.h"
+#include "neon/lowering/training_kernels.h"
 #include "neon/passes/pass.h"
 #include "tensor/threads.h"
 
@@ -73,7 +74,34 @@ void copy_steps(const float* from, float* to, std::int64_t n, std::int64_t featu
 
 /// Numbers as they are, class indices as one-hot rows.
 void Plan::State::set_targets(const tensor::Batch& batch, RowOrder order) {
-  for (std::size_t i = 0; i < options.costs.size(); ++i) set_target(batch, options.costs[i], order, targets[i]);
+  for (std::size_t i = 0; i < options.costs.size(); ++i) {
+    set_target(batch, options.costs[i], order, targets[i]);
+    if (masks[i] != nullptr) set_mask(batch, options.costs[i], order, masks[i]);
+  }
+}
+
+/// A number for each output, or one for each time step, or one for each record.
+void Plan::State::set_mask(const tensor::Batch& batch, const CostTerm& term, RowOrder order, std::byte* to) const {
+  const auto refuse = [](std::string message) { throw base::Error(base::Code::invalid_argument, std::move(message)); };
+  const auto which = static_cast<std::size_t>(term.mask);
+  if (which >= batch.targets.size())
+    refuse(fmt::format("the cost of output {} needs a mask after its target, but the batch brings {} targets",
+                       term.output, batch.targets.size()));
+  const tensor::Tensor& source = batch.targets[which];
+  const std::int64_t n = options.batch_size, columns = graph.columns(term.output),
+                     steps = graph.rows_per_example(term.output), each = source.size() / n;
+  if (source.dtype != tensor::Dtype::f32 || each * n != source.size() ||
+      (each != columns * steps && each != steps && each != 1))
+    refuse(fmt::format("a mask has {} or {} numbers or one for each of {} records, got {} of {}", columns * steps,
+                       steps, n, tensor::text(source.shape), base::word(source.dtype)));
+  const auto* values = static_cast<const float*>(source.data);
+  auto* mask = reinterpret_cast<float*>(to);
+  for (std::int64_t example = 0; example < n; ++example, values += each)
+    for (std::int64_t s = 0; s < steps; ++s) {
+      float* row = mask + (order == RowOrder::of_examples ? example * steps + s : s * n + example) * columns;
+      for (std::int64_t c = 0; c < columns; ++c)
+        row[c] = values[each == columns * steps ? c * steps + s : each == steps ? s : 0];
+    }
 }
 
 void Plan::State::set_target(const tensor::Batch& batch, const CostTerm& term, RowOrder order, std::byte* to) const {
@@ -166,7 +194,16 @@ Plan::Comparison Plan::compare(const tensor::Batch& batch) {
       y = std::span(by_step).first(count);
     }
     const std::span<const float> t(reinterpret_cast<const float*>(state_->targets[i]), count);
-    result.cost += term.weight * term.cost->value(y, t, rows, columns);
+    if (state_->masks[i] == nullptr) {
+      result.cost += term.weight * term.cost->value(y, t, rows, columns);
+    } else {
+      const std::span<const float> mask(reinterpret_cast<const float*>(state_->masks[i]), count);
+      const auto masked_y = std::span(state_->masked[i]).first(count),
+                 masked_t = std::span(state_->masked[i]).last(count);
+      mask_numbers(y, mask, masked_y);
+      mask_numbers(t, mask, masked_t);
+      result.cost += term.weight * term.cost->value(masked_y, masked_t, rows, columns);
+    }
     if (!result.outputs.empty()) continue;
     result.outputs = y;
     result.targets = t;

@@ -195,6 +195,84 @@ TEST(Plan, FrozenLayersKeepTheirWeightsAndTheWalkBackEndsThere) {
   EXPECT_THAT(step_names(*some), ::testing::Not(HasSubstr("Convolution_1 backward")));
 }
 
+/// A plan for one Affine with a masked cost, and the batch that it is run on: inputs, targets and a mask of some size.
+struct MaskedStep {
+  MaskedStep(const std::string& layer, const tensor::Shape& in, std::string_view cost, std::int64_t mask_each)
+      : graph(graph_of(layer, in)), masked(compile(graph, options(cost))) {
+    const std::int64_t out = graph.out_count();
+    fill(input, kRows * tensor::element_count(in));
+    fill(target, kRows * out);
+    for (std::int64_t i = 0; i < kRows * mask_each; ++i) mask.push_back(i % 3 == 0 ? 0.0f : 1.0f);
+    batch.inputs = {{tensor::Dtype::f32, tensor::with_rows(kRows, in), input.data()}};
+    batch.targets = {{tensor::Dtype::f32, {kRows, out}, target.data()},
+                     {tensor::Dtype::f32, {kRows, mask_each}, mask.data()}};
+    batch.count = kRows;
+  }
+  static Graph graph_of(const std::string& layer, const tensor::Shape& in) {
+    ModelSpec spec;
+    spec.layers = {part(layer)};
+    return build_graph(spec, in);
+  }
+  PlanOptions options(std::string_view cost) const {
+    PlanOptions options;
+    options.batch_size = kRows;
+    options.input_gradient = true;
+    options.costs = cost_terms(part(cost), graph);
+    options.targets = {{"", graph.out_shape()}, {"mask", {}}};
+    return options;
+  }
+  static void fill(std::vector<float>& values, std::int64_t count) {
+    for (std::int64_t i = 0; i < count; ++i) values.push_back(static_cast<float>((i * 37 + 11) % 19) / 10 - 0.9f);
+  }
+
+  static constexpr std::int64_t kRows = 4;
+  Graph graph;
+  std::unique_ptr<Plan> masked;
+  std::vector<float> input, target, mask;
+  tensor::Batch batch;
+};
+
+constexpr const char* kLinear = R"({"type": "Affine", "config": {"nout": 5, "init": "GlorotUniform"}})";
+
+TEST(GeneralizedCostMask, IsTheCostOfTargetsThatAreMetWhereTheMaskIsZero) {
+  MaskedStep step(kLinear, {6},
+                  R"({"type": "GeneralizedCostMask", "config": {"costfunc": "SumSquared", "weights": 2}})", 5);
+  const auto plain = compile(step.graph, step.options(R"("SumSquared")"));
+  plain->import_parameters(step.masked->export_parameters());
+  const double cost = step.masked->train_step(step.batch, {});
+  const auto got = step.masked->export_input_gradient();
+  EXPECT_NEAR(step.masked->compare(step.batch).cost, cost, 1e-6);
+
+  const auto outputs = plain->infer(step.batch.inputs);
+  for (std::size_t i = 0; i < step.target.size(); ++i)
+    if (step.mask[i] == 0) step.target[i] = outputs[i];
+  step.batch.targets.pop_back();
+  EXPECT_NEAR(cost, 2 * plain->train_step(step.batch, {}), 1e-5);
+  const auto expected = plain->export_input_gradient();
+  for (std::size_t i = 0; i < got.size(); ++i) EXPECT_NEAR(got[i], 2 * expected[i], 1e-5);
+}
+
+TEST(GeneralizedCostMask, TakesANumberForEachStepOfASequence) {
+  MaskedStep step(R"({"type": "Affine", "config": {"nout": 5, "init": "GlorotUniform", "activation": "Softmax"}})",
+                  {6, 7}, R"({"type": "GeneralizedCostMask", "config": {"costfunc": "CrossEntropyMulti"}})", 7);
+  const double cost = step.masked->train_step(step.batch, {});
+  const auto gradient = step.masked->export_input_gradient();
+  EXPECT_NEAR(step.masked->compare(step.batch).cost, cost, 1e-5 * std::abs(cost));
+  for (std::size_t i = 0; i < gradient.size(); ++i) {
+    const std::size_t example = i / 42, t = i % 7;
+    EXPECT_EQ(gradient[i] == 0, step.mask[example * 7 + t] == 0) << "example " << example << ", step " << t;
+  }
+}
+
+TEST(GeneralizedCostMask, RefusesAMaskThatDoesNotFit) {
+  MaskedStep step(kLinear, {6}, R"({"type": "GeneralizedCostMask", "config": {"costfunc": "SumSquared"}})", 3);
+  EXPECT_THAT(message_of([&] { step.masked->train_step(step.batch, {}); }),
+              HasSubstr("a mask has 5 or 1 numbers or one for each of 4 records, got (4, 3)"));
+  step.batch.targets.pop_back();
+  EXPECT_THAT(message_of([&] { step.masked->train_step(step.batch, {}); }),
+              HasSubstr("the cost of output 0 needs a mask after its target, but the batch brings 1 targets"));
+}
+
 TEST(Plan, NamesTheLayerWhoseInitializerRefuses) {
   ModelSpec spec;
   spec.layers = {

@@ -43,7 +43,14 @@ std::vector<Page> shelf_pages() {
                                "`transform` of a layer `Activation`.\nx is the input, y the output."),
       page_of<neon::Cost>("costs.md", "Costs", "costs",
                           "y are the network's outputs, t the targets, a row per exemplar. A shown cost is the mean "
-                          "over exemplars.\nsafelog(x) = ln(max(x, e⁻⁵⁰))."),
+                          "over exemplars.\nsafelog(x) = ln(max(x, e⁻⁵⁰)).\n\n"
+                          "A model's `cost` is one of these, by name or inside `GeneralizedCost` (`costfunc`). A model "
+                          "with several outputs has a\n`Multicost`: `costs`, one for each output, and their `weights`. "
+                          "`GeneralizedCostMask` (`costfunc`, `weights: 1`) takes a mask after\nits target, a number "
+                          "for each output, for each time step or for each exemplar: the value is `weights` times the "
+                          "cost of\ny·mask and t·mask, where what is masked still counts in the mean, and the gradient "
+                          "is multiplied by `weights`·mask. A mask is\nmade of zeros and ones. With a mask the targets "
+                          "of the data are, cost by cost, the target and then the mask of those that have one."),
       page_of<neon::Metric>(
           "metrics.md", "Metrics", "metrics",
           "Figures of an evaluation: y are the network's outputs, t the targets, a row per exemplar. Outputs that are "

@@ -59,6 +59,12 @@ class PlanMaker {
     }
     for (const int cost : costs_) s_.costs.push_back(reinterpret_cast<const double*>(s_.program.address(cost)));
     for (const int target : targets_) s_.targets.push_back(s_.program.address(target));
+    for (std::size_t i = 0; i < masks_.size(); ++i) {
+      s_.masks.push_back(masks_[i] < 0 ? nullptr : s_.program.address(masks_[i]));
+      s_.masked.emplace_back(masks_[i] < 0 ? 0
+                                           : static_cast<std::size_t>(2 * s_.options.batch_size *
+                                                                      s_.graph.out_count(s_.options.costs[i].output)));
+    }
     if (input_gradient_)
       s_.input_gradient = {reinterpret_cast<const float*>(s_.program.address(input_gradient_.buffer)),
                            input_gradient_.layout.size_bytes() / sizeof(float)};
@@ -265,11 +271,13 @@ class PlanMaker {
     costs_.push_back(b_.lasting(Lowering::Lasting::other, sizeof(double)));
     Value dy = b_.value(y.layout);
     const bool shortcut = takes_shortcut(s_.graph, s_.options.costs, term);
-    b_.add("cost", cost_kernel(term.cost, y.layout.shape(), shortcut),
-           {{Slot::src, y.buffer},
-            {Slot::target, targets_.back()},
-            {Slot::diff_src, dy.buffer},
-            {Slot::result, costs_.back()}});
+    std::vector<std::pair<Slot, int>> buffers{{Slot::src, y.buffer},
+                                              {Slot::target, targets_.back()},
+                                              {Slot::diff_src, dy.buffer},
+                                              {Slot::result, costs_.back()}};
+    masks_.push_back(term.mask < 0 ? -1 : b_.lasting(Lowering::Lasting::other, y.layout.size_bytes()));
+    if (term.mask >= 0) buffers.emplace_back(Slot::target, masks_.back());
+    b_.add("cost", cost_kernel(term.cost, y.layout.shape(), shortcut, term.mask >= 0), buffers);
     if (term.weight != 1) {
       const Value weighted = b_.value(y.layout);
       b_.may_replace(dy, weighted);
@@ -354,7 +362,7 @@ class PlanMaker {
   std::array<std::vector<Made>, 2> made_;
   std::vector<Value> inputs_, predicted_;
   Value input_gradient_;
-  std::vector<int> targets_, costs_;  ///< buffers of each cost term
+  std::vector<int> targets_, costs_, masks_;  ///< buffers of each cost term; -1 where it has no mask
 };
 
 namespace {
@@ -397,6 +405,9 @@ void check(const Graph& graph, const PlanOptions& options) {
     const std::size_t which = term.target >= 0              ? static_cast<std::size_t>(term.target)
                               : options.targets.size() == 1 ? 0
                                                             : term.output;
+    if (term.mask >= 0 && static_cast<std::size_t>(term.mask) < options.targets.size() &&
+        options.targets[static_cast<std::size_t>(term.mask)].dtype != tensor::Dtype::f32)
+      refuse(fmt::format("target {} of the data is a mask and must be numbers, not indices", term.mask));
     if (which >= options.targets.size() || options.targets[which].dtype != tensor::Dtype::f32) continue;
     const tensor::Shape& shape = options.targets[which].shape;
     if (tensor::element_count(shape) != graph.out_count(term.output))

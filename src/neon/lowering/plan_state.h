@@ -23,6 +23,8 @@ struct Plan::State {
   Program program;
   std::array<std::vector<std::vector<Use>>, 2> input_uses;  ///< of each phase: of each input
   std::vector<std::byte*> targets;                          ///< of each cost: (rows, columns) f32
+  std::vector<std::byte*> masks;                            ///< likewise; absent where a cost has none
+  std::vector<std::vector<float>> masked;                   ///< of each with a mask: outputs and targets under it
   std::vector<const double*> costs;                         ///< written by the cost steps
   std::vector<std::byte*> predicted;                        ///< of each output: (batch, outputs) f32
   std::vector<std::vector<float>> compared;                 ///< of each sequence among them: its rows
@@ -38,6 +40,7 @@ struct Plan::State {
   enum class RowOrder { of_time, of_examples };
   void set_targets(const tensor::Batch& batch, RowOrder order);
   void set_target(const tensor::Batch& batch, const CostTerm& term, RowOrder order, std::byte* to) const;
+  void set_mask(const tensor::Batch& batch, const CostTerm& term, RowOrder order, std::byte* to) const;
   void run(Phase phase, std::size_t begin, std::size_t end) { program.run(phase, begin, end, context, threads); }
   void run(Phase phase) { run(phase, 0, program.of(phase).size()); }
 };

@@ -49,6 +49,41 @@ class CostKernel final : public tensor::OwnKernel {
   bool takes_shortcut_;
 };
 
+NCLOUD_VECTORIZED void multiply(const float* a, const float* b, float* out, std::size_t count) {
+  for (std::size_t i = 0; i < count; ++i) out[i] = a[i] * b[i];
+}
+
+/// The value is that of y·mask and t·mask, the gradient that of y and t, times the mask.
+class MaskedCostKernel final : public tensor::OwnKernel {
+ public:
+  MaskedCostKernel(std::shared_ptr<const Cost> cost, const tensor::Layout& rows, bool takes_shortcut)
+      : OwnKernel("masked cost", {{Slot::src, rows},
+                                  {Slot::target, rows},
+                                  {Slot::target, rows},
+                                  {Slot::diff_src, rows},
+                                  {Slot::result, {}},
+                                  {Slot::scratchpad, {}, 2 * rows.size_bytes()}}),
+        cost_(std::move(cost)),
+        takes_shortcut_(takes_shortcut) {}
+
+  void run(const tensor::RunContext&) const override {
+    const tensor::Shape& shape = arguments_[0].layout.shape();
+    const auto count = static_cast<std::size_t>(shape[0] * shape[1]);
+    const std::span<const float> y(at(0), count), t(at(1), count), mask(at(2), count);
+    const std::span<float> dy(at(3), count), masked_y(at(5), count), masked_t(at(5) + count, count);
+    mask_numbers(y, mask, masked_y);
+    mask_numbers(t, mask, masked_t);
+    *at<double>(4) = cost_->value(masked_y, masked_t, shape[0], shape[1]);
+    takes_shortcut_ ? cost_->gradient(y, t, dy, shape[0], shape[1])
+                    : cost_->true_gradient(y, t, dy, shape[0], shape[1]);
+    mask_numbers(dy, mask, dy);
+  }
+
+ private:
+  std::shared_ptr<const Cost> cost_;
+  bool takes_shortcut_;
+};
+
 class NormKernel final : public tensor::OwnKernel {
  public:
   NormKernel(double limit, std::span<const tensor::Layout> gradients)
@@ -99,9 +134,15 @@ class UpdateKernel final : public tensor::OwnKernel {
 
 }  // namespace
 
-tensor::Kernel cost_kernel(std::shared_ptr<const Cost> cost, const tensor::Shape& rows, bool takes_shortcut) {
-  return std::make_shared<CostKernel>(std::move(cost), tensor::Layout::row_major(tensor::Dtype::f32, rows),
-                                      takes_shortcut);
+tensor::Kernel cost_kernel(std::shared_ptr<const Cost> cost, const tensor::Shape& rows, bool takes_shortcut,
+                           bool masked) {
+  const auto layout = tensor::Layout::row_major(tensor::Dtype::f32, rows);
+  if (masked) return std::make_shared<MaskedCostKernel>(std::move(cost), layout, takes_shortcut);
+  return std::make_shared<CostKernel>(std::move(cost), layout, takes_shortcut);
+}
+
+void mask_numbers(std::span<const float> values, std::span<const float> mask, std::span<float> out) {
+  multiply(values.data(), mask.data(), out.data(), out.size());
 }
 
 tensor::Kernel norm_kernel(double limit, std::span<const tensor::Layout> gradients) {

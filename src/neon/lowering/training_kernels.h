@@ -10,7 +10,12 @@
 namespace neon {
 
 /// Arguments: src (outputs as rows), target (likewise), diff_src (likewise), result (the cost).
-tensor::Kernel cost_kernel(std::shared_ptr<const Cost> cost, const tensor::Shape& rows, bool takes_shortcut);
+/// With `masked` there is a second target, the mask, and a scratchpad.
+tensor::Kernel cost_kernel(std::shared_ptr<const Cost> cost, const tensor::Shape& rows, bool takes_shortcut,
+                           bool masked);
+
+/// out = values·mask, number by number.
+void mask_numbers(std::span<const float> values, std::span<const float> mask, std::span<float> out);
 
 /// c / max(norm of all gradients / batch size, c). Arguments: result, diff_weights...
 tensor::Kernel norm_kernel(double limit, std::span<const tensor::Layout> gradients);
