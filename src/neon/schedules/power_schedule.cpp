@@ -20,7 +20,8 @@ class PowerSchedule final : public LearningRateSchedule {
   explicit PowerSchedule(Config config) : config_(config) {}
 
   double learning_rate(double base_rate, std::int64_t epoch) const override {
-    return base_rate * std::pow(config_.change, static_cast<double>(epoch / config_.step_config));
+    const std::int64_t times = epoch / config_.step_config;  // whole ones
+    return base_rate * std::pow(config_.change, static_cast<double>(times));
   }
 
  private:

@@ -81,7 +81,10 @@ class Schedule final : public LearningRateSchedule {
   }
 
   double learning_rate(double base_rate, std::int64_t epoch) const override {
-    if (steps_.every) return base_rate * std::pow(change_.factor, static_cast<double>(epoch / *steps_.every));
+    if (steps_.every) {
+      const std::int64_t times = epoch / *steps_.every;  // whole ones
+      return base_rate * std::pow(change_.factor, static_cast<double>(times));
+    }
     if (!steps_.at) return base_rate;
     if (change_.rates) return listed_rate(*steps_.at, *change_.rates, base_rate, epoch);
     const auto passed = std::count_if(steps_.at->begin(), steps_.at->end(), [&](auto step) { return step <= epoch; });

@@ -20,8 +20,8 @@ class ShiftSchedule final : public LearningRateSchedule {
   explicit ShiftSchedule(Config config) : config_(config) {}
 
   double learning_rate(double base_rate, std::int64_t epoch) const override {
-    return base_rate *
-           std::exp2(-static_cast<double>(config_.shift_size) * static_cast<double>(epoch / config_.interval));
+    const std::int64_t times = epoch / config_.interval;  // whole ones
+    return base_rate * std::exp2(-static_cast<double>(config_.shift_size) * static_cast<double>(times));
   }
 
  private:
