@@ -171,6 +171,15 @@ class Commands(unittest.TestCase):
         forward = self.call("bench", "bars.yaml", "--inference", "--seconds", "0.2", "--threads", "1")
         self.assertEqual({line.split()[1:][1] for line in forward.splitlines() if line.startswith("Conv")}, {"0.0"})
 
+    def test_a_single_row_can_be_predicted_but_not_trained_with_statistics_over_the_batch(self):
+        rows = self.folder / "rows.yaml"
+        rows.write_text(self.model.read_text().replace("type: Affine, config: {nout: 4,", "type: Affine, config: {nout: 4, batch_norm: true,"))
+        self.assertIn("use a batch_size of at least 2", self.call("plan", "rows.yaml", "-z", "1", expect=2))
+        self.assertIn("use a batch_size of at least 2", self.call("rows.yaml", "--profile", "-z", "1", expect=2))
+        self.assertIn("memory:", self.call("plan", "rows.yaml", "--explain", "--inference", "-z", "1"))
+        self.assertIn("records/s in batches of 1", self.call("bench", "rows.yaml", "--inference", "-z", "1", "--seconds", "0.1"))
+        self.assertIn("images_per_s", self.call("rows.yaml", "--profile", "--profile_inference", "-z", "1", "--profile_seconds", "0.1"))
+
     def test_eval_tells_cost_metrics_and_confusions(self):
         told = self.call("eval", "bars.safetensors", "--threads", "1")
         figures = dict(line.split() for line in told.splitlines()[:3])

@@ -37,7 +37,7 @@ std::vector<Row> by_layer(const std::vector<neon::StepTime>& times) {
 }  // namespace
 
 int bench_layers(const BenchCommand& command) {
-  const job::CheckedModel model = checked_model(command.model_file, command.batch_size);
+  const job::CheckedModel model = checked_model(command.model_file, command.batch_size, command.inference);
   neon::PlanOptions options;
   options.batch_size = model.spec.batch_size;
   options.threads = command.threads;

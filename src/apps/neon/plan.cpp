@@ -30,14 +30,16 @@ void print_steps(const neon::Plan& plan, bool training) {
 
 }  // namespace
 
-job::CheckedModel checked_model(const std::string& file, std::optional<std::int64_t> batch_size) {
+job::CheckedModel checked_model(const std::string& file, std::optional<std::int64_t> batch_size, bool inference) {
   neon::ModelSpec spec = neon::read_model(file, job::check_rest);
-  if (batch_size) spec.batch_size = *batch_size;
-  return job::check_model(std::move(spec), 0, 0);
+  if (batch_size && !inference) spec.batch_size = *batch_size;
+  job::CheckedModel checked = job::check_model(std::move(spec), 0, 0);
+  if (batch_size) checked.spec.batch_size = *batch_size;
+  return checked;
 }
 
 int tell_plan(const PlanCommand& command) {
-  const job::CheckedModel model = checked_model(command.model_file, command.batch_size);
+  const job::CheckedModel model = checked_model(command.model_file, command.batch_size, command.inference);
   const neon::PlanOptions options = options_for(model, command.threads, command.inference);
   fmt::print("{}", neon::description(model.graph));
   for (const auto& [layer, joined] : neon::joined_layers(model.graph))

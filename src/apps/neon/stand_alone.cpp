@@ -7,6 +7,7 @@
 #include <random>
 #include <thread>
 
+#include "apps/neon/commands.h"
 #include "apps/neon/console.h"
 #include "apps/neon/profile.h"
 #include "base/error.h"
@@ -112,11 +113,13 @@ int run_stand_alone(const Options& options) {
   base::set_log_level(options.verbose >= 2   ? base::LogLevel::debug
                       : options.verbose == 1 ? base::LogLevel::info
                                              : base::LogLevel::warning);
-  neon::ModelSpec spec = spec_of(options);
-  const job::CheckedModel checked = job::check_model(spec, 0, 0);
   const int threads =
       options.threads > 0 ? options.threads : static_cast<int>(std::max(1u, std::thread::hardware_concurrency()));
-  if (options.profile) return profile_network(checked, threads, options.profile_seconds, options.profile_inference);
+  if (options.profile)
+    return profile_network(checked_model(options.model_file, options.batch_size, options.profile_inference), threads,
+                           options.profile_seconds, options.profile_inference);
+  neon::ModelSpec spec = spec_of(options);
+  const job::CheckedModel checked = job::check_model(spec, 0, 0);
   if (options.profile_loader) return profile_loader(checked, data_folder(options), threads);
   if (options.verbose >= 1) fmt::print("{}\n", neon::description(checked.graph));
 
