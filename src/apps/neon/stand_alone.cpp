@@ -28,7 +28,7 @@ neon::ModelSpec spec_of(const Options& options) {
   neon::ModelSpec spec = neon::read_model(options.model_file, job::check_rest);
   if (options.epochs) spec.epochs = *options.epochs;
   if (options.batch_size) spec.batch_size = *options.batch_size;
-  if (options.rng_seed) spec.seed = *options.rng_seed;
+  if (options.rng_seed) spec.seed = options.rng_seed;
   return spec;
 }
 

@@ -30,9 +30,12 @@ void find_moments(const float* x, const ChannelOrder& order, int threads, float*
     float* mean = parts + 2 * c * thread + channel;
     add_to_moments(x + at, order.positions, order.block, static_cast<float>(done * order.positions), mean, mean + c);
   });
-  const auto examples_before = [&](int part) { return static_cast<float>(order.n * part / threads * order.positions); };
+  const auto numbers_before = [&](int part) {
+    const std::int64_t examples = order.n * part / threads;  // whole ones
+    return static_cast<float>(examples * order.positions);
+  };
   for (int part = 1; part < threads; ++part) {
-    const float before = examples_before(part), count = examples_before(part + 1) - before;
+    const float before = numbers_before(part), count = numbers_before(part + 1) - before;
     if (count == 0) continue;
     const float* mean = parts + 2 * c * part;
     for (std::int64_t i = 0; i < c; ++i) {
