@@ -1,5 +1,4 @@
-#include "neon/layers/product_steps.h"
-#include "neon/lowering/sequence.h"
+#include "neon/layers/dense_layer.h"
 #include "tensor/normalisation.h"
 
 namespace neon {
@@ -7,38 +6,10 @@ namespace {
 
 using tensor::Slot;
 
-class BinaryLinear final : public UnaryLayer {
+class BinaryLinear final : public DenseLayer {
  public:
-  struct Config {
-    std::int64_t nout = 0;
-    Part init;
-    bool bsum = false;
-    std::optional<std::string> name;
-    std::string parallelism = "Disabled";
-    static constexpr auto fields() {
-      return std::tuple(base::field("nout", &Config::nout, "outputs").positive().required(),
-                        base::field("init", &Config::init, "how the weights start").required(),
-                        base::field("bsum", &Config::bsum, "a hint of neon's, unused"),
-                        base::field("name", &Config::name, "a name, unique in the model"),
-                        base::field("parallelism", &Config::parallelism, "a hint of neon's, unused"));
-    }
-  };
-  explicit BinaryLinear(const Config& config)
-      : config_(config), init_(Shelf<Initializer>::instance().make(config.init)) {}
+  using DenseLayer::DenseLayer;
 
-  std::optional<std::string> given_name() const override { return config_.name; }
-  tensor::Shape out_shape(const tensor::Shape& in) const override {
-    return is_sequence(in) ? tensor::Shape{config_.nout, in[1]} : tensor::Shape{config_.nout};
-  }
-  std::vector<ParameterSpec> parameters(const tensor::Shape& in) const override {
-    const std::int64_t nin = inputs_of(in);
-    return {{"W", {config_.nout, nin}, config_.nout, nin, false, init_}};
-  }
-  bool absorbs_bias() const override { return true; }
-  bool absorbs(const Transform& next) const override { return next.is_identity() || next.vendor_function(); }
-  double operations(const tensor::Shape& in) const override {
-    return static_cast<double>(tensor::element_count(in)) * static_cast<double>(config_.nout);
-  }
   std::unique_ptr<LayerSteps> lower(const Group& group) const override;
 
   void reference_forward(Reference& r) const override {
@@ -58,42 +29,16 @@ class BinaryLinear final : public UnaryLayer {
             {R"({"nout": 33, "init": "Gaussian"})", {64}, {}, false},
             {R"({"nout": 5, "init": "Gaussian"})", {7, 4}, {}, false}};
   }
-
- private:
-  static std::int64_t inputs_of(const tensor::Shape& in) { return is_sequence(in) ? in[0] : tensor::element_count(in); }
-
-  /// visit(output, input, weight).
-  template <class Visit>
-  void for_each_product(const Reference& r, const Visit& visit) const {
-    const std::int64_t nin = inputs_of(r.in()), nout = config_.nout, steps = is_sequence(r.in()) ? r.in()[1] : 1;
-    for (std::int64_t n = 0; n < r.n; ++n)
-      for (std::int64_t o = 0; o < nout; ++o)
-        for (std::int64_t i = 0; i < nin; ++i)
-          for (std::int64_t t = 0; t < steps; ++t)
-            visit(static_cast<std::size_t>((n * nout + o) * steps + t),
-                  static_cast<std::size_t>((n * nin + i) * steps + t), static_cast<std::size_t>(o * nin + i));
-  }
-
-  Config config_;
-  std::shared_ptr<const Initializer> init_;
 };
 
-class Steps final : public ProductSteps {
+class Steps final : public DenseSteps {
  public:
-  Steps(const Group& group, std::int64_t nout) : ProductSteps(group), nout_(nout) {}
+  using DenseSteps::DenseSteps;
 
  private:
   tensor::Candidates forward_kernels(const tensor::Layout& src, const tensor::Layout&,
                                      const tensor::Product& product) const override {
-    return tensor::dense_forward(src, {}, nout_, product);
-  }
-  tensor::Candidates data_kernels(const tensor::Kernel& forward, const tensor::Layout& weights,
-                                  const tensor::Layout& diff_dst) const override {
-    return tensor::dense_backward_data(forward, weights, diff_dst);
-  }
-  tensor::Candidates weights_kernels(const tensor::Kernel& forward, const tensor::Layout& src,
-                                     const tensor::Layout& diff_dst, bool bias) const override {
-    return tensor::dense_backward_weights(forward, src, diff_dst, bias);
+    return DenseSteps::forward_kernels(src, {}, product);
   }
 
   /// The signs, made anew in each forward pass. They are taken in plain order, because the padding of another would
@@ -109,15 +54,10 @@ class Steps final : public ProductSteps {
     return lowering.in_layout(signs_, wanted, name + " signs in another order");
   }
 
-  std::int64_t nout_;
   Value signs_;
 };
 
-std::unique_ptr<LayerSteps> BinaryLinear::lower(const Group& group) const {
-  auto steps = std::make_unique<Steps>(group, config_.nout);
-  if (!is_sequence(group.node->in())) return steps;
-  return std::make_unique<PerStep>(std::move(steps), *group.node);
-}
+std::unique_ptr<LayerSteps> BinaryLinear::lower(const Group& group) const { return lower_as<Steps>(group); }
 
 const OnShelf<GraphPart, BinaryLinear> registered(
     "BinaryLinear", "y = sign(W)·x",
