@@ -1,4 +1,4 @@
-#include "neon/optimizers/rule.h"
+#include "neon/optimizers/decayed_adam.h"
 #include "tensor/vectorized.h"
 
 namespace neon {
@@ -20,87 +20,37 @@ NCLOUD_VECTORIZED void pass(float* __restrict p, const float* __restrict g, floa
 
 /// Source: Loshchilov and Hutter 2019, "Decoupled weight decay regularization", algorithm 2; the decay is multiplied
 /// with the learning rate, as all frameworks do.
-class AdamW final : public Optimizer {
+class AdamW final : public DecayedAdam {
  public:
-  struct Config {
-    StochasticRound stochastic_round;
-    double learning_rate = 0.001;
-    double beta_1 = 0.9;
-    double beta_2 = 0.999;
-    double epsilon = 1e-8;
-    double wdecay = 0.01;
-    std::optional<double> gradient_clip_norm, gradient_clip_value, param_clip_value;
-    std::optional<std::string> name;
-    Part schedule{"Schedule"};
-    static constexpr auto fields() {
-      using C = Config;
-      return std::tuple(
-          base::field("stochastic_round", &C::stochastic_round, "only false"),
-          base::field("learning_rate", &C::learning_rate, "step size, before the schedule").at_least(0),
-          base::field("beta_1", &C::beta_1, "share of the old mean that is kept, under 1").range(0, 1),
-          base::field("beta_2", &C::beta_2, "share of the old mean of squares that is kept, under 1").range(0, 1),
-          base::field("epsilon", &C::epsilon, "keeps the divisor over 0").positive(),
-          base::field("wdecay", &C::wdecay, "weight decay, apart from the gradient").at_least(0),
-          base::field("gradient_clip_norm", &C::gradient_clip_norm, "bound of the norm of all gradients together"),
-          base::field("gradient_clip_value", &C::gradient_clip_value, "bound of each gradient"),
-          base::field("param_clip_value", &C::param_clip_value, "bound of each weight"),
-          base::field("name", &C::name, "a name for people; changes nothing"),
-          base::field("schedule", &C::schedule, "the learning rate as a function of the epoch"));
-    }
-  };
-
-  explicit AdamW(Config config)
-      : config_(std::move(config)), schedule_(Shelf<LearningRateSchedule>::instance().make(config_.schedule)) {
-    check_bound(config_.gradient_clip_norm, "gradient_clip_norm");
-    check_under_one(config_.beta_1, "beta_1");
-    check_under_one(config_.beta_2, "beta_2");
-  }
-
-  int state_count() const override { return 2; }
-  std::optional<double> learning_rate(std::int64_t epoch) const override {
-    return schedule_->learning_rate(config_.learning_rate, epoch);
-  }
-  std::optional<double> gradient_clip_norm() const override { return config_.gradient_clip_norm; }
+  using DecayedAdam::DecayedAdam;
 
   void update(std::span<float> weights, std::span<const float> gradient, std::span<float* const> states,
               const StepScalars& scalars) const override {
-    const double lr = schedule_->learning_rate(config_.learning_rate, scalars.epoch);
-    const Scalars c{static_cast<float>(lr / weight_gathered(config_.beta_1, scalars.step)),
-                    static_cast<float>(1 - lr * config_.wdecay),
-                    static_cast<float>(1 / std::sqrt(weight_gathered(config_.beta_2, scalars.step))),
-                    static_cast<float>(config_.beta_1),
-                    static_cast<float>(config_.beta_2),
-                    static_cast<float>(config_.epsilon),
+    const double lr = rate_of(scalars.epoch);
+    const Scalars c{static_cast<float>(lr / weight_gathered(config().beta_1, scalars.step)),
+                    static_cast<float>(1 - lr * config().wdecay),
+                    static_cast<float>(1 / std::sqrt(weight_gathered(config().beta_2, scalars.step))),
+                    static_cast<float>(config().beta_1),
+                    static_cast<float>(config().beta_2),
+                    static_cast<float>(config().epsilon),
                     1.0f / static_cast<float>(scalars.batch_size),
-                    static_cast<float>(bound_or_none(config_.gradient_clip_value)),
+                    static_cast<float>(bound_or_none(config().gradient_clip_value)),
                     static_cast<float>(scalars.norm_scale)};
     in_pieces(static_cast<std::int64_t>(weights.size()), [&](std::int64_t begin, std::int64_t end) {
       pass(weights.data() + begin, gradient.data() + begin, states[0] + begin, states[1] + begin, end - begin, c);
-      keep_within(config_.param_clip_value, weights.data() + begin, end - begin);
+      keep_within(config().param_clip_value, weights.data() + begin, end - begin);
     });
   }
 
   void reference_update(std::span<double> weights, std::span<const double> gradient,
                         std::span<const std::span<double>> states, const StepScalars& scalars) const override {
-    const double lr = schedule_->learning_rate(config_.learning_rate, scalars.epoch), s = scalars.norm_scale;
+    const double lr = rate_of(scalars.epoch);
     for (std::size_t i = 0; i < weights.size(); ++i) {
-      const double g =
-          s * clip(gradient[i] / static_cast<double>(scalars.batch_size), bound_or_none(config_.gradient_clip_value));
-      double& m = states[0][i];
-      double& v = states[1][i];
-      m = config_.beta_1 * m + (1 - config_.beta_1) * g;
-      v = config_.beta_2 * v + (1 - config_.beta_2) * g * g;
-      const double mean = m / weight_gathered(config_.beta_1, scalars.step);
-      const double square = v / weight_gathered(config_.beta_2, scalars.step);
-      const double kept = weights[i] - lr * config_.wdecay * weights[i];
+      const double u = reference_direction(gradient[i], states[0][i], states[1][i], scalars);
       weights[i] =
-          clip(kept - lr * mean / (std::sqrt(square) + config_.epsilon), bound_or_none(config_.param_clip_value));
+          clip(weights[i] - lr * config().wdecay * weights[i] - lr * u, bound_or_none(config().param_clip_value));
     }
   }
-
- private:
-  Config config_;
-  std::shared_ptr<const LearningRateSchedule> schedule_;
 };
 
 const OnShelf<Optimizer, AdamW> registered("AdamW",
