@@ -1,33 +1,11 @@
-#include "neon/layers/recurrent_layer.h"
+#include "neon/layers/recurrent_config.h"
 
 namespace neon {
 namespace {
 
 class BiBNRNN final : public RecurrentLayer {
  public:
-  struct Config {
-    std::int64_t output_size = 0;
-    Part init;
-    std::optional<Part> init_inner;
-    Part activation;
-    bool reset_cells = false;
-    bool split_inputs = false;
-    std::optional<std::string> name;
-    static constexpr auto fields() {
-      return std::tuple(
-          base::field("output_size", &Config::output_size, "numbers in the state, which is the output")
-              .positive()
-              .required(),
-          base::field("init", &Config::init, "how the weights of the inputs start, each gate by itself").required(),
-          base::field("init_inner", &Config::init_inner, "the same for the weights of the state; `init` without"),
-          base::field("activation", &Config::activation, "of the new state").required(),
-          base::field("reset_cells", &Config::reset_cells,
-                      "whether each batch starts from a state of 0; it always does"),
-          base::field("split_inputs", &Config::split_inputs,
-                      "the forward direction reads the first half of the features, the other one the second"),
-          base::field("name", &Config::name, "a name, unique in the model"));
-    }
-  };
+  using Config = BothDirections<RecurrentConfig>;
   explicit BiBNRNN(const Config& config) : RecurrentLayer(kind_of(config), config.name) {}
 
   static std::vector<LayerCase> cases() {
@@ -37,9 +15,7 @@ class BiBNRNN final : public RecurrentLayer {
 
  private:
   static RecurrentKind kind_of(const Config& config) {
-    RecurrentKind kind(tensor::Cell::simple, config.output_size, config.init, config.init_inner, config.activation);
-    kind.both_directions = true;
-    kind.split_inputs = config.split_inputs;
+    RecurrentKind kind = config.kind(tensor::Cell::simple);
     kind.batch_norm = true;
     return kind;
   }

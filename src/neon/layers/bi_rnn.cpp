@@ -1,49 +1,23 @@
-#include "neon/layers/recurrent_layer.h"
+#include "neon/layers/recurrent_config.h"
 
 namespace neon {
 namespace {
 
 class BiRNN final : public RecurrentLayer {
  public:
-  struct Config {
-    std::int64_t output_size = 0;
-    Part init;
-    std::optional<Part> init_inner;
-    Part activation;
-    bool reset_cells = false;
-    bool split_inputs = false;
-    std::optional<std::string> name;
+  struct Config : BothDirections<RecurrentConfig> {
     std::string parallelism = "Data";
     static constexpr auto fields() {
-      return std::tuple(
-          base::field("output_size", &Config::output_size, "numbers in the state, which is the output")
-              .positive()
-              .required(),
-          base::field("init", &Config::init, "how the weights of the inputs start, each gate by itself").required(),
-          base::field("init_inner", &Config::init_inner, "the same for the weights of the state; `init` without"),
-          base::field("activation", &Config::activation, "of the new state").required(),
-          base::field("reset_cells", &Config::reset_cells,
-                      "whether each batch starts from a state of 0; it always does"),
-          base::field("split_inputs", &Config::split_inputs,
-                      "the forward direction reads the first half of the features, the other one the second"),
-          base::field("name", &Config::name, "a name, unique in the model"),
-          base::field("parallelism", &Config::parallelism, "a hint of neon's, unused"));
+      return std::tuple_cat(BothDirections<RecurrentConfig>::fields(),
+                            std::tuple(base::field("parallelism", &Config::parallelism, "a hint of neon's, unused")));
     }
   };
-  explicit BiRNN(const Config& config) : RecurrentLayer(kind_of(config), config.name) {}
+  explicit BiRNN(const Config& config) : RecurrentLayer(config.kind(tensor::Cell::simple), config.name) {}
 
   static std::vector<LayerCase> cases() {
     return {{R"({"output_size": 5, "init": "Gaussian", "activation": "Tanh"})", {4, 6}},
             {R"({"output_size": 3, "init": "Gaussian", "activation": "Tanh", "split_inputs": true})", {4, 5}},
             {R"({"output_size": 3, "init": "Gaussian", "activation": "Rectlin"})", {2, 3, 1}}};
-  }
-
- private:
-  static RecurrentKind kind_of(const Config& config) {
-    RecurrentKind kind(tensor::Cell::simple, config.output_size, config.init, config.init_inner, config.activation);
-    kind.both_directions = true;
-    kind.split_inputs = config.split_inputs;
-    return kind;
   }
 };
 

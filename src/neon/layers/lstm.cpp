@@ -1,36 +1,12 @@
-#include "neon/layers/recurrent_layer.h"
+#include "neon/layers/recurrent_config.h"
 
 namespace neon {
 namespace {
 
 class LSTM final : public RecurrentLayer {
  public:
-  struct Config {
-    std::int64_t output_size = 0;
-    Part init;
-    std::optional<Part> init_inner;
-    Part activation;
-    Part gate_activation;
-    bool reset_cells = false;
-    std::optional<std::string> name;
-    static constexpr auto fields() {
-      return std::tuple(
-          base::field("output_size", &Config::output_size, "numbers in the state, which is the output")
-              .positive()
-              .required(),
-          base::field("init", &Config::init, "how the weights of the inputs start, each gate by itself").required(),
-          base::field("init_inner", &Config::init_inner, "the same for the weights of the state; `init` without"),
-          base::field("activation", &Config::activation, "of the candidate and of the cell; Tanh is usual").required(),
-          base::field("gate_activation", &Config::gate_activation, "of the gates; Logistic is usual").required(),
-          base::field("reset_cells", &Config::reset_cells,
-                      "whether each batch starts from a state of 0; it always does"),
-          base::field("name", &Config::name, "a name, unique in the model"));
-    }
-  };
-  explicit LSTM(const Config& config)
-      : RecurrentLayer({tensor::Cell::lstm, config.output_size, config.init, config.init_inner, config.activation,
-                        config.gate_activation},
-                       config.name) {}
+  using Config = GatedConfig;
+  explicit LSTM(const Config& config) : RecurrentLayer(config.kind(tensor::Cell::lstm), config.name) {}
 
   static std::vector<LayerCase> cases() {
     return {
