@@ -255,4 +255,12 @@ class RawClient {
 
 inline int status_of(std::string_view answer) { return answer.size() < 12 ? 0 : std::atoi(answer.data() + 9); }
 
+inline constexpr std::string_view kAdmin = "Authorization: Bearer admin\r\n";
+
+/// The answer to one request on a connection of its own.
+inline std::string once(const FakeServer& server, std::string_view line, std::string_view headers = "",
+                        std::string_view body = "") {
+  return RawClient(server).request(line, headers, body).answer(!line.starts_with("HEAD"));
+}
+
 }  // namespace api
