@@ -41,7 +41,7 @@ const char* environment(std::string_view name) {
   const auto variable = std::ranges::find(kVariables, name, &EnvironmentVariable::name);
   if (variable == std::end(kVariables))
     throw Error(Code::internal, fmt::format("${} is read and not declared; add it to base/environment.cpp", name));
-  return std::getenv(variable->name.data());
+  return std::getenv(std::string(variable->name).c_str());
 }
 
 }  // namespace base

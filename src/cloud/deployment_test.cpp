@@ -59,7 +59,8 @@ TEST(Deployment, holds_no_caller_while_its_process_takes_nothing) {
 TEST(Deployment, bounds_what_its_process_has_not_taken) {
   Pair pair;
   std::vector<api::Later<api::Prediction>> answers;
-  const std::string input(16'000'000, 'x');
+  std::string input;
+  input.resize(16'000'000, 'x');
   try {
     for (int i = 0; i < 10; ++i) answers.push_back(pair.deployment->predict(1, input));
     FAIL() << "no limit";

@@ -202,7 +202,7 @@ TEST_F(Identity, allotments_never_exceed_the_machine) {
 }
 
 TEST_F(Identity, a_tenant_goes_only_when_it_is_empty) {
-  const std::string user = make_tenant("vision");
+  make_tenant("vision");
   EXPECT_REFUSED(call(admin_token, api::delete_tenant, {.tenant = "vision"}), conflict,
                  "1 user, 0 datasets and 0 models");
   call(admin_token, api::delete_user, {.user = "vision-user"});

@@ -7,7 +7,6 @@
 
 namespace cloud {
 
-using base::Code;
 using base::Error;
 using enum api::ModelState;
 

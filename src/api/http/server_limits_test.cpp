@@ -23,7 +23,8 @@ TEST(ServerLimits, limits_bodies_before_and_while_they_come) {
 TEST(ServerLimits, takes_a_large_upload) {
   FakeServer server;
   Client client = server.client();
-  const std::string body(20'000'000, 'z');
+  std::string body;
+  body.resize(20'000'000, 'z');
   const Shard shard = client.call(put_shard, {.dataset = "d", .first_record = 7, .sha256 = std::string(64, 'a')}, body);
   EXPECT_EQ(shard.size_bytes, 20'000'000);
   EXPECT_EQ(shard.first_record, 7);
@@ -196,7 +197,8 @@ TEST(ServerLimits, leaves_files_for_others) {
 TEST(ServerLimits, lets_clients_that_send_all_first_read_the_refusal) {
   FakeServer server;
   RawClient client(server);
-  const std::string body(50'000'000, 'x');
+  std::string body;
+  body.resize(50'000'000, 'x');
   client.request("POST /api/v2/models/3/predict", fmt::format("{}Content-Length: {}\r\n", kAdmin, body.size()), body);
   EXPECT_EQ(status_of(client.answer()), 413);
   EXPECT_TRUE(client.closed());

@@ -111,10 +111,10 @@ TEST(Server, continues_when_asked_to) {
 TEST(Server, refuses_what_two_servers_could_read_in_two_ways) {
   FakeServer server;
   const std::vector<std::string> requests = {
-      "POST /api/v2/tenants HTTP/1.1\r\nHost: localhost\r\nContent-Length: 3\r\nTransfer-Encoding: "
-      "chunked\r\n\r\n0\r\n\r\n",
-      "POST /api/v2/tenants HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\nContent-Length: "
-      "3\r\n\r\n0\r\n\r\n",
+      ("POST /api/v2/tenants HTTP/1.1\r\nHost: localhost\r\nContent-Length: 3\r\nTransfer-Encoding: "
+       "chunked\r\n\r\n0\r\n\r\n"),
+      ("POST /api/v2/tenants HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\nContent-Length: "
+       "3\r\n\r\n0\r\n\r\n"),
       "POST /api/v2/tenants HTTP/1.1\r\nHost: localhost\r\nContent-Length: 3\r\nContent-Length: 4\r\n\r\nabcd",
       "POST /api/v2/tenants HTTP/1.1\r\nHost: localhost\r\nContent-Length: +3\r\n\r\nabc",
       "POST /api/v2/tenants HTTP/1.1\r\nHost: localhost\r\nContent-Length: -3\r\n\r\nabc",
@@ -125,7 +125,7 @@ TEST(Server, refuses_what_two_servers_could_read_in_two_ways) {
       "GET /api/v2/info HTTP/1.1\r\nHost: localhost\r\nX: a\nY: b\r\n\r\n",
       "GET /api/v2/info HTTP/1.1\r\nHost: localhost\r\nX: a\rY: b\r\n\r\n",
       "GET /api/v2/info HTTP/1.1\r\nHost: localhost\r\nX : a\r\n\r\n",
-      std::string("GET /api/v2/info HTTP/1.1\r\nHost: localhost\r\nX: a\0b\r\n\r\n", 55),
+      std::string("GET /api/v2/info HTTP/1.1\r\nHost: localhost\r\nX: a") + '\0' + "b\r\n\r\n",
       "GET /api/v2/info HTTP/2.0\r\nHost: localhost\r\n\r\n",
       "GET /api/v2/info\r\n\r\n",
       "\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03 tls hello\r\n\r\n",

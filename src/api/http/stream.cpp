@@ -108,7 +108,7 @@ void Stream::close() {
 
 Task<void> continue_after(asio::io_context& context, const std::function<void(std::function<void()>)>& start) {
   auto begin = [&context, &start](auto&& handler) {
-    auto go_on = std::make_shared<std::decay_t<decltype(handler)>>(std::move(handler));
+    auto go_on = std::make_shared<std::decay_t<decltype(handler)>>(std::forward<decltype(handler)>(handler));
     std::function<void()> done = [&context, go_on] {
       auto resume = [go_on] { std::move (*go_on)(); };
       asio::post(context, std::move(resume));
