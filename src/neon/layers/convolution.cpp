@@ -5,35 +5,7 @@ namespace {
 
 class Convolution final : public ConvolutionLayer {
  public:
-  struct Config {
-    ConvolutionShape fshape;
-    Strides strides;
-    Padding padding;
-    Dilation dilation;
-    std::int64_t groups = 1;
-    Part init;
-    bool bsum = false;
-    std::optional<std::string> name;
-    std::string parallelism = "Data";
-    static constexpr auto fields() {
-      return std::tuple(
-          base::field("fshape", &Config::fshape, "window and output maps").required(),
-          base::field("strides", &Config::strides, "steps of the window"),
-          base::field("padding", &Config::padding, "zeros around the input"),
-          base::field("dilation", &Config::dilation, "spread of the window"),
-          base::field("groups", &Config::groups, "how many groups of maps see nothing of each other").positive(),
-          base::field("init", &Config::init, "how the weights start").required(),
-          base::field("bsum", &Config::bsum, "a hint of neon's, unused"),
-          base::field("name", &Config::name, "a name, unique in the model"),
-          base::field("parallelism", &Config::parallelism, "a hint of neon's, unused"));
-    }
-  };
-  explicit Convolution(const Config& config)
-      : ConvolutionLayer({config.fshape, config.strides, config.padding, config.dilation, config.groups}, config.init,
-                         {}),
-        name_(config.name) {}
-
-  std::optional<std::string> given_name() const override { return name_; }
+  using ConvolutionLayer::ConvolutionLayer;
 
   static std::vector<LayerCase> cases() {
     return {
@@ -63,9 +35,6 @@ class Convolution final : public ConvolutionLayer {
         {R"({"fshape": [3, 3, 10], "init": "Gaussian", "groups": 5, "strides": 2, "padding": 1})", {5, 6, 5}},
         {R"({"fshape": [2, 3, 3, 6], "init": "Gaussian", "groups": 3})", {3, 3, 4, 4}}};
   }
-
- private:
-  std::optional<std::string> name_;
 };
 
 const OnShelf<GraphPart, Convolution> registered(

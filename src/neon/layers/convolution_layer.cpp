@@ -33,21 +33,22 @@ class Steps final : public ProductSteps {
 
 }  // namespace
 
-ConvolutionLayer::ConvolutionLayer(const Window& window, const Part& init, const std::optional<Part>& bias)
-    : maps_(window.fshape.maps),
-      has_depth_(window.fshape.has_depth),
-      sliding_{{window.fshape.window,
-                {window.strides.d.value_or(1), window.strides.h.value_or(1), window.strides.w.value_or(1)},
-                window.padding.extent,
-                window.dilation.extent},
-               window.groups},
-      init_(Shelf<Initializer>::instance().make(init)) {
+ConvolutionLayer::ConvolutionLayer(const Config& config, const std::optional<Part>& bias)
+    : maps_(config.fshape.maps),
+      has_depth_(config.fshape.has_depth),
+      sliding_{{config.fshape.window,
+                {config.strides.d.value_or(1), config.strides.h.value_or(1), config.strides.w.value_or(1)},
+                config.padding.extent,
+                config.dilation.extent},
+               config.groups},
+      init_(Shelf<Initializer>::instance().make(config.init)),
+      name_(config.name) {
   if (bias) bias_ = Shelf<Initializer>::instance().make(*bias);
-  if (maps_ % window.groups != 0)
+  if (maps_ % config.groups != 0)
     throw base::Error(
         base::Code::invalid_argument,
         fmt::format("{} output maps do not fall into {} groups of as many each; K must be a multiple of groups", maps_,
-                    window.groups));
+                    config.groups));
 }
 
 tensor::Shape ConvolutionLayer::out_shape(const tensor::Shape& in) const {

@@ -9,16 +9,33 @@ namespace neon {
 /// steps and the oracle. Those with a bias of their own keep it as "weight_bias".
 class ConvolutionLayer : public UnaryLayer {
  public:
-  struct Window {
+  struct Config {
     ConvolutionShape fshape;
     Strides strides;
     Padding padding;
     Dilation dilation;
     std::int64_t groups = 1;
+    Part init;
+    bool bsum = false;
+    std::optional<std::string> name;
+    std::string parallelism = "Data";
+    static constexpr auto fields() {
+      return std::tuple(
+          base::field("fshape", &Config::fshape, "window and output maps").required(),
+          base::field("strides", &Config::strides, "steps of the window"),
+          base::field("padding", &Config::padding, "zeros around the input"),
+          base::field("dilation", &Config::dilation, "spread of the window"),
+          base::field("groups", &Config::groups, "how many groups of maps see nothing of each other").positive(),
+          base::field("init", &Config::init, "how the weights start").required(),
+          base::field("bsum", &Config::bsum, "a hint of neon's, unused"),
+          base::field("name", &Config::name, "a name, unique in the model"),
+          base::field("parallelism", &Config::parallelism, "a hint of neon's, unused"));
+    }
   };
   /// Errors: invalid_argument unless the groups divide the output maps.
-  ConvolutionLayer(const Window& window, const Part& init, const std::optional<Part>& bias);
+  explicit ConvolutionLayer(const Config& config, const std::optional<Part>& bias = {});
 
+  std::optional<std::string> given_name() const final { return name_; }
   tensor::Shape out_shape(const tensor::Shape& in) const override;
   std::vector<ParameterSpec> parameters(const tensor::Shape& in) const override;
   bool absorbs_bias() const override { return !has_bias(); }
@@ -38,6 +55,7 @@ class ConvolutionLayer : public UnaryLayer {
   bool has_depth_;
   tensor::GroupedSliding sliding_;
   std::shared_ptr<const Initializer> init_, bias_;
+  std::optional<std::string> name_;
 };
 
 }  // namespace neon

@@ -1,13 +1,11 @@
 #include "base/error.h"
 #include "neon/layers/normalisation_reference.h"
+#include "neon/layers/normalisation_steps.h"
 #include "neon/lowering/channel_order.h"
-#include "neon/lowering/unary_steps.h"
 #include "tensor/normalisation.h"
 
 namespace neon {
 namespace {
-
-using tensor::Slot;
 
 class GroupNorm final : public UnaryLayer {
  public:
@@ -70,47 +68,24 @@ class GroupNorm final : public UnaryLayer {
   Config config_;
 };
 
-class Steps final : public UnarySteps {
+class Steps final : public NormalisationSteps {
  public:
-  Steps(const Group& group, tensor::GroupNormalisation how) : node_(*group.node), how_(how) {
+  Steps(const Group& group, tensor::GroupNormalisation how) : NormalisationSteps(*group.node), how_(how) {
     if (const auto then = group.then()) how_.slope = then->transform->vendor_function()->slope;
   }
 
-  Value forward(Lowering& lowering, const Value& src) override {
-    x_ = in_channel_order(lowering, src, node_.name);
-    const tensor::Kernel kernel = tensor::group_norm_forward(x_.layout, how_);
-    saved_ = lowering.workspace(kernel);
-    const Value y = lowering.value(x_.layout);
-    if (!lowering.training()) lowering.may_replace(x_, y);
-    lowering.add(node_.name + " forward", kernel,
-                 {{Slot::src, x_.buffer},
-                  {Slot::scale, lowering.plain_weights(lowering.parameter(node_, "gamma")).buffer},
-                  {Slot::shift, lowering.plain_weights(lowering.parameter(node_, "beta")).buffer},
-                  {Slot::dst, y.buffer},
-                  {Slot::workspace, saved_}});
-    return y;
-  }
-
-  Value backward(Lowering& lowering, const Value& diff_dst, bool) override {
-    const Value dy = lowering.in_layout(diff_dst, x_.layout, node_.name + " error in another order");
-    const Value dx = lowering.value(x_.layout);
-    lowering.may_replace(dy, dx);
-    lowering.add(node_.name + " backward", tensor::group_norm_backward(x_.layout, how_),
-                 {{Slot::src, x_.buffer},
-                  {Slot::diff_dst, dy.buffer},
-                  {Slot::scale, lowering.plain_weights(lowering.parameter(node_, "gamma")).buffer},
-                  {Slot::workspace, saved_},
-                  {Slot::diff_src, dx.buffer},
-                  {Slot::diff_scale, lowering.parameter(node_, "gamma").gradient},
-                  {Slot::diff_shift, lowering.parameter(node_, "beta").gradient}});
-    return dx;
-  }
-
  private:
-  const Node& node_;
+  Value ordered(Lowering& lowering, const Value& src) const override {
+    return in_channel_order(lowering, src, node().name);
+  }
+  tensor::Kernel forward_kernel(const tensor::Layout& layout, bool) const override {
+    return tensor::group_norm_forward(layout, how_);
+  }
+  tensor::Kernel backward_kernel(const tensor::Layout& layout) const override {
+    return tensor::group_norm_backward(layout, how_);
+  }
+
   tensor::GroupNormalisation how_;
-  Value x_;
-  int saved_ = -1;
 };
 
 std::unique_ptr<LayerSteps> GroupNorm::lower(const Group& group) const {

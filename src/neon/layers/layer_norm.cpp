@@ -1,11 +1,10 @@
 #include "neon/layers/normalisation_reference.h"
+#include "neon/layers/normalisation_steps.h"
 #include "neon/lowering/sequence.h"
 #include "tensor/normalisation.h"
 
 namespace neon {
 namespace {
-
-using tensor::Slot;
 
 class LayerNorm final : public UnaryLayer {
  public:
@@ -55,46 +54,23 @@ class LayerNorm final : public UnaryLayer {
   Config config_;
 };
 
-class Steps final : public UnarySteps {
+class Steps final : public NormalisationSteps {
  public:
-  Steps(const Node& node, float eps) : node_(node), eps_(eps) {}
-
-  Value forward(Lowering& lowering, const Value& src) override {
-    const auto plain = tensor::Layout::row_major(tensor::Dtype::f32, src.layout.shape());
-    x_ = lowering.in_layout(src, plain, node_.name + " input in plain order");
-    const tensor::Kernel kernel = tensor::layer_norm_forward(plain, eps_);
-    saved_ = lowering.workspace(kernel);
-    const Value y = lowering.value(plain);
-    if (!lowering.training()) lowering.may_replace(x_, y);
-    lowering.add(node_.name + " forward", kernel,
-                 {{Slot::src, x_.buffer},
-                  {Slot::scale, lowering.plain_weights(lowering.parameter(node_, "gamma")).buffer},
-                  {Slot::shift, lowering.plain_weights(lowering.parameter(node_, "beta")).buffer},
-                  {Slot::dst, y.buffer},
-                  {Slot::workspace, saved_}});
-    return y;
-  }
-
-  Value backward(Lowering& lowering, const Value& diff_dst, bool) override {
-    const Value dy = lowering.in_layout(diff_dst, x_.layout, node_.name + " error in another order");
-    const Value dx = lowering.value(x_.layout);
-    lowering.may_replace(dy, dx);
-    lowering.add(node_.name + " backward", tensor::layer_norm_backward(x_.layout),
-                 {{Slot::src, x_.buffer},
-                  {Slot::diff_dst, dy.buffer},
-                  {Slot::scale, lowering.plain_weights(lowering.parameter(node_, "gamma")).buffer},
-                  {Slot::workspace, saved_},
-                  {Slot::diff_src, dx.buffer},
-                  {Slot::diff_scale, lowering.parameter(node_, "gamma").gradient},
-                  {Slot::diff_shift, lowering.parameter(node_, "beta").gradient}});
-    return dx;
-  }
+  Steps(const Node& node, float eps) : NormalisationSteps(node), eps_(eps) {}
 
  private:
-  const Node& node_;
+  Value ordered(Lowering& lowering, const Value& src) const override {
+    const auto plain = tensor::Layout::row_major(tensor::Dtype::f32, src.layout.shape());
+    return lowering.in_layout(src, plain, node().name + " input in plain order");
+  }
+  tensor::Kernel forward_kernel(const tensor::Layout& layout, bool) const override {
+    return tensor::layer_norm_forward(layout, eps_);
+  }
+  tensor::Kernel backward_kernel(const tensor::Layout& layout) const override {
+    return tensor::layer_norm_backward(layout);
+  }
+
   float eps_;
-  Value x_;
-  int saved_ = -1;
 };
 
 std::unique_ptr<LayerSteps> LayerNorm::lower(const Group& group) const {

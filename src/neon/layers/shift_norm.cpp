@@ -2,14 +2,12 @@
 
 #include <cmath>
 
+#include "neon/layers/normalisation_steps.h"
 #include "neon/lowering/channel_order.h"
-#include "neon/lowering/unary_steps.h"
 #include "tensor/normalisation.h"
 
 namespace neon {
 namespace {
-
-using tensor::Slot;
 
 double power_of(double s) { return s == 0 ? 0 : std::copysign(std::exp2(std::rint(std::log2(std::abs(s)))), s); }
 
@@ -32,51 +30,22 @@ std::pair<double, double> statistics(const Reference& r, const std::vector<std::
   return {mean, variance};
 }
 
-class Steps final : public UnarySteps {
+class Steps final : public NormalisationSteps {
  public:
-  Steps(const Node& node, tensor::ShiftNormalisation how) : node_(node), how_(how) {}
-
-  Value forward(Lowering& lowering, const Value& src) override {
-    x_ = in_feature_order(lowering, src, node_.name);
-    const tensor::Kernel kernel = tensor::shift_norm_forward(x_.layout, how_, lowering.training());
-    saved_ = lowering.workspace(kernel);
-    const Value y = lowering.value(x_.layout);
-    if (!lowering.training()) lowering.may_replace(x_, y);
-    const auto weights = [&](std::string_view name) {
-      return lowering.plain_weights(lowering.parameter(node_, name)).buffer;
-    };
-    const int gamma = weights("gamma"), beta = weights("beta"), gmean = weights("gmean"), gvar = weights("gvar");
-    lowering.add(node_.name + " forward", kernel,
-                 {{Slot::src, x_.buffer},
-                  {Slot::scale, gamma},
-                  {Slot::shift, beta},
-                  {Slot::mean, gmean},
-                  {Slot::variance, gvar},
-                  {Slot::dst, y.buffer},
-                  {Slot::workspace, saved_}});
-    return y;
-  }
-
-  Value backward(Lowering& lowering, const Value& diff_dst, bool) override {
-    const Value dy = lowering.in_layout(diff_dst, x_.layout, node_.name + " error in another order");
-    const Value dx = lowering.value(x_.layout);
-    lowering.may_replace(dy, dx);
-    lowering.add(node_.name + " backward", tensor::shift_norm_backward(x_.layout),
-                 {{Slot::src, x_.buffer},
-                  {Slot::diff_dst, dy.buffer},
-                  {Slot::scale, lowering.plain_weights(lowering.parameter(node_, "gamma")).buffer},
-                  {Slot::workspace, saved_},
-                  {Slot::diff_src, dx.buffer},
-                  {Slot::diff_scale, lowering.parameter(node_, "gamma").gradient},
-                  {Slot::diff_shift, lowering.parameter(node_, "beta").gradient}});
-    return dx;
-  }
+  Steps(const Node& node, tensor::ShiftNormalisation how) : NormalisationSteps(node), how_(how) {}
 
  private:
-  const Node& node_;
+  Value ordered(Lowering& lowering, const Value& src) const override {
+    return in_feature_order(lowering, src, node().name);
+  }
+  tensor::Kernel forward_kernel(const tensor::Layout& layout, bool training) const override {
+    return tensor::shift_norm_forward(layout, how_, training);
+  }
+  tensor::Kernel backward_kernel(const tensor::Layout& layout) const override {
+    return tensor::shift_norm_backward(layout);
+  }
+
   tensor::ShiftNormalisation how_;
-  Value x_;
-  int saved_ = -1;
 };
 
 }  // namespace
