@@ -130,7 +130,7 @@ TEST_F(Datasets, a_dataset_in_use_stays) {
   const auto model = train(user);
   EXPECT_REFUSED(call(user, api::delete_dataset, {.dataset = "fashion", .force = true}), conflict,
                  "model 1 (running) uses dataset 'fashion'");
-  worker->last().end(job::Outcome::stopped);
+  worker->last().end(wire::Outcome::stopped);
   EXPECT_REFUSED(call(user, api::delete_dataset, {.dataset = "fashion"}), conflict,
                  "model 1 (stopped) could not be resumed without dataset 'fashion'");
   EXPECT_NE(call(user, api::delete_dataset, {.dataset = "fashion", .force = true}).note.find("uploaded again"),
@@ -141,7 +141,7 @@ TEST_F(Datasets, a_dataset_in_use_stays) {
 TEST_F(Datasets, the_same_content_uploaded_again_serves_the_models_of_a_removed_dataset) {
   make_dataset(user);
   const auto model = train(user);
-  worker->last().end(job::Outcome::stopped);
+  worker->last().end(wire::Outcome::stopped);
   call(user, api::delete_dataset, {.dataset = "fashion", .force = true});
 
   // Other labels, other records, another tenant: not the same.

@@ -13,7 +13,7 @@
 #include "base/clock.h"
 #include "base/error.h"
 #include "base/log.h"
-#include "job/frames.h"
+#include "wire/frames.h"
 
 namespace cloud {
 
@@ -104,7 +104,7 @@ api::Later<api::Prediction> Deployment::predict(int k, std::string_view input) {
                 fmt::format("model {} has {} MiB of requests waiting, which is the limit; try again in a moment",
                             model_, kUnsentLimitBytes >> 20));
   const std::uint64_t id = next_id_++;
-  unsent_.push_back({id, job::request_frame(id, static_cast<std::uint32_t>(k), input)});
+  unsent_.push_back({id, wire::request_frame(id, static_cast<std::uint32_t>(k), input)});
   unsent_bytes_ += unsent_.back().bytes.size();
   const api::Later<api::Prediction> answer;
   answer.on_abandoned([weak = weak_from_this(), id] {
@@ -143,7 +143,7 @@ void Deployment::send_unsent(const Lock& lock) {
 }
 
 void Deployment::take_answer(std::string_view payload) {
-  const job::Answer came = job::parse_answer(payload);
+  const wire::Answer came = wire::parse_answer(payload);
   std::function<void()> drained;
   std::optional<api::Later<api::Prediction>> answer;
   {
@@ -207,7 +207,7 @@ void Deployment::carry() {
   const int tick_ms =
       std::clamp(timeout_ms_ / 4, 1, 1000);  // deadlines are coarse, and so free of cost for each request
   try {
-    job::FrameReader frames;
+    wire::FrameReader frames;
     for (bool there = true; there;) {
       pollfd on[] = {{socket_.get(), POLLIN, 0}, {wake_.get(), POLLIN, 0}};
       {

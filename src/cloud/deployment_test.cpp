@@ -4,7 +4,7 @@
 #include <sys/socket.h>
 
 #include "base/error.h"
-#include "job/frames.h"
+#include "wire/frames.h"
 
 namespace cloud {
 namespace {
@@ -25,8 +25,8 @@ struct Pair {
   std::string serve_one() {
     while (true) {
       if (const auto payload = frames.next()) {
-        const job::Request request = job::parse_request(*payload);
-        job::send_all(process.get(), job::answer_frame(request.id, kBoot));
+        const wire::Request request = wire::parse_request(*payload);
+        wire::send_all(process.get(), wire::answer_frame(request.id, kBoot));
         return std::string(request.input);
       }
       if (!frames.fill(process.get())) return "the end";
@@ -34,7 +34,7 @@ struct Pair {
   }
 
   base::Fd process;
-  job::FrameReader frames;
+  wire::FrameReader frames;
   std::shared_ptr<Deployment> deployment;
 };
 

@@ -28,24 +28,24 @@ class FakeJob {
   std::atomic<bool> stop_asked = false, killed = false;
   base::Fd socket;  ///< of a serving job: its end
 
-  void say(const job::Event& event) { listener.event(event, folder.path()); }
+  void say(const wire::Event& event) { listener.event(event, folder.path()); }
   void say_epoch(std::int64_t epoch, double cost = 1) {
-    say({.kind = job::EventKind::epoch,
+    say({.kind = wire::EventKind::epoch,
          .epoch = epoch,
          .cost = cost,
          .metrics = base::json::object{{"Accuracy", 0.5}}});
   }
   void write_checkpoint(std::int64_t epoch, std::int64_t batch, const std::string& bytes) {
     std::ofstream(folder.path() / "checkpoint-1.safetensors") << bytes;
-    say({.kind = job::EventKind::checkpoint,
+    say({.kind = wire::EventKind::checkpoint,
          .epoch = epoch,
          .batch = batch,
          .batches = 10,
          .file = "checkpoint-1.safetensors",
          .sha256 = base::sha256(bytes)});
   }
-  void end(job::Outcome outcome, std::string text = {}) {
-    job::Event event{.kind = job::EventKind::end, .outcome = outcome};
+  void end(wire::Outcome outcome, std::string text = {}) {
+    wire::Event event{.kind = wire::EventKind::end, .outcome = outcome};
     if (!text.empty()) event.text = text;
     say(event);
     exit({});

@@ -16,7 +16,7 @@ class Storage : public FakeCloud {
     const std::int64_t id = train(user, 1).id;
     worker->last().say_epoch(2);
     worker->last().write_checkpoint(2, 10, "weights");
-    worker->last().end(job::Outcome::completed);
+    worker->last().end(wire::Outcome::completed);
     return id;
   }
 };
@@ -66,7 +66,7 @@ TEST_F(Storage, a_tenant_stores_no_more_than_it_may) {
   EXPECT_EQ(call(user, api::get_dataset, {.dataset = "third"}).records_received, 0);
   const std::int64_t id = train(user, 1).id;  // its checkpoint passes the limit: trained is not thrown away
   worker->last().write_checkpoint(0, 10, "many weights");
-  worker->last().end(job::Outcome::stopped);
+  worker->last().end(wire::Outcome::stopped);
   EXPECT_EQ(used(), 2 * before + 12);
   EXPECT_REFUSED(call(user, api::resume_model, {.model = id}), over_allotment, "ncloud dataset rm");
   EXPECT_EQ(call(user, api::delete_dataset, {.dataset = "second"}).freed_bytes, before);
@@ -78,7 +78,7 @@ TEST_F(Storage, a_tenant_stores_no_more_than_it_may) {
 TEST_F(Storage, the_checkpoint_before_the_newest_is_kept_and_goes_with_the_model) {
   const std::int64_t id = train(user, 1).id;
   for (int epoch = 0; epoch < 3; ++epoch) worker->last().write_checkpoint(epoch, 10, fmt::format("epoch {}", epoch));
-  worker->last().end(job::Outcome::stopped);
+  worker->last().end(wire::Outcome::stopped);
   const auto stored = [&](std::string_view bytes) {
     const std::string sha256 = base::sha256(bytes);
     return std::filesystem::exists(folder.path() / "objects" / sha256.substr(0, 2) / sha256.substr(2));
@@ -98,7 +98,7 @@ TEST_F(Storage, the_checkpoint_before_the_newest_is_kept_and_goes_with_the_model
   ASSERT_EQ(worker->started(), 1u);
   EXPECT_EQ(base::read_file(worker->last().train.resume_from), "epoch 1");
   EXPECT_EQ(show(user, id).epochs_completed, 2);
-  worker->last().end(job::Outcome::stopped);
+  worker->last().end(wire::Outcome::stopped);
   EXPECT_GE(call(user, api::delete_model, {.model = id}).freed_bytes, 7);
   EXPECT_FALSE(stored("epoch 1"));
 }
@@ -123,8 +123,8 @@ TEST_F(Storage, long_texts_of_jobs_are_cut_between_characters_where_they_are_sto
   const std::int64_t id = train(user, 1).id;
   std::string name;
   for (int i = 0; i < 300000; ++i) name += "é";
-  worker->last().say({.kind = job::EventKind::log, .text = name});
-  worker->last().end(job::Outcome::error, "x" + name + ": cannot be decoded");
+  worker->last().say({.kind = wire::EventKind::log, .text = name});
+  worker->last().end(wire::Outcome::error, "x" + name + ": cannot be decoded");
   const std::string reason = show(user, id).reason;
   EXPECT_LE(reason.size(), kMaxReasonBytes);
   EXPECT_TRUE(reason.starts_with("xéé"));

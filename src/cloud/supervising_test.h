@@ -2,7 +2,7 @@
 // A supervisor over a worker that does what a test says, with a user and a dataset; for the supervisor's tests.
 #include "cloud/fake_cloud_test.h"
 #include "cloud/supervisor.h"
-#include "job/frames.h"
+#include "wire/frames.h"
 
 namespace cloud {
 
@@ -26,16 +26,16 @@ class Supervising : public FakeCloud {
     const std::int64_t id = train(user, 1).id;
     worker->last().say_epoch(2);
     worker->last().write_checkpoint(2, 10, "weights");
-    worker->last().end(job::Outcome::completed);
+    worker->last().end(wire::Outcome::completed);
     return id;
   }
   // Answers one request on a serving job's socket.
   static void answer_one(FakeJob& job, const std::string& json) {
-    job::FrameReader frames;
+    wire::FrameReader frames;
     std::optional<std::string_view> payload;
     while (!(payload = frames.next()) && frames.fill(job.socket.get())) {}
     ASSERT_TRUE(payload);
-    job::send_all(job.socket.get(), job::answer_frame(job::parse_request(*payload).id, json));
+    wire::send_all(job.socket.get(), wire::answer_frame(wire::parse_request(*payload).id, json));
   }
 };
 

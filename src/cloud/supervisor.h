@@ -96,7 +96,7 @@ class Supervisor {
   // A process that trains.
   struct Training {
     std::unique_ptr<Job> job;
-    std::optional<job::Event> end;  // what it said last
+    std::optional<wire::Event> end;  // what it said last
     std::optional<double> eta_s;
     std::int64_t eta_at_us = 0;
     std::int64_t step_logged_us = 0;
@@ -178,10 +178,10 @@ class Supervisor {
   void enlist(std::int64_t model, std::shared_ptr<Deployment> deployment);
 
   // What processes report.
-  void training_said(std::int64_t model, const job::Event& event, const std::filesystem::path& folder);
+  void training_said(std::int64_t model, const wire::Event& event, const std::filesystem::path& folder);
   void training_ended(std::int64_t model, const JobEnd& end);
-  void checkpoint_came(std::int64_t model, const job::Event& event, const std::filesystem::path& folder);
-  void serving_said(std::int64_t model, const job::Event& event);
+  void checkpoint_came(std::int64_t model, const wire::Event& event, const std::filesystem::path& folder);
+  void serving_said(std::int64_t model, const wire::Event& event);
   void serving_ended(std::int64_t model, const JobEnd& end);
 
   Store& store_;

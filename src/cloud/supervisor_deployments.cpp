@@ -25,7 +25,7 @@ void Supervisor::launch_serving(const ModelRow& row, Serving& serving) {
   serving.job = worker_.serve(
       {.checkpoint = objects_.path_of(row.checkpoint_sha256), .limits = {row.deploy_cpus, row.deploy_memory_bytes}},
       socket,
-      {.event = [this, model](const job::Event& event, const std::filesystem::path&) { serving_said(model, event); },
+      {.event = [this, model](const wire::Event& event, const std::filesystem::path&) { serving_said(model, event); },
        .end = [this, model](const JobEnd& end) { serving_ended(model, end); }});
   serving.deployment = std::make_shared<Deployment>(model, row.tenant_id, std::move(socket));
   enlist(model, serving.deployment);
@@ -53,12 +53,13 @@ void Supervisor::start_serving(std::int64_t model) {
   }
 }
 
-void Supervisor::serving_said(std::int64_t model, const job::Event& event) {
+void Supervisor::serving_said(std::int64_t model, const wire::Event& event) {
   const std::lock_guard lock(control_);
   const auto found = servings_.find(model);
   if (found == servings_.end() || found->second.ending || closing_) return;
-  if (event.kind == job::EventKind::log && event.text) base::log_info("deployment of model {}: {}", model, *event.text);
-  if (event.kind != job::EventKind::ready) return;
+  if (event.kind == wire::EventKind::log && event.text)
+    base::log_info("deployment of model {}: {}", model, *event.text);
+  if (event.kind != wire::EventKind::ready) return;
   change(model, [](Database& db, ModelRow& row) {
     if (row.state == deploying) become(db, row, deployed);
   });

@@ -14,7 +14,7 @@ TEST_F(Supervising, deploy_predict_undeploy) {
   FakeJob& job = worker->last();
   EXPECT_EQ(base::read_file(job.serve.checkpoint), "weights");
   EXPECT_REFUSED(call(user, api::predict, {.model = id}, "png"), unavailable, "not ready yet");
-  job.say({.kind = job::EventKind::ready});
+  job.say({.kind = wire::EventKind::ready});
   EXPECT_EQ(show(user, id).state, deployed);
   EXPECT_REFUSED(call(user, api::delete_model, {.model = id}), conflict, "undeploy it first");
   {
@@ -40,9 +40,9 @@ TEST_F(Supervising, a_crashed_deployment_fails_its_requests_and_comes_back) {
   const std::int64_t id = completed_model();
   call(user, api::deploy_model, {.model = id});
   FakeJob& first = worker->last();
-  first.say({.kind = job::EventKind::ready});
+  first.say({.kind = wire::EventKind::ready});
   std::jthread crash([&] {
-    job::FrameReader frames;
+    wire::FrameReader frames;
     frames.fill(first.socket.get());
     first.exit({.signal = 11});  // also waits and starts it again
   });
@@ -50,14 +50,14 @@ TEST_F(Supervising, a_crashed_deployment_fails_its_requests_and_comes_back) {
   crash.join();
   EXPECT_EQ(show(user, id).state, deploying);
   EXPECT_NE(show(user, id).reason.find("signal 11"), std::string::npos);
-  worker->last().say({.kind = job::EventKind::ready});
+  worker->last().say({.kind = wire::EventKind::ready});
   EXPECT_EQ(show(user, id).state, deployed);
 }
 
 TEST_F(Supervising, what_cannot_be_started_for_now_waits_and_names_no_path) {
   const std::int64_t id = completed_model();
   call(user, api::deploy_model, {.model = id});
-  worker->last().say({.kind = job::EventKind::ready});
+  worker->last().say({.kind = wire::EventKind::ready});
   const std::size_t before = worker->started();
   worker->next_fails = std::make_exception_ptr(base::system_error("cannot make '/srv/private'", ENOSPC));
   worker->last().exit({.signal = 11});
@@ -94,11 +94,11 @@ TEST_F(Supervising, a_deployment_killed_for_memory_after_it_served_is_started_ag
   const std::int64_t id = completed_model();
   call(user, api::deploy_model, {.model = id});
   const std::size_t before = worker->started();
-  worker->last().say({.kind = job::EventKind::ready});
+  worker->last().say({.kind = wire::EventKind::ready});
   worker->last().exit({.signal = 9, .out_of_memory = true});
   EXPECT_EQ(worker->started(), before + 1);
   EXPECT_EQ(show(user, id).state, deploying);
-  worker->last().say({.kind = job::EventKind::ready});
+  worker->last().say({.kind = wire::EventKind::ready});
   EXPECT_EQ(show(user, id).state, deployed);
   call(user, api::undeploy_model, {.model = id});
   eventually([&] { return show(user, id).state == completed; });

@@ -9,7 +9,7 @@ using enum api::ModelState;
 TEST_F(Supervising, a_restart_finds_every_state_true) {
   const std::int64_t done = completed_model(), deployment = completed_model();
   call(user, api::deploy_model, {.model = deployment, .memory = "64MiB"});
-  worker->last().say({.kind = job::EventKind::ready});
+  worker->last().say({.kind = wire::EventKind::ready});
   const std::int64_t run = train(user, 1, "64MiB").id;
   worker->last().say_epoch(0);
   worker->last().write_checkpoint(0, 10, "one");
@@ -22,7 +22,7 @@ TEST_F(Supervising, a_restart_finds_every_state_true) {
                         std::filesystem::copy_options::recursive | std::filesystem::copy_options::overwrite_existing);
   auto fake = std::make_unique<FakeWorker>();
   FakeWorker& reborn = *fake;
-  worker->last().end(job::Outcome::stopped);
+  worker->last().end(wire::Outcome::stopped);
   daemon.emplace(copy.path(), std::move(fake), Machine{4, std::int64_t{8} << 30},
                  [](const ModelToCheck&) { return CheckedModel{}; });
 
@@ -41,7 +41,7 @@ TEST_F(Supervising, a_graceful_end_keeps_the_step_it_stopped_at) {
   std::jthread stopper([&] {
     eventually([&] { return worker->last().stop_asked.load(); });
     worker->last().write_checkpoint(0, 5, "here");
-    worker->last().end(job::Outcome::stopped);
+    worker->last().end(wire::Outcome::stopped);
   });
   daemon->close(10000);
   stopper.join();
@@ -75,7 +75,7 @@ class Refusal {
 
 TEST_F(Supervising, a_resume_that_cannot_be_written_is_told_to_nobody) {
   train(user);
-  worker->last().end(job::Outcome::stopped);
+  worker->last().end(wire::Outcome::stopped);
   call(user, api::stop_model, {.model = train(user).id});
   const std::size_t before = follow(user, 1, false)->read(0, 100).size();
   {
@@ -94,7 +94,7 @@ TEST_F(Supervising, an_end_that_cannot_be_written_is_written_later) {
   const std::int64_t trains = train(user, 1).id;
   {
     const Refusal refusal(folder.path());
-    worker->last().end(job::Outcome::completed);
+    worker->last().end(wire::Outcome::completed);
     serving.exit({.signal = 9, .out_of_memory = true});
     EXPECT_EQ(show(user, trains).state, running);
     EXPECT_EQ(show(user, serves).state, deploying);
@@ -119,7 +119,7 @@ TEST_F(Supervising, a_start_that_cannot_be_written_is_not_tried_again_at_once) {
 TEST_F(Supervising, a_running_training_without_a_job_can_be_stopped) {
   train(user);
   worker->last().say_epoch(0);
-  worker->last().end(job::Outcome::stopped);
+  worker->last().end(wire::Outcome::stopped);
   Database(folder.path() / "ncloud.db", Database::Mode::write).run("update models set state = 'running'");
   EXPECT_EQ(call(user, api::stop_model, {.model = 1}).state, stopped);
   EXPECT_EQ(show(user, 1).epochs_completed, 0);

@@ -38,8 +38,8 @@ TEST_F(Supervising, a_training_from_submit_to_completion) {
   ASSERT_EQ(job.train.train_shards.size(), 1u);
   EXPECT_EQ(base::read_file(job.train.train_shards[0]), shard(4));
   EXPECT_REFUSED(call(user, api::get_checkpoint, {.model = 1}), conflict, "no checkpoint yet");
-  job.say({.kind = job::EventKind::step, .epoch = 0, .batch = 1, .batches = 10, .cost = 2.5, .eta_s = 30.0});
-  job.say({.kind = job::EventKind::step,
+  job.say({.kind = wire::EventKind::step, .epoch = 0, .batch = 1, .batches = 10, .cost = 2.5, .eta_s = 30.0});
+  job.say({.kind = wire::EventKind::step,
            .epoch = 0,
            .batch = 2,
            .batches = 10,
@@ -53,7 +53,7 @@ TEST_F(Supervising, a_training_from_submit_to_completion) {
   job.say_epoch(1, 1.2);
   job.say_epoch(2, 1.1);
   job.write_checkpoint(2, 10, "last");
-  job.end(job::Outcome::completed);
+  job.end(wire::Outcome::completed);
   const auto model = show(user, 1);
   EXPECT_EQ(model.state, completed);
   EXPECT_EQ(model.epochs_completed, 3);
@@ -98,7 +98,7 @@ TEST_F(Supervising, impossible_requests_are_refused_at_submit) {
 
 TEST_F(Supervising, the_queue_shows_position_reason_and_estimate) {
   train(user, 2, "64MiB");
-  worker->last().say({.kind = job::EventKind::step, .eta_s = 60.0});
+  worker->last().say({.kind = wire::EventKind::step, .eta_s = 60.0});
   const auto second = train(user, 1, "64MiB"), third = train(user, 1, "64MiB");
   EXPECT_EQ(second.state, queued);
   EXPECT_EQ(second.queue_position, 1);
@@ -109,7 +109,7 @@ TEST_F(Supervising, the_queue_shows_position_reason_and_estimate) {
   EXPECT_EQ(call(user, api::list_resources, {}).items[0].jobs_queued, 2);
   EXPECT_REFUSED(call(admin_token, api::allot_resources, {.tenant = "vision", .cpus = 1, .memory = "1GiB"}),
                  over_allotment, "hold 2 CPUs");
-  worker->last().end(job::Outcome::completed);
+  worker->last().end(wire::Outcome::completed);
   EXPECT_EQ(show(user, 2).state, running);
   EXPECT_EQ(show(user, 3).state, running);
   EXPECT_EQ(call(user, api::list_models, {.state = {running}}).items.size(), 2u);
@@ -125,7 +125,7 @@ TEST_F(Supervising, stop_and_resume) {
   EXPECT_NE(stopping.reason.find("stopping"), std::string::npos);
   EXPECT_TRUE(worker->last().stop_asked);
   worker->last().write_checkpoint(1, 4, "two");
-  worker->last().end(job::Outcome::stopped);
+  worker->last().end(wire::Outcome::stopped);
   EXPECT_EQ(show(user, 1).state, stopped);
   EXPECT_EQ(show(user, 1).epochs_completed, 1);
   EXPECT_REFUSED(call(user, api::stop_model, {.model = 1}), conflict, "model 1 is stopped");
@@ -134,7 +134,7 @@ TEST_F(Supervising, stop_and_resume) {
   worker->last().say_epoch(1);
   worker->last().say_epoch(2);
   worker->last().write_checkpoint(2, 10, "three");
-  worker->last().end(job::Outcome::completed);
+  worker->last().end(wire::Outcome::completed);
   EXPECT_REFUSED(call(user, api::stop_model, {.model = 1}), conflict, "model 1 is completed");
   EXPECT_REFUSED(call(user, api::resume_model, {.model = 1}), conflict, "ncloud model resume 1 --epochs 4");
   EXPECT_EQ(call(user, api::resume_model, {.model = 1, .epochs = 5}).state, running);
@@ -151,19 +151,19 @@ TEST_F(Supervising, who_waits_is_answered_when_it_is_done) {
       std::async(std::launch::async, [&] { return call(user, api::resume_model, {.model = 1, .wait = true}); });
   EXPECT_EQ(stop.wait_for(std::chrono::milliseconds(20)), std::future_status::timeout);
   worker->last().write_checkpoint(0, 10, "one");
-  worker->last().end(job::Outcome::stopped);
+  worker->last().end(wire::Outcome::stopped);
   EXPECT_TRUE(stop.get().state != running || worker->started() == 2);
   EXPECT_EQ(resume.get().state, running);
-  worker->last().end(job::Outcome::completed);
+  worker->last().end(wire::Outcome::completed);
 
   auto deploy =
       std::async(std::launch::async, [&] { return call(user, api::deploy_model, {.model = 1, .wait = true}); });
   eventually([&] { return show(user, 1).state == deploying; });
-  worker->last().say({.kind = job::EventKind::ready});
+  worker->last().say({.kind = wire::EventKind::ready});
   EXPECT_EQ(deploy.get().state, deployed);
   EXPECT_EQ(call(user, api::undeploy_model, {.model = 1, .wait = true}).state, completed);
   call(user, api::deploy_model, {.model = 1});
-  worker->last().say({.kind = job::EventKind::ready});
+  worker->last().say({.kind = wire::EventKind::ready});
   call(user, api::undeploy_model, {.model = 1});
   deploy = std::async(std::launch::async, [&] { return call(user, api::deploy_model, {.model = 1, .wait = true}); });
   eventually([&] { return show(user, 1).state == deploying; });
@@ -182,7 +182,7 @@ TEST_F(Supervising, who_waits_is_answered_when_the_daemon_ends) {
 TEST_F(Supervising, cpus_that_nobody_gave_are_those_that_no_deployment_holds) {
   const std::int64_t id = completed_model();
   call(user, api::deploy_model, {.model = id, .memory = "64MiB"});
-  worker->last().say({.kind = job::EventKind::ready});
+  worker->last().say({.kind = wire::EventKind::ready});
   const auto model = train(user);
   EXPECT_EQ(model.cpus, 1);
   EXPECT_EQ(model.state, running);
@@ -237,7 +237,7 @@ TEST_F(Supervising, a_queued_model_keeps_what_if_match_compares) {
   train(user);
   const auto waiting = train(user);
   const std::string etag = api::etag_of(base::encode(waiting), api::passing_of<api::Model>());
-  worker->last().say({.kind = job::EventKind::step, .eta_s = 60.0});
+  worker->last().say({.kind = wire::EventKind::step, .eta_s = 60.0});
   EXPECT_NE(show(user, 2).estimated_start, waiting.estimated_start);
   EXPECT_EQ(call(user, api::rename_model, {.model = 2, .name = "n"}, {}, etag).name, "n");
   EXPECT_REFUSED(call(user, api::rename_model, {.model = 2, .name = "o"}, {}, etag), precondition_failed, "");
@@ -252,7 +252,7 @@ TEST_F(Supervising, a_queued_training_stops_at_once) {
 
 TEST_F(Supervising, a_failed_training_says_why_and_is_not_repeated) {
   train(user);
-  worker->last().end(job::Outcome::error, "the cost became infinite in epoch 1, batch 7");
+  worker->last().end(wire::Outcome::error, "the cost became infinite in epoch 1, batch 7");
   EXPECT_EQ(show(user, 1).state, error);
   EXPECT_EQ(show(user, 1).reason, "the cost became infinite in epoch 1, batch 7");
   EXPECT_EQ(worker->started(), 1u);
@@ -313,9 +313,9 @@ TEST_F(Supervising, a_damaged_checkpoint_is_refused_and_the_last_one_stays) {
   train(user);
   worker->last().write_checkpoint(0, 10, "good");
   std::ofstream(worker->last().folder.path() / "bad") << "x";
-  EXPECT_THROW(worker->last().say({.kind = job::EventKind::checkpoint, .file = "bad", .sha256 = base::sha256("y")}),
+  EXPECT_THROW(worker->last().say({.kind = wire::EventKind::checkpoint, .file = "bad", .sha256 = base::sha256("y")}),
                base::Error);
-  EXPECT_THROW(worker->last().say({.kind = job::EventKind::checkpoint, .file = "../bad", .sha256 = base::sha256("x")}),
+  EXPECT_THROW(worker->last().say({.kind = wire::EventKind::checkpoint, .file = "../bad", .sha256 = base::sha256("x")}),
                base::Error);
   EXPECT_EQ(call(user, api::get_checkpoint, {.model = 1}), "good");
 }
@@ -332,8 +332,8 @@ TEST_F(Supervising, rename_checks_that_nothing_changed) {
 TEST_F(Supervising, what_a_job_says_is_checked) {
   const std::int64_t id = train(user).id;
   FakeJob& job = worker->last();
-  using Event = job::Event;
-  const auto epoch = job::EventKind::epoch;
+  using Event = wire::Event;
+  const auto epoch = wire::EventKind::epoch;
   EXPECT_REFUSED(job.say({.kind = epoch, .epoch = std::numeric_limits<std::int64_t>::max()}), invalid_argument,
                  "0 to 3");
   EXPECT_REFUSED(job.say({.kind = epoch, .epoch = std::numeric_limits<std::int64_t>::min()}), invalid_argument,
@@ -348,18 +348,18 @@ TEST_F(Supervising, what_a_job_says_is_checked) {
   EXPECT_EQ(show(user, id).epochs_completed, 0);
   job.say_epoch(0);
   EXPECT_REFUSED(job.say_epoch(0), invalid_argument, "second time");
-  job.say({.kind = job::EventKind::step, .epoch = 1, .eta_s = 1e300});
-  job.say({.kind = job::EventKind::log, .text = std::string(100000, 'x')});
+  job.say({.kind = wire::EventKind::step, .epoch = 1, .eta_s = 1e300});
+  job.say({.kind = wire::EventKind::log, .text = std::string(100000, 'x')});
   EXPECT_EQ(events(id).back().text->size(), 4000u);
   EXPECT_EQ(show(user, id).epochs_completed, 1);
-  job.end(job::Outcome::error, std::string(100000, 'y'));
+  job.end(wire::Outcome::error, std::string(100000, 'y'));
   EXPECT_EQ(show(user, id).reason.size(), 1000u);
 }
 
 TEST_F(Supervising, a_jobs_log_is_kept_to_a_limit) {
   const std::int64_t id = train(user).id;
   const std::string line(4000, 'x');
-  for (int i = 0; i < 5000; ++i) worker->last().say({.kind = job::EventKind::log, .text = line});
+  for (int i = 0; i < 5000; ++i) worker->last().say({.kind = wire::EventKind::log, .text = line});
   std::int64_t bytes = 0, position = 0;
   std::string last;
   for (const auto feed = follow(user, id, false);;) {
@@ -394,7 +394,7 @@ TEST_F(Supervising, removal_needs_rest_and_frees_the_checkpoint) {
   train(user);
   EXPECT_REFUSED(call(user, api::delete_model, {.model = 1}), conflict, "ncloud model stop 1");
   worker->last().write_checkpoint(0, 10, "weights");
-  worker->last().end(job::Outcome::stopped);
+  worker->last().end(wire::Outcome::stopped);
   EXPECT_GE(call(user, api::delete_model, {.model = 1}).freed_bytes, 7);
   EXPECT_REFUSED(show(user, 1), not_found, "no model 1");
 }
@@ -428,7 +428,7 @@ TEST_F(Supervising, followers_are_woken_and_told_of_the_end) {
   ASSERT_EQ(after.size(), 1u);
   EXPECT_EQ(feed->read(before.front().id, 1).size(), 1u);
   EXPECT_EQ(feed->read(before.front().id, 1)[0].id, before[1].id);
-  worker->last().end(job::Outcome::completed);
+  worker->last().end(wire::Outcome::completed);
   EXPECT_TRUE(feed->ended());
   EXPECT_EQ(feed->read(after.back().id, 100).size(), 1u);
   feed->on_change(nullptr);

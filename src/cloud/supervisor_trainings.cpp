@@ -22,7 +22,7 @@ constexpr double kLongestS = 1e9;
 Error nonsense(const std::string& what) { return {Code::invalid_argument, "the job said " + what}; }
 
 // Refuses what no engine of ours says, and cuts texts: code of strangers may run in a job.
-job::Event checked(job::Event event) {
+wire::Event checked(wire::Event event) {
   if (event.text) event.text = base::printable(*event.text, kTextBytes);
   if (event.eta_s) event.eta_s = std::clamp(*event.eta_s, 0.0, kLongestS);
   if (!event.metrics) return event;
@@ -35,7 +35,7 @@ job::Event checked(job::Event event) {
   return event;
 }
 
-void check_epoch(const ModelRow& row, const job::Event& event) {
+void check_epoch(const ModelRow& row, const wire::Event& event) {
   if (!event.epoch || *event.epoch < 0 || *event.epoch > row.epochs)
     throw nonsense(fmt::format("that it is in epoch {}; expected one of 0 to {}",
                                event.epoch ? std::to_string(*event.epoch) : "none", row.epochs));
@@ -73,7 +73,7 @@ void Supervisor::launch_training(const ModelRow& row, Training& training) {
   training.log_bytes = 0;
   training.job = worker_.train(
       train_order(row),
-      {.event = [this, model](const job::Event& event,
+      {.event = [this, model](const wire::Event& event,
                               const std::filesystem::path& folder) { training_said(model, event, folder); },
        .end = [this, model](const JobEnd& end) { training_ended(model, end); }});
 }
@@ -101,9 +101,9 @@ void Supervisor::start_training(std::int64_t model) {
   note_state(*store_.read([&](Database& db) { return find_model(db, model); }));
 }
 
-void Supervisor::training_said(std::int64_t model, const job::Event& said, const std::filesystem::path& folder) {
-  if (said.kind == job::EventKind::checkpoint) return checkpoint_came(model, said, folder);
-  const job::Event event = checked(said);
+void Supervisor::training_said(std::int64_t model, const wire::Event& said, const std::filesystem::path& folder) {
+  if (said.kind == wire::EventKind::checkpoint) return checkpoint_came(model, said, folder);
+  const wire::Event event = checked(said);
   const std::lock_guard lock(control_);
   const auto found = trainings_.find(model);
   if (found == trainings_.end()) return;
@@ -125,13 +125,13 @@ void Supervisor::training_said(std::int64_t model, const job::Event& said, const
                           .metrics = event.metrics,
                           .text = event.text};
   switch (event.kind) {
-    case job::EventKind::step:
+    case wire::EventKind::step:
       if (training.step_logged_us != 0 && now - training.step_logged_us < kStepLogUs) return;
       training.step_logged_us = now;
       told.kind = api::TrainingEventKind::step;
       note(model, std::move(told));
       break;
-    case job::EventKind::epoch:
+    case wire::EventKind::epoch:
       change(model, [&](Database& db, ModelRow& row) {
         check_epoch(row, event);
         if (*event.epoch == row.epochs || *event.epoch <= training.epoch)
@@ -147,7 +147,7 @@ void Supervisor::training_said(std::int64_t model, const job::Event& said, const
       told.kind = api::TrainingEventKind::epoch;
       note(model, std::move(told));
       break;
-    case job::EventKind::log:
+    case wire::EventKind::log:
       if (training.log_bytes > kLogBytes) return;
       training.log_bytes += static_cast<std::int64_t>(event.text.value_or("").size()) + 1;
       if (training.log_bytes > kLogBytes)
@@ -156,13 +156,13 @@ void Supervisor::training_said(std::int64_t model, const job::Event& said, const
       told.kind = api::TrainingEventKind::log;
       note(model, std::move(told));
       break;
-    case job::EventKind::end: training.end = event; break;
-    case job::EventKind::ready:
-    case job::EventKind::checkpoint: break;
+    case wire::EventKind::end: training.end = event; break;
+    case wire::EventKind::ready:
+    case wire::EventKind::checkpoint: break;
   }
 }
 
-void Supervisor::checkpoint_came(std::int64_t model, const job::Event& event, const std::filesystem::path& folder) {
+void Supervisor::checkpoint_came(std::int64_t model, const wire::Event& event, const std::filesystem::path& folder) {
   // Reads the whole file: not under the lock.
   const std::int64_t limit_bytes = store_.read([&](Database& db) {
     const auto row = find_model(db, model);
@@ -210,7 +210,7 @@ void Supervisor::training_ended(std::int64_t model, const JobEnd& end) {
 }
 
 void Supervisor::training_ended_held(std::int64_t model, const JobEnd& end) {
-  const std::optional<job::Event> said = trainings_[model].end;
+  const std::optional<wire::Event> said = trainings_[model].end;
   const ModelRow before = *store_.read([&](Database& db) { return find_model(db, model); });
   if (before.state != running) {  // its start could not be written, or its end has been
     trainings_.erase(model);
@@ -222,11 +222,11 @@ void Supervisor::training_ended_held(std::int64_t model, const JobEnd& end) {
   if (!finished && !closing_ && !before.stop_requested) return training_crashed(model, end);
   change(model, [&](Database& db, ModelRow& row) {
     const std::int64_t now = base::wall_now_us();
-    if (finished && said->outcome == job::Outcome::error) {
+    if (finished && said->outcome == wire::Outcome::error) {
       row.ended_us = now;
       row.stop_requested = false;
       become(db, row, ModelState::error, said->text.value_or("the training failed"));
-    } else if (finished && said->outcome == job::Outcome::completed) {
+    } else if (finished && said->outcome == wire::Outcome::completed) {
       row.ended_us = now;
       row.stop_requested = false;
       become(db, row, completed);

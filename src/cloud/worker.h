@@ -7,7 +7,8 @@
 #include <vector>
 
 #include "base/files.h"
-#include "job/events.h"
+#include "wire/event.h"
+#include "wire/order.h"
 
 namespace cloud {
 
@@ -24,7 +25,7 @@ inline std::int64_t checkpoint_limit_bytes(std::int64_t memory_bytes) {
 
 /// A training to carry out. The worker fills in the paths of `job`, because it knows how the job will see them.
 struct TrainOrder {
-  job::TrainJob job;
+  wire::TrainJob job;
   std::vector<std::filesystem::path> train_shards;
   std::vector<std::filesystem::path> eval_shards;
   std::filesystem::path resume_from;  ///< empty to begin
@@ -53,7 +54,7 @@ struct JobEnd {
 /// `end` may block for as long as it likes.
 struct JobListener {
   /// What it throws ends the job: as nonsense with an error of what the job said (invalid_argument, too_large).
-  std::function<void(const job::Event&, const std::filesystem::path& checkpoint_folder)> event;
+  std::function<void(const wire::Event&, const std::filesystem::path& checkpoint_folder)> event;
   std::function<void(const JobEnd&)> end;
 };
 
@@ -86,7 +87,7 @@ class Worker {
   /// Starts a training at once. Errors: disk_full or internal when it cannot be started.
   virtual std::unique_ptr<Job> train(const TrainOrder& order, JobListener listener) = 0;
 
-  /// Starts a process that answers predictions on `socket` once it said `ready` (frames: job/frames.h).
+  /// Starts a process that answers predictions on `socket` once it said `ready` (frames: wire/frames.h).
   virtual std::unique_ptr<Job> serve(const ServeOrder& order, base::Fd& socket, JobListener listener) = 0;
 };
 

@@ -13,24 +13,29 @@
 #include "base/caught.h"
 #include "base/files.h"
 #include "base/sha256.h"
-#include "job/events.h"
 #include "job/serve.h"
 #include "job/train.h"
 #include "neon/plan.h"
+#include "wire/event.h"
+#include "wire/order.h"
+#include "wire/process.h"
 
 namespace job {
-namespace {
 
-constexpr int kServingSocket = 3;
+using wire::Event;
+using wire::EventKind;
+using wire::Outcome;
+
+namespace {
 
 /// One write per event, so that lines never mix.
 void emit_to_standard_output(const Event& event) {
   const std::string line = base::to_text(base::encode(event)) + "\n";
   std::string_view rest = line;
   while (!rest.empty()) {
-    const ssize_t written = ::write(STDOUT_FILENO, rest.data(), rest.size());
+    const ssize_t written = ::write(wire::kEvents, rest.data(), rest.size());
     if (written < 0 && errno == EINTR) continue;
-    if (written < 0) std::_Exit(1);  // nobody listens any more
+    if (written < 0) std::_Exit(wire::kUnheard);
     rest.remove_prefix(static_cast<std::size_t>(written));
   }
 }
@@ -48,8 +53,8 @@ Told& obey_control_pipe() {
   std::thread([] {
     std::string line;
     while (std::getline(std::cin, line)) {
-      if (line == kStop) told.stop = true;
-      if (line == kKept) {
+      if (line == wire::kStop) told.stop = true;
+      if (line == wire::kKept) {
         ++told.kept;
         told.kept.notify_all();
       }
@@ -131,7 +136,7 @@ optimizer: {type: GradientDescentMomentum, config: {learning_rate: 0.1, momentum
 
 /// Uses the time until the job comes, when it is not here yet.
 void warm_up_while_waiting() {
-  pollfd job{.fd = STDIN_FILENO, .events = POLLIN, .revents = 0};
+  pollfd job{.fd = wire::kControl, .events = POLLIN, .revents = 0};
   if (::poll(&job, 1, 0) == 0) warm_up();
 }
 
@@ -152,12 +157,12 @@ int report_errors(const std::function<void()>& work) {
     emit_error(base::caught());
   }
   std::cout.flush();
-  std::_Exit(0);  // without waiting for the thread that reads the control pipe
+  std::_Exit(wire::kToldAll);  // without waiting for the thread that reads the control pipe
 }
 
 std::vector<std::filesystem::path> paths(const std::vector<std::string>& names) { return {names.begin(), names.end()}; }
 
-Training training_of(const TrainJob& job, const Told& told) {
+Training training_of(const wire::TrainJob& job, const Told& told) {
   Training training;
   training.spec = neon::parse_model(job.yaml, job.model_file);
   if (job.epochs) training.spec.epochs = *job.epochs;
@@ -178,7 +183,7 @@ int run_train_process() {
   std::signal(SIGPIPE, SIG_IGN);
   return report_errors([] {
     warm_up_while_waiting();
-    const auto job = read_job<TrainJob>();
+    const auto job = read_job<wire::TrainJob>();
     limit_files(job.file_limit_bytes);
     const Told& told = obey_control_pipe();
     const Outcome outcome = train(training_of(job, told), emit_to_standard_output, told.stop);
@@ -189,9 +194,9 @@ int run_train_process() {
 int run_serve_process() {
   std::signal(SIGPIPE, SIG_IGN);
   return report_errors([] {
-    const auto job = read_job<ServeJob>();
+    const auto job = read_job<wire::ServeJob>();
     obey_control_pipe();
-    serve(job, kServingSocket, emit_to_standard_output);
+    serve(job, wire::kSocket, emit_to_standard_output);
   });
 }
 

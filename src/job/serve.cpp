@@ -5,10 +5,10 @@
 
 #include "aeon/preprocessor.h"
 #include "base/error.h"
-#include "job/frames.h"
 #include "job/memory.h"
 #include "neon/predictor.h"
 #include "tensor/arena.h"
+#include "wire/frames.h"
 
 namespace job {
 namespace {
@@ -35,7 +35,7 @@ std::string error_json(const base::Error& error) {
 /// Prepares, predicts and answers what waits on one socket.
 class Server {
  public:
-  Server(const ServeJob& job, int socket)
+  Server(const wire::ServeJob& job, int socket)
       : checkpoint_(neon::read_checkpoint(job.checkpoint)),
         preprocessor_(loader_config_of(checkpoint_.preprocessing)),
         predictor_(checkpoint_,
@@ -69,12 +69,12 @@ class Server {
         break;
       }
       any = true;
-      take_in(parse_request(*payload));
+      take_in(wire::parse_request(*payload));
     }
     return any;
   }
 
-  void take_in(const Request& request) {
+  void take_in(const wire::Request& request) {
     try {
       if (request.k != 0) predictor_.check_k(request.k);
       preprocessor_.write(request.input, inputs_.data() + waiting_.size() * preprocessor_.sample_bytes());
@@ -86,7 +86,9 @@ class Server {
     }
   }
 
-  void refuse(std::uint64_t id, const base::Error& error) { send_all(socket_, answer_frame(id, error_json(error))); }
+  void refuse(std::uint64_t id, const base::Error& error) {
+    wire::send_all(socket_, wire::answer_frame(id, error_json(error)));
+  }
 
   void answer_all() {
     if (waiting_.empty()) return;
@@ -95,9 +97,9 @@ class Server {
     const std::size_t columns = outputs.size() / waiting_.size();
     std::string answers;
     for (std::size_t i = 0; i < waiting_.size(); ++i)
-      answers += answer_frame(waiting_[i].id,
-                              predictions_json(predictor_.top_k(outputs.subspan(i * columns, columns), waiting_[i].k)));
-    send_all(socket_, answers);
+      answers += wire::answer_frame(
+          waiting_[i].id, predictions_json(predictor_.top_k(outputs.subspan(i * columns, columns), waiting_[i].k)));
+    wire::send_all(socket_, answers);
   }
 
   neon::Checkpoint checkpoint_;
@@ -107,15 +109,15 @@ class Server {
   std::size_t max_batch_;
   int socket_;
   tensor::Arena inputs_;
-  FrameReader reader_;
+  wire::FrameReader reader_;
   std::vector<Waiting> waiting_;
 };
 
 }  // namespace
 
-void serve(const ServeJob& job, int socket, const Emit& emit) {
+void serve(const wire::ServeJob& job, int socket, const Emit& emit) {
   Server server(job, socket);
-  emit({.kind = EventKind::ready});
+  emit({.kind = wire::EventKind::ready});
   server.run();
 }
 

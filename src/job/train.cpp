@@ -12,6 +12,11 @@
 #include "neon/trainer.h"
 
 namespace job {
+
+using wire::Event;
+using wire::EventKind;
+using wire::Outcome;
+
 namespace {
 
 constexpr std::int64_t kStepEventEveryUs = 100'000;

@@ -4,12 +4,12 @@
 #include <optional>
 
 #include "job/data.h"
-#include "job/events.h"
 #include "neon/checkpoint.h"
+#include "wire/event.h"
 
 namespace job {
 
-using Emit = std::function<void(const Event&)>;
+using Emit = std::function<void(const wire::Event&)>;
 
 /// One training, ready to run.
 struct Training {
@@ -30,6 +30,6 @@ struct Training {
 /// Trains to the end of the spec's epochs, or until `stop` becomes true: then it saves a checkpoint of the present
 /// step. Events: step (at most ten a second), epoch, and those of `save`.
 /// Errors: everything that can be wrong with model, data or numbers; messages end with the model file's line.
-Outcome train(const Training& training, const Emit& emit, const std::atomic<bool>& stop);
+wire::Outcome train(const Training& training, const Emit& emit, const std::atomic<bool>& stop);
 
 }  // namespace job

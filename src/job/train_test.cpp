@@ -7,6 +7,10 @@
 namespace job {
 namespace {
 
+using wire::Event;
+using wire::EventKind;
+using wire::Outcome;
+
 // A 1×1 gray PNG, so that the manifest holds all there is.
 constexpr std::string_view kPixel =
     "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAAAAAA6fptVAAAACklEQVR4nGNwAAAAQgBBKTf07wAAAABJRU5ErkJggg==";

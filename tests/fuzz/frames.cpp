@@ -1,4 +1,4 @@
-#include "job/frames.h"
+#include "wire/frames.h"
 
 #include <sys/socket.h>
 
@@ -21,14 +21,14 @@ base::Fd stream_of(std::string_view bytes) {
 
 const fuzz::Target registered("frames", [](std::string_view bytes) {
   const base::Fd stream = stream_of(bytes);
-  job::FrameReader reader;
+  wire::FrameReader reader;
   while (reader.fill(stream.get())) {
     while (const auto payload = reader.next()) {
       try {
-        job::parse_request(*payload);
+        wire::parse_request(*payload);
       } catch (const base::Error&) {  // too short for one
       }
-      job::parse_answer(*payload);
+      wire::parse_answer(*payload);
     }
   }
 });

@@ -34,7 +34,7 @@ std::string bar_of(double share, int width) {
 
 bool both_are_terminals() { return ::isatty(STDOUT_FILENO) != 0 && ::isatty(STDERR_FILENO) != 0; }
 
-std::string live_line(const job::Event& step, std::size_t columns) {
+std::string live_line(const wire::Event& step, std::size_t columns) {
   const double share = static_cast<double>(*step.batch) / static_cast<double>(*step.batches);
   const std::string epoch = fmt::format("Epoch {:<3}", *step.epoch);
   const std::string batches = fmt::format("{:>4}/{:<4}", *step.batch, *step.batches);
@@ -53,10 +53,10 @@ std::string live_line(const job::Event& step, std::size_t columns) {
 
 Console::Console(std::string cost_name, bool live) : cost_name_(std::move(cost_name)), live_(live) {}
 
-void Console::show(const job::Event& event) {
-  if (event.kind == job::EventKind::step && live_) show_step(event);
-  if (event.kind == job::EventKind::epoch) show_epoch(event);
-  if (event.kind == job::EventKind::log) {
+void Console::show(const wire::Event& event) {
+  if (event.kind == wire::EventKind::step && live_) show_step(event);
+  if (event.kind == wire::EventKind::epoch) show_epoch(event);
+  if (event.kind == wire::EventKind::log) {
     clear_live_line();
     std::fflush(stdout);
     fmt::print(stderr, "neon: {}\n", base::printable(event.text.value_or("")));
@@ -64,7 +64,7 @@ void Console::show(const job::Event& event) {
   std::fflush(stdout);
 }
 
-void Console::show_step(const job::Event& event) {
+void Console::show_step(const wire::Event& event) {
   clear_live_line();
   const std::size_t columns = terminal_columns() - 1;  // a full line would wrap
   const std::string line = live_line(event, columns);
@@ -81,7 +81,7 @@ void Console::clear_live_line() {
   drawn_columns_ = 0;
 }
 
-void Console::show_epoch(const job::Event& event) {
+void Console::show_epoch(const wire::Event& event) {
   std::string line = fmt::format("Epoch {:<3} [Train {:.4f} cost, {:.2f}s, {:.0f} images/s]", *event.epoch,
                                  event.cost.value_or(NAN), event.seconds.value_or(0), event.images_per_s.value_or(0));
   if (event.eval_cost) line += fmt::format(" [{} Loss {:.4f}]", cost_name_, *event.eval_cost);

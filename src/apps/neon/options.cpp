@@ -3,6 +3,7 @@
 #include <CLI/CLI.hpp>
 
 #include "base/version.h"
+#include "wire/process.h"
 
 void declare(CLI::App& app, Options& options) {
   app.add_option("yaml_file", options.model_file, "the model file");
@@ -32,8 +33,10 @@ void declare(CLI::App& app, Options& options) {
   app.add_option("--labels", options.labels, "with --check: file with the names of the classes")->needs(check);
   app.add_option("--root", options.root, "with --check: folder that relative names start from")->needs(check);
   app.add_flag("-v,--verbose", options.verbose, "show the network; twice: also what the engine does");
-  app.add_flag("--job", options.job, "be a training process: told by standard input (used by ncloudd)");
-  app.add_flag("--serve", options.serve, "be a serving process: told by standard input (used by ncloudd)");
+  app.add_flag(std::string(wire::kTrainMode), options.job,
+               "be a training process: told by standard input (used by ncloudd)");
+  app.add_flag(std::string(wire::kServeMode), options.serve,
+               "be a serving process: told by standard input (used by ncloudd)");
 }
 
 void declare_commands(CLI::App& app, Options& options) {

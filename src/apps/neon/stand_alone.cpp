@@ -147,14 +147,14 @@ int run_stand_alone(const Options& options) {
   Console console(checked.spec.cost.type, both_are_terminals() && !options.no_progress_bar);
   std::signal(SIGINT, ask_to_stop);
   std::signal(SIGTERM, ask_to_stop);
-  const job::Outcome outcome = job::train(
+  const wire::Outcome outcome = job::train(
       training,
-      [&](const job::Event& event) {
+      [&](const wire::Event& event) {
         console.show(event);
         if (output) fmt::print(output.get(), "{}\n", base::to_text(base::encode(event)));
       },
       stop_asked);
-  if (outcome == job::Outcome::completed) return 0;
+  if (outcome == wire::Outcome::completed) return 0;
   fmt::print(stderr, "neon: stopped{}\n",
              saver.newest().empty() ? "" : "; go on with: " + command_to_resume(options, saver.newest()));
   return base::kind_of(base::Code::interrupted).exit_code;

@@ -134,7 +134,7 @@ struct LocalWorker::Running {
   void stop(int grace_ms) {
     {
       const std::lock_guard lock(mutex);
-      if (!stop_asked) outbox += fmt::format("{}\n", job::kStop);
+      if (!stop_asked) outbox += fmt::format("{}\n", wire::kStop);
       folder.is_written();  // from here on it counts
       stop_asked = true;
       const std::int64_t at = base::steady_now_us() + std::int64_t{grace_ms} * 1000;
@@ -235,7 +235,7 @@ std::unique_ptr<Job> LocalWorker::train(const TrainOrder& order, JobListener lis
   }
   try {
     prepare(*running, order);
-    if (!has_started) start(running, "--job");
+    if (!has_started) start(running, wire::kTrainMode);
   } catch (...) {
     running->set_listener({});  // the caller hears of it here
     running->kill();
@@ -250,7 +250,7 @@ void LocalWorker::prepare(Running& running, const TrainOrder& order) const {
     running.folder.link(object, name);
     return sandbox_.path_inside(running.folder.path(), "in/" + name);
   };
-  job::TrainJob job = order.job;
+  wire::TrainJob job = order.job;
   for (std::size_t i = 0; i < order.train_shards.size(); ++i)
     job.train_shards.push_back(inside(order.train_shards[i], fmt::format("train-{:06}", i)));
   for (std::size_t i = 0; i < order.eval_shards.size(); ++i)
@@ -273,13 +273,13 @@ std::unique_ptr<Job> LocalWorker::serve(const ServeOrder& order, base::Fd& socke
   socket = base::Fd(ends[0]);
   running->their_socket = base::Fd(ends[1]);
   running->start.socket = ends[1];
-  const job::ServeJob job{.checkpoint = sandbox_.path_inside(running->folder.path(), "in/checkpoint"),
-                          .threads = order.limits.cpus,
-                          .max_batch = order.max_batch,
-                          .memory_bytes = order.limits.memory_bytes};
+  const wire::ServeJob job{.checkpoint = sandbox_.path_inside(running->folder.path(), "in/checkpoint"),
+                           .threads = order.limits.cpus,
+                           .max_batch = order.max_batch,
+                           .memory_bytes = order.limits.memory_bytes};
   limit(*running, order.limits);
   running->say(base::to_text(base::encode(job)) + '\n');
-  start(running, "--serve");
+  start(running, wire::kServeMode);
   return std::make_unique<LocalJob>(running);
 }
 
@@ -288,7 +288,7 @@ void LocalWorker::limit(Running& running, const Limits& limits) const {
   if (limits.memory_bytes > 0) running.start.data_limit_bytes = limits.memory_bytes + kMemoryBesidesBytes;
 }
 
-void LocalWorker::start(const std::shared_ptr<Running>& running, const std::string& mode) {
+void LocalWorker::start(const std::shared_ptr<Running>& running, std::string_view mode) {
   running->start.command =
       sandbox_.command(running->folder.path(), mode, running->checkpoint_files, limits_processes());
   running->start.environment = sandbox_.environment();
@@ -323,7 +323,7 @@ void LocalWorker::start_spare() {
   }
   try {
     const std::shared_ptr<Running> running = make_training();
-    start(running, "--job");
+    start(running, wire::kTrainMode);
     const std::lock_guard lock(mutex_);
     if (keeps_spare_ && !spare_ && running_.contains(running))
       spare_ = running;
@@ -352,7 +352,7 @@ namespace {
 // The talk with one process, until it has ended and everything it said is heard.
 class Talk {
  public:
-  Talk(Process process, std::function<void(const job::Event&)> tell)
+  Talk(Process process, std::function<void(const wire::Event&)> tell)
       : process_(std::move(process)),
         tell_(std::move(tell)),
         exit_(static_cast<int>(::syscall(SYS_pidfd_open, process_.pid, 0))) {
@@ -459,10 +459,10 @@ class Talk {
     try {
       events_.add({buffer, static_cast<std::size_t>(got)}, [&](std::string_view line) {
         if (line.empty()) return;
-        const auto event = base::decode<job::Event>(base::parse_json(base::to_utf8(line), "event of the job"));
+        const auto event = base::decode<wire::Event>(base::parse_json(base::to_utf8(line), "event of the job"));
         tell_(event);
-        if (event.kind == job::EventKind::checkpoint) state.say(fmt::format("{}\n", job::kKept));
-        if (event.kind == job::EventKind::step && state.on_first_step) std::exchange(state.on_first_step, nullptr)();
+        if (event.kind == wire::EventKind::checkpoint) state.say(fmt::format("{}\n", wire::kKept));
+        if (event.kind == wire::EventKind::step && state.on_first_step) std::exchange(state.on_first_step, nullptr)();
       });
     } catch (...) {
       // What it said cannot be kept, so going on would lose it: end it here; its last checkpoint is safe.
@@ -483,7 +483,7 @@ class Talk {
       errors_.add({buffer, static_cast<std::size_t>(got)}, [&](std::string_view line) {
         if (line.empty()) return;
         last_words_ = base::printable(line, kWordsLimit);
-        tell_({.kind = job::EventKind::log, .text = base::printable(line, kLogLineLimit)});
+        tell_({.kind = wire::EventKind::log, .text = base::printable(line, kLogLineLimit)});
       });
     } catch (...) {
       base::log_warning("a log line of a job is lost: {}", base::caught().message);
@@ -493,7 +493,7 @@ class Talk {
   }
 
   Process process_;
-  std::function<void(const job::Event&)> tell_;
+  std::function<void(const wire::Event&)> tell_;
   base::Fd exit_;  // readable once the process has ended
   bool exited_ = false, killed_ = false, events_open_ = true, errors_open_ = true, spoke_nonsense_ = false;
   Allowance allowance_;
@@ -506,13 +506,13 @@ class Talk {
 void LocalWorker::supervise(const std::shared_ptr<Running>& running) {
   JobEnd end;
   try {
-    Talk talk(start_process(running->start), [&running, folder = running->folder.out()](const job::Event& event) {
+    Talk talk(start_process(running->start), [&running, folder = running->folder.out()](const wire::Event& event) {
       if (const JobListener listener = running->hears(); listener.event) listener.event(event, folder);
     });
     running->their_socket.reset();
     end = talk.run(*running);
   } catch (...) {
-    end = {.exit_code = 127, .never_began = true, .last_words = base::caught().message};
+    end = {.exit_code = wire::kCannotRun, .never_began = true, .last_words = base::caught().message};
   }
   running->their_socket.reset();
   {

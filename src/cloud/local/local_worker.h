@@ -40,7 +40,7 @@ class LocalWorker : public Worker {
   bool limits_processes() const;
   std::shared_ptr<Running> make_running();
   std::shared_ptr<Running> make_training();
-  void start(const std::shared_ptr<Running>& running, const std::string& mode);
+  void start(const std::shared_ptr<Running>& running, std::string_view mode);
   void prepare(Running& running, const TrainOrder& order) const;
   void limit(Running& running, const Limits& limits) const;
   void start_spare();

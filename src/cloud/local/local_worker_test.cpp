@@ -21,13 +21,13 @@ namespace {
 struct Heard {
   std::mutex mutex;
   std::condition_variable changed;
-  std::vector<job::Event> events;
+  std::vector<wire::Event> events;
   std::vector<std::string> checkpoints;  // contents
   std::optional<JobEnd> end;
 
   JobListener listener() {
     return {.event =
-                [this](const job::Event& event, const std::filesystem::path& folder) {
+                [this](const wire::Event& event, const std::filesystem::path& folder) {
                   const std::lock_guard lock(mutex);
                   events.push_back(event);
                   if (event.file) checkpoints.push_back(base::read_file(folder / *event.file));
@@ -50,8 +50,8 @@ struct Heard {
   }
   std::string logged() {
     std::string text;
-    for (const job::Event& event : events)
-      if (event.kind == job::EventKind::log) text += *event.text + "\n";
+    for (const wire::Event& event : events)
+      if (event.kind == wire::EventKind::log) text += *event.text + "\n";
     return text;
   }
 };
@@ -127,7 +127,7 @@ echo '{"kind":"end","outcome":"completed"}'
   EXPECT_EQ(heard.end->last_words, "kept");
   EXPECT_EQ(heard.checkpoints, std::vector<std::string>{"records"});
   ASSERT_GE(heard.events.size(), 3u);
-  EXPECT_EQ(heard.events.front().kind, job::EventKind::ready);
+  EXPECT_EQ(heard.events.front().kind, wire::EventKind::ready);
   EXPECT_EQ(heard.logged(), "kept\n");
 }
 

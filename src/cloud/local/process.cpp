@@ -57,8 +57,8 @@ struct ChildEnds {
   const char* why = ::strerrordesc_np(errno);  // unlike strerror, without a lock
   if (why == nullptr) why = "unknown error";
   for (const char* text : {what, " ", name, ": ", why, "\n"})
-    if (::write(2, text, std::strlen(text)) < 0) break;
-  ::_exit(127);
+    if (::write(wire::kLog, text, std::strlen(text)) < 0) break;
+  ::_exit(wire::kCannotRun);
 }
 
 bool limit(__rlimit_resource resource, std::int64_t bytes) {
@@ -69,19 +69,20 @@ bool limit(__rlimit_resource resource, std::int64_t bytes) {
 [[noreturn]] void become_child(const ProcessStart& start, char* const* command, char* const* environment,
                                const ChildEnds& ends, pid_t guard) {
   ::prctl(PR_SET_PDEATHSIG, SIGKILL);
-  if (::getppid() != guard) ::_exit(127);  // the guard ended before the line above
-  if (::dup2(ends.in, 0) < 0 || ::dup2(ends.out, 1) < 0 || ::dup2(ends.error, 2) < 0) ::_exit(127);
+  if (::getppid() != guard) ::_exit(wire::kCannotRun);  // the guard ended before the line above
+  if (::dup2(ends.in, wire::kControl) < 0 || ::dup2(ends.out, wire::kEvents) < 0 || ::dup2(ends.error, wire::kLog) < 0)
+    ::_exit(wire::kCannotRun);
   for (const int ignored : {SIGTERM, SIGINT, SIGHUP, SIGXFSZ}) ::signal(ignored, SIG_IGN);
   ::signal(SIGPIPE, SIG_DFL);
   sigset_t none;
   sigemptyset(&none);
   ::sigprocmask(SIG_SETMASK, &none, nullptr);
-  if (ends.socket >= 0 && ::dup2(ends.socket, kChildSocket) < 0) give_up("cannot pass on", "the socket");
+  if (ends.socket >= 0 && ::dup2(ends.socket, wire::kSocket) < 0) give_up("cannot pass on", "the socket");
   if (ends.filter[0] != '\0') {
     const int filter = ::open(ends.filter, O_RDONLY);
     if (filter < 0 || ::dup2(filter, kChildFilter) < 0) give_up("cannot open", "the filter of system calls");
   }
-  if (ends.socket < 0) ::close(kChildSocket);
+  if (ends.socket < 0) ::close(wire::kSocket);
   const unsigned first = static_cast<unsigned>(ends.filter[0] != '\0' ? kChildFilter + 1 : kChildFilter);
   if (::close_range(first, ~0U, 0) != 0) give_up("cannot close", "what is not a job's");
   for (const std::string& file : start.cgroup_procs) {
@@ -108,16 +109,16 @@ constexpr int kParentDied = SIGUSR1;
   ::sigprocmask(SIG_SETMASK, &awaited, nullptr);
   ::signal(SIGCHLD, SIG_DFL);
   ::prctl(PR_SET_PDEATHSIG, kParentDied);
-  if (::getppid() != parent) ::_exit(127);  // the parent ended before the line above
+  if (::getppid() != parent) ::_exit(wire::kCannotRun);  // the parent ended before the line above
   const pid_t guard = ::getpid();
   const pid_t child = ::_Fork();
   if (child == 0) become_child(start, command, environment, ends, guard);
   if (child < 0) {
-    ::dup2(ends.error, 2);
+    ::dup2(ends.error, wire::kLog);
     give_up("cannot start", command[0]);
   }
   ::prctl(PR_SET_NAME, "job guard");
-  if (::close_range(0, ~0U, 0) != 0) ::_exit(127);
+  if (::close_range(0, ~0U, 0) != 0) ::_exit(wire::kCannotRun);
   sigemptyset(&awaited);
   sigaddset(&awaited, SIGCHLD);
   sigaddset(&awaited, kParentDied);

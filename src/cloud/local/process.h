@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "base/files.h"
+#include "wire/process.h"
 
 namespace cloud {
 
@@ -17,13 +18,13 @@ struct Process {
   base::Fd errors;   ///< its standard error; never blocks
 };
 
-/// The descriptors that a child gets beside the standard ones.
-inline constexpr int kChildSocket = 3, kChildFilter = 4;
+/// Where the sandbox finds the filter: beside what the job finds (wire/process.h).
+inline constexpr int kChildFilter = wire::kSocket + 1;
 
 struct ProcessStart {
   std::vector<std::string> command;
   std::vector<std::string> environment;
-  int socket = -1;                        ///< becomes kChildSocket, when there is one
+  int socket = -1;                        ///< becomes wire::kSocket, when there is one
   int filter = -1;                        ///< a file; becomes kChildFilter, to be read from its beginning
   std::int64_t data_limit_bytes = 0;      ///< of its private memory; 0: none
   std::int64_t file_limit_bytes = 0;      ///< of each file that it writes; 0: none
@@ -33,8 +34,8 @@ struct ProcessStart {
 /// Starts a process in a session and process group of its own, below a guard: another child of this process that waits
 /// for it and kills the group when the calling *thread* ends, however that comes. So call from one that lives as long
 /// as the process. Whoever ends the daemon politely ends its process group or its service, so jobs ignore those
-/// signals: the daemon tells them itself. Errors: internal, disk_full. A command that cannot be run ends with exit code
-/// 127.
+/// signals: the daemon tells them itself. Errors: internal, disk_full. A command that cannot be run ends with
+/// wire::kCannotRun.
 Process start_process(const ProcessStart& start);
 
 /// With all of its group. Before it has been waited for.

@@ -69,9 +69,9 @@ void Sandbox::check() const {
                                         : result.output));
 }
 
-std::vector<std::string> Sandbox::command(const std::filesystem::path& folder, const std::string& mode,
+std::vector<std::string> Sandbox::command(const std::filesystem::path& folder, std::string_view mode,
                                           const std::vector<std::string>& out_files, bool limits_processes) const {
-  if (!walls_) return {neon_.string(), mode};
+  if (!walls_) return {neon_.string(), std::string(mode)};
   std::vector<std::string> command = wall_arguments();
   add(command, {"--ro-bind", neon_.string(), "/opt/ncloud/neon", "--ro-bind", (folder / "in").string(), "/job/in",
                 "--dir", "/job/out"});
@@ -80,7 +80,7 @@ std::vector<std::string> Sandbox::command(const std::filesystem::path& folder, c
   add(command, {"--remount-ro", "/", "--chdir", "/job/out", "--"});
   // Counted in the job's own user namespace, so other processes of this user do not matter.
   if (limits_processes) add(command, {"/usr/bin/prlimit", fmt::format("--nproc={}", kProcesses)});
-  add(command, {"/opt/ncloud/neon", mode});
+  add(command, {"/opt/ncloud/neon", std::string(mode)});
   return command;
 }
 

@@ -2,6 +2,7 @@
 #include <filesystem>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/files.h"
@@ -21,7 +22,7 @@ class Sandbox {
 
   /// The command for a job in `folder`, which has the folders in/ and out/; it can write to these files of out/. With
   /// `limits_processes`, to be started when no cgroup does that.
-  std::vector<std::string> command(const std::filesystem::path& folder, const std::string& mode,
+  std::vector<std::string> command(const std::filesystem::path& folder, std::string_view mode,
                                    const std::vector<std::string>& out_files, bool limits_processes) const;
 
   /// All of a job's environment.

@@ -1,4 +1,4 @@
-#include "job/frames.h"
+#include "wire/frames.h"
 
 #include <fmt/format.h>
 #include <sys/socket.h>
@@ -8,7 +8,7 @@
 
 #include "base/error.h"
 
-namespace job {
+namespace wire {
 namespace {
 
 template <class T>
@@ -96,4 +96,4 @@ void send_all(int fd, std::string_view bytes) {
   }
 }
 
-}  // namespace job
+}  // namespace wire

@@ -1,68 +1,11 @@
 #pragma once
-// What a job process and the one that started it say to each other: one JSON object per line.
 #include <optional>
 #include <string>
 #include <vector>
 
 #include "base/fields.h"
 
-namespace job {
-
-/// First line on the control pipe of `neon --job`. Paths are as the job sees them.
-struct TrainJob {
-  std::string model_file;
-  std::string yaml;
-  std::optional<std::int64_t> epochs;
-  std::optional<std::int64_t> batch_size;
-  std::uint64_t seed = 0;
-  int threads = 1;
-  std::vector<std::string> train_shards;
-  std::vector<std::string> eval_shards;
-  std::vector<std::string> labels;
-  std::vector<std::string> checkpoint_files;
-  std::int64_t file_limit_bytes = 0;
-  std::string resume_from;
-  std::int64_t memory_bytes = 0;
-  static constexpr auto fields() {
-    return std::tuple(
-        base::field("model_file", &TrainJob::model_file, "name of the model file, for messages").required(),
-        base::field("yaml", &TrainJob::yaml, "its text").required(),
-        base::field("epochs", &TrainJob::epochs, "instead of the file's"),
-        base::field("batch_size", &TrainJob::batch_size, "instead of the file's"),
-        base::field("seed", &TrainJob::seed, "of all random numbers"),
-        base::field("threads", &TrainJob::threads, "of the engine").range(1, 4096),
-        base::field("train_shards", &TrainJob::train_shards, "shard files, in record order"),
-        base::field("eval_shards", &TrainJob::eval_shards, "shard files; none: no evaluation"),
-        base::field("labels", &TrainJob::labels, "names of the classes"),
-        base::field("checkpoint_files", &TrainJob::checkpoint_files,
-                    "where checkpoints go, in turn; each is there and may be written again once its checkpoint is kept")
-            .required(),
-        base::field("file_limit_bytes", &TrainJob::file_limit_bytes, "of each of them; 0: none").at_least(0),
-        base::field("resume_from", &TrainJob::resume_from, "a checkpoint to go on from; empty to begin"),
-        base::field("memory_bytes", &TrainJob::memory_bytes, "that the process may take; 0: no limit is known"));
-  }
-};
-
-/// First line on the control pipe of `neon --serve`.
-struct ServeJob {
-  std::string checkpoint;
-  int threads = 1;
-  int max_batch = 32;
-  std::int64_t memory_bytes = 0;
-  static constexpr auto fields() {
-    return std::tuple(
-        base::field("checkpoint", &ServeJob::checkpoint, "the model").required(),
-        base::field("threads", &ServeJob::threads, "of the engine").range(1, 4096),
-        base::field("max_batch", &ServeJob::max_batch, "requests that are computed together at most").range(1, 4096),
-        base::field("memory_bytes", &ServeJob::memory_bytes, "that the process may take; 0: no limit is known"));
-  }
-};
-
-/// A later line on the control pipe: end the training after a checkpoint of the present step.
-inline constexpr std::string_view kStop = "stop";
-
-/// Another: one more checkpoint, in the order in which they were announced, is in safe hands.
-inline constexpr std::string_view kKept = "kept";
+namespace wire {
 
 enum class EventKind { ready, step, epoch, checkpoint, log, end };
 constexpr auto enumerators(EventKind) {
@@ -80,7 +23,7 @@ constexpr auto enumerators(Outcome) {
 /// More than any training has of anything, and far from where sums overflow.
 inline constexpr double kMostCounted = 1e15, kMostEpochs = 1e9;
 
-/// One line of a job's event pipe. Which members are there depends on the kind.
+/// One line of a job's event pipe: a JSON object. Which members are there depends on the kind.
 struct Event {
   EventKind kind = EventKind::log;
   std::optional<std::int64_t> epoch;  ///< from 0
@@ -119,4 +62,4 @@ struct Event {
   }
 };
 
-}  // namespace job
+}  // namespace wire

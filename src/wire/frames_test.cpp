@@ -1,4 +1,4 @@
-#include "job/frames.h"
+#include "wire/frames.h"
 
 #include <gtest/gtest.h>
 #include <sys/socket.h>
@@ -6,7 +6,7 @@
 #include "base/error.h"
 #include "base/files.h"
 
-namespace job {
+namespace wire {
 namespace {
 
 struct Pair {
@@ -62,4 +62,4 @@ TEST(Frames, RefusesAFrameOverTheLimitAndTellsTheEnd) {
 }
 
 }  // namespace
-}  // namespace job
+}  // namespace wire

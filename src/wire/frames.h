@@ -4,7 +4,7 @@
 #include <string>
 #include <string_view>
 
-namespace job {
+namespace wire {
 
 // What travels on a serving socket; all numbers little-endian.
 //   request: u32 length of what follows, u64 id, u32 k (0: the usual number), the input's bytes
@@ -46,4 +46,4 @@ class FrameReader {
 /// Writes all of it, also to a socket that the other side closed (then: Error unavailable).
 void send_all(int fd, std::string_view bytes);
 
-}  // namespace job
+}  // namespace wire

@@ -1,0 +1,20 @@
+#pragma once
+#include <string_view>
+
+// How a job process and the one that starts it talk. The starter writes one order (order.h) as the first line on the
+// control pipe, and may write words after it; the job writes one event a line (event.h) and ends with `end`. What it
+// writes to the log pipe is for people. A job ends at once when the control pipe closes: then nobody waits for it.
+
+namespace wire {
+
+/// The only argument of the program: which order it reads.
+inline constexpr std::string_view kTrainMode = "--job", kServeMode = "--serve";
+
+/// What a job finds open. A serving job answers on kSocket (frames.h) once it said `ready`.
+inline constexpr int kControl = 0, kEvents = 1, kLog = 2, kSocket = 3;
+
+/// Exit codes of a job; anything else, and every signal, is a crash. kToldAll: its last event says how it ended.
+/// kUnheard: nobody read its events any more. kCannotRun: the program could not be started.
+inline constexpr int kToldAll = 0, kUnheard = 1, kCannotRun = 127;
+
+}  // namespace wire
