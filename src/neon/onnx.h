@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "neon/checkpoint.h"
+#include "neon/graph.h"
 
 namespace neon {
 
@@ -21,8 +22,8 @@ struct OnnxTensor {
 };
 
 /// A setting of an operator; a monostate is one of a kind that no operator here has.
-using OnnxAttribute =
-    std::variant<std::monostate, std::int64_t, float, std::string, std::vector<std::int64_t>, OnnxTensor>;
+using OnnxAttribute = std::variant<std::monostate, std::int64_t, float, std::string, std::vector<std::int64_t>,
+                                   std::vector<float>, std::vector<std::string>, OnnxTensor>;
 
 /// One operator in its place. Values go by name; an absent optional input is an empty one.
 struct OnnxNode {
@@ -31,23 +32,26 @@ struct OnnxNode {
   std::map<std::string, OnnxAttribute> attributes;
 };
 
-/// An input or output of f32 numbers.
+/// An input or output of f32 numbers, or of whole ones.
 struct OnnxValue {
   std::string name;
   tensor::Shape sample_shape;  ///< without the batch; -1 where the file leaves an extent open
+  bool whole = false;          ///< int64
 };
 
 struct OnnxModel {
-  std::int64_t opset = 13;  ///< version of the operators
+  std::int64_t opset = 17;  ///< version of the operators
   std::vector<OnnxNode> nodes;
   std::vector<OnnxTensor> constants;
   std::vector<OnnxValue> inputs, outputs;
   std::map<std::string, std::string> metadata;
 };
 
-/// The network as prediction computes it. Its input is called "input" and has an open batch; outputs are called after
-/// their layers. Labels and preprocessing are in the metadata, as JSON. Errors: invalid_argument naming a layer that
-/// ONNX has no word for.
+/// The network as prediction computes it. Its input is called "input" ("input_1" and so on, what more there are) and
+/// has an open batch; outputs are called after their layers. Errors: invalid_argument naming a layer that ONNX has no
+/// word for, and why.
+OnnxModel onnx_of(const Graph& graph, std::span<const NamedTensor> parameters);
+/// With labels and preprocessing in the metadata, as JSON.
 OnnxModel onnx_of(const Checkpoint& checkpoint);
 
 /// A file of these words, or `path` stays as it was. Errors: too_large over 2 GiB; those of base/files.h.

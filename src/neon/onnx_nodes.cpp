@@ -1,10 +1,12 @@
 #include "neon/onnx_nodes.h"
 
+#include <algorithm>
+
 #include "base/error.h"
 
 namespace neon {
 
-std::string OnnxNodes::parameter(std::string_view name, tensor::Shape shape) {
+std::vector<float> OnnxNodes::values_of(std::string_view name) const {
   const std::string full = fmt::format("{}/{}", node_.name, name);
   for (const ParameterSpec& spec : node_.parameters) {
     if (spec.name != name) continue;
@@ -19,27 +21,49 @@ std::string OnnxNodes::parameter(std::string_view name, tensor::Shape shape) {
       for (std::int64_t r = 0; r < spec.rows; ++r)
         for (std::int64_t c = 0; c < spec.columns; ++c)
           values[static_cast<std::size_t>(c * spec.rows + r)] = kept[static_cast<std::size_t>(r * spec.columns + c)];
-    return constant(name, shape.empty() ? spec.shape : std::move(shape), std::move(values));
+    return values;
   }
   throw base::Error(base::Code::internal, fmt::format("layer '{}' has no parameter '{}'", node_.name, name));
 }
 
+std::string OnnxNodes::parameter(std::string_view name, tensor::Shape shape) {
+  if (shape.empty())
+    for (const ParameterSpec& spec : node_.parameters)
+      if (spec.name == name) shape = spec.shape;
+  return constant(name, std::move(shape), values_of(name));
+}
+
 std::string OnnxNodes::constant(std::string_view name, tensor::Shape shape, std::vector<float> values) {
-  model_.constants.push_back({fmt::format("{}/{}", node_.name, name), std::move(shape), std::move(values)});
-  return model_.constants.back().name;
+  return constant_of(name, {{}, std::move(shape), std::move(values)});
 }
 
 std::string OnnxNodes::constant(std::string_view name, std::vector<std::int64_t> values) {
   const auto count = static_cast<std::int64_t>(values.size());
-  model_.constants.push_back({fmt::format("{}/{}", node_.name, name), {count}, std::move(values)});
+  return constant_of(name, {{}, {count}, std::move(values)});
+}
+
+std::string OnnxNodes::constant_of(std::string_view name, OnnxTensor tensor) {
+  tensor.name = fmt::format("{}/{}", node_.name, name);
+  const auto is_taken = [&](const OnnxTensor& other) { return other.name == tensor.name; };
+  const auto own = std::min<std::ptrdiff_t>(constants_, std::ssize(model_.constants));
+  if (std::any_of(model_.constants.end() - own, model_.constants.end(), is_taken))
+    tensor.name += fmt::format("_{}", constants_);
+  ++constants_;
+  model_.constants.push_back(std::move(tensor));
   return model_.constants.back().name;
 }
 
 std::string OnnxNodes::add(std::string op, std::vector<std::string> inputs,
                            std::map<std::string, OnnxAttribute> attributes) {
-  const std::string name = fmt::format("{}/{}", node_.name, added_++);
-  model_.nodes.push_back({std::move(op), name, std::move(inputs), {name}, std::move(attributes)});
-  return name;
+  return add_several(std::move(op), std::move(inputs), 1, std::move(attributes))[0];
+}
+
+std::vector<std::string> OnnxNodes::add_several(std::string op, std::vector<std::string> inputs, std::size_t outputs,
+                                                std::map<std::string, OnnxAttribute> attributes) {
+  std::vector<std::string> names;
+  for (std::size_t i = 0; i < outputs; ++i) names.push_back(fmt::format("{}/{}", node_.name, added_++));
+  model_.nodes.push_back({std::move(op), names[0], std::move(inputs), names, std::move(attributes)});
+  return names;
 }
 
 std::string OnnxNodes::flat(const std::string& value, const tensor::Shape& sample_shape) {
@@ -47,10 +71,24 @@ std::string OnnxNodes::flat(const std::string& value, const tensor::Shape& sampl
 }
 
 std::string OnnxNodes::shaped(const std::string& value, const tensor::Shape& sample_shape) {
-  if (sample_shape.size() == 1) return value;
   std::vector<std::int64_t> target{0};  // the batch as it is
   target.insert(target.end(), sample_shape.begin(), sample_shape.end());
   return add("Reshape", {value, constant("shape", std::move(target))});
+}
+
+tensor::Shape OnnxNodes::for_features() const {
+  tensor::Shape shape(node_.in().size(), 1);
+  shape[0] = node_.in()[0];
+  return shape;
+}
+
+void OnnxNodes::refuse(std::string_view reason) const {
+  const std::string_view activation = node_.layer->activation();
+  throw base::Error(
+      base::Code::invalid_argument,
+      fmt::format("layer '{}' ({}{}{}) cannot be said in ONNX: {}; export a model without it, or let neon predict",
+                  node_.name, node_.type, activation.empty() ? "" : " with ", activation, reason),
+      node_.where);
 }
 
 }  // namespace neon

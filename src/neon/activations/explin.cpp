@@ -1,5 +1,6 @@
 #include <cmath>
 
+#include "neon/onnx_nodes.h"
 #include "neon/shelf.h"
 #include "neon/transform.h"
 #include "tensor/vector_math.h"
@@ -36,6 +37,9 @@ class Explin final : public Transform {
   void apply(const float* x, float* y, std::int64_t count) const override { explin(x, y, count, alpha_); }
   void differentiate(const float* y, const float* dy, float* dx, std::int64_t count) const override {
     times_slope(y, dy, dx, count, alpha_);
+  }
+  std::string onnx(OnnxNodes& nodes, const std::string& x) const override {
+    return nodes.add("Elu", {x}, {{"alpha", alpha_}});
   }
   void reference_forward(std::span<double> row) const override {
     for (double& x : row) x = x > 0 ? x : alpha_ * std::expm1(x);

@@ -1,6 +1,7 @@
 #include <cmath>
 #include <numbers>
 
+#include "neon/onnx_nodes.h"
 #include "neon/shelf.h"
 #include "neon/transform.h"
 #include "tensor/vector_math.h"
@@ -67,6 +68,16 @@ class Gelu final : public Transform {
   }
   void differentiate(const float* x, const float* dy, float* dx, std::int64_t count) const override {
     by_tanh_ ? times_slope_by_tanh(x, dy, dx, count) : times_slope(x, dy, dx, count);
+  }
+  std::string onnx(OnnxNodes& nodes, const std::string& x) const override {
+    const auto times = [&](const std::string& a, const char* name, float factor) {
+      return nodes.add("Mul", {a, nodes.number(name, factor)});
+    };
+    const auto plus_one = [&](const std::string& a) { return nodes.add("Add", {a, nodes.number("one", 1)}); };
+    const auto half = [&](const std::string& a) { return nodes.add("Mul", {times(x, "half", 0.5f), plus_one(a)}); };
+    if (!by_tanh_) return half(nodes.add("Erf", {times(x, "root", kRootHalf)}));
+    const std::string cubic = plus_one(times(nodes.add("Mul", {x, x}), "cubic", kCubic));
+    return half(nodes.add("Tanh", {nodes.add("Mul", {times(x, "root", kRootTwoOverPi), cubic})}));
   }
   void reference_forward(std::span<double> row) const override {
     for (double& x : row) x = by_tanh_ ? 0.5 * x * (1 + std::tanh(inner(x))) : x * area(x);

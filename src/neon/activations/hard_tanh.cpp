@@ -1,6 +1,7 @@
 #include <algorithm>
 
 #include "base/error.h"
+#include "neon/onnx_nodes.h"
 #include "neon/shelf.h"
 #include "neon/transform.h"
 #include "tensor/vectorized.h"
@@ -43,6 +44,9 @@ class HardTanh final : public Transform {
   void apply(const float* x, float* y, std::int64_t count) const override { clip_all(x, y, count, low_, high_); }
   void differentiate(const float* y, const float* dy, float* dx, std::int64_t count) const override {
     where_inside(y, dy, dx, count, low_, high_);
+  }
+  std::string onnx(OnnxNodes& nodes, const std::string& x) const override {
+    return nodes.add("Clip", {x, nodes.number("low", low_), nodes.number("high", high_)});
   }
   void reference_forward(std::span<double> row) const override {
     for (double& x : row) x = std::clamp<double>(x, low_, high_);

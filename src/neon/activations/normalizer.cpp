@@ -1,6 +1,7 @@
 #include <cmath>
 
 #include "base/error.h"
+#include "neon/onnx_nodes.h"
 #include "neon/shelf.h"
 #include "neon/transform.h"
 #include "tensor/vectorized.h"
@@ -31,6 +32,9 @@ class Normalizer final : public Transform {
   void apply(const float* x, float* y, std::int64_t count) const override { divide(x, y, count, divisor_); }
   void differentiate(const float*, const float* dy, float* dx, std::int64_t count) const override {
     divide(dy, dx, count, divisor_);
+  }
+  std::string onnx(OnnxNodes& nodes, const std::string& x) const override {
+    return nodes.add("Div", {x, nodes.number("divisor", divisor_)});
   }
   void reference_forward(std::span<double> row) const override {
     for (double& x : row) x /= divisor_;

@@ -3,6 +3,7 @@
 
 #include "base/error.h"
 #include "neon/lowering/lowering.h"
+#include "neon/onnx_nodes.h"
 
 namespace neon {
 namespace {
@@ -53,6 +54,13 @@ class PixelwiseSoftmax final : public Transform {
     return dx;
   }
 
+  std::string onnx(OnnxNodes& nodes, const std::string& x) const override {
+    const tensor::Shape& in = nodes.node().in();
+    tensor::Shape seen{classes_, -1};
+    if (in.size() == 2) seen.push_back(in[1]);  // of a sequence each step is for itself
+    const std::string y = nodes.add("Softmax", {nodes.shaped(x, seen)}, {{"axis", std::int64_t{1}}});
+    return nodes.shaped(y, in);
+  }
   void reference_forward(std::span<double> row) const override {
     const std::size_t pixels = pixels_of(row);
     for (std::size_t pixel = 0; pixel < pixels; ++pixel) {

@@ -1,4 +1,5 @@
 #include "base/error.h"
+#include "neon/onnx_nodes.h"
 #include "neon/shelf.h"
 #include "neon/transform.h"
 #include "tensor/vectorized.h"
@@ -50,6 +51,10 @@ class Rectlinclip final : public Transform {
   void apply(const float* x, float* y, std::int64_t count) const override { clip_all(x, y, count, slope_, cut_); }
   void differentiate(const float* at, const float* dy, float* dx, std::int64_t count) const override {
     times_slope(at, dy, dx, count, slope_, cut_);
+  }
+  std::string onnx(OnnxNodes& nodes, const std::string& x) const override {
+    if (slope_ == 0) return nodes.add("Clip", {x, nodes.number("zero", 0), nodes.number("xcut", cut_)});
+    return nodes.add("Min", {nodes.add("LeakyRelu", {x}, {{"alpha", slope_}}), nodes.number("xcut", cut_)});
   }
   void reference_forward(std::span<double> row) const override {
     for (double& x : row) x = value<double>(x, slope_, cut_);

@@ -1,5 +1,6 @@
 #include <cmath>
 
+#include "neon/onnx_nodes.h"
 #include "neon/shelf.h"
 #include "neon/transform.h"
 #include "tensor/vectorized.h"
@@ -33,6 +34,10 @@ class Sign final : public Transform {
   void apply(const float* x, float* y, std::int64_t count) const override { signs(x, y, count); }
   void differentiate(const float* x, const float* dy, float* dx, std::int64_t count) const override {
     straight_through(x, dy, dx, count);
+  }
+  std::string onnx(OnnxNodes& nodes, const std::string& x) const override {
+    const std::string positive = nodes.add("GreaterOrEqual", {x, nodes.number("zero", 0)});
+    return nodes.add("Where", {positive, nodes.number("one", 1), nodes.number("minus_one", -1)});
   }
   void reference_forward(std::span<double> row) const override {
     for (double& x : row) x = x >= 0 ? 1 : -1;

@@ -1,5 +1,6 @@
 #include <cmath>
 
+#include "neon/onnx_nodes.h"
 #include "neon/shelf.h"
 #include "neon/transform.h"
 #include "tensor/vector_math.h"
@@ -33,6 +34,9 @@ class Silu final : public Transform {
   void apply(const float* x, float* y, std::int64_t count) const override { silu(x, y, count); }
   void differentiate(const float* x, const float* dy, float* dx, std::int64_t count) const override {
     times_slope(x, dy, dx, count);
+  }
+  std::string onnx(OnnxNodes& nodes, const std::string& x) const override {
+    return nodes.add("Mul", {x, nodes.add("Sigmoid", {x})});
   }
   void reference_forward(std::span<double> row) const override {
     for (double& x : row) x /= 1 + std::exp(-x);

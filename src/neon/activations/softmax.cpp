@@ -63,7 +63,8 @@ class Softmax final : public Transform {
   std::string onnx(OnnxNodes& nodes, const std::string& x) const override {
     const tensor::Shape& in = nodes.node().in();
     if (is_sequence(in)) return nodes.add("Softmax", {x}, {{"axis", std::int64_t{1}}});
-    return nodes.shaped(nodes.add("Softmax", {nodes.flat(x, in)}, {{"axis", std::int64_t{1}}}), in);
+    const std::string y = nodes.add("Softmax", {nodes.flat(x, in)}, {{"axis", std::int64_t{1}}});
+    return in.size() == 1 ? y : nodes.shaped(y, in);
   }
 
   void reference_forward(std::span<double> row) const override {

@@ -1,5 +1,6 @@
 #include <cmath>
 
+#include "neon/onnx_nodes.h"
 #include "neon/shelf.h"
 #include "neon/transform.h"
 #include "tensor/vector_math.h"
@@ -32,6 +33,7 @@ class Softplus final : public Transform {
   void differentiate(const float* x, const float* dy, float* dx, std::int64_t count) const override {
     times_slope(x, dy, dx, count);
   }
+  std::string onnx(OnnxNodes& nodes, const std::string& x) const override { return nodes.add("Softplus", {x}); }
   void reference_forward(std::span<double> row) const override {
     for (double& x : row) x = std::max(x, 0.0) + std::log1p(std::exp(-std::abs(x)));
   }

@@ -4,12 +4,16 @@
 
 #include "base/error.h"
 #include "neon/lowering/lowering.h"
+#include "neon/onnx_nodes.h"
 #include "tensor/attention.h"
 
 namespace neon {
 namespace {
 
 using tensor::Slot;
+
+/// A score, in ONNX, whose weight is 0 next to any other.
+constexpr float kUnseen = -1e30f;
 
 class Attention final : public Layer {
  public:
@@ -33,6 +37,29 @@ class Attention final : public Layer {
     return 2.0 / 3 * static_cast<double>(qkv[0]) * static_cast<double>(qkv[1]) * static_cast<double>(qkv[1]);
   }
   std::unique_ptr<LayerSteps> lower(const Group& group) const override;
+  std::vector<std::string> onnx(OnnxNodes& nodes) const override {
+    const std::int64_t size = nodes.node().in()[0] / 3, steps = nodes.node().in()[1], width = size / heads_;
+    std::vector<std::string> qkv = nodes.add_several("Split", {nodes.in()}, 3, {{"axis", std::int64_t{1}}});
+    for (std::string& part : qkv) part = nodes.shaped(part, {heads_, width, steps});
+    std::string scores = nodes.add("MatMul", {nodes.transposed(qkv[0], {0, 1, 3, 2}), qkv[1]});
+    scores = nodes.add("Mul", {scores, nodes.number("scale", 1 / std::sqrt(static_cast<float>(width)))});
+    if (causal_) {
+      std::vector<float> later;
+      for (std::int64_t i = 0; i < steps * steps; ++i) later.push_back(i % steps > i / steps ? kUnseen : 0);
+      scores = nodes.add("Add", {scores, nodes.constant("later", {steps, steps}, std::move(later))});
+    }
+    // Where nothing is seen, weights are 0 and no softmax of equals.
+    std::string seen;
+    if (nodes.ins().size() > 1) {
+      const std::string mask = nodes.shaped(nodes.ins()[1], {1, 1, steps});
+      seen = nodes.add("Greater", {mask, nodes.number("unseen", 0)});
+      scores = nodes.add("Where", {seen, scores, nodes.number("far", kUnseen)});
+    }
+    std::string weights = nodes.add("Softmax", {scores}, {{"axis", std::int64_t{3}}});
+    if (!seen.empty()) weights = nodes.add("Where", {seen, weights, nodes.number("nothing", 0)});
+    const std::string y = nodes.add("MatMul", {qkv[2], nodes.transposed(weights, {0, 1, 3, 2})});
+    return {nodes.shaped(y, {size, steps})};
+  }
 
   void reference_forward(Reference& r) const override {
     for_each_column(r, [&](const Column& c) {

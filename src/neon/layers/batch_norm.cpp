@@ -45,7 +45,7 @@ class BatchNorm final : public UnaryLayer {
   }
   std::unique_ptr<LayerSteps> lower(const Group& group) const override;
   std::vector<std::string> onnx(OnnxNodes& nodes) const override {
-    if (config_.binary) return {};
+    if (config_.binary) return shifts_.onnx(nodes);
     return {nodes.add("BatchNormalization",
                       {nodes.in(), nodes.parameter("gamma"), nodes.parameter("beta"), nodes.parameter("gmean"),
                        nodes.parameter("gvar")},

@@ -1,5 +1,6 @@
 #include "base/error.h"
 #include "neon/lowering/sequence.h"
+#include "neon/onnx_nodes.h"
 #include "tensor/batch.h"
 
 namespace neon {
@@ -27,6 +28,9 @@ class BiSum final : public UnaryLayer {
     return out;
   }
   std::unique_ptr<LayerSteps> lower(const Group& group) const override;
+  std::vector<std::string> onnx(OnnxNodes& nodes) const override {
+    return {nodes.add("Add", nodes.add_several("Split", {nodes.in()}, 2, {{"axis", std::int64_t{1}}}))};
+  }
 
   void reference_forward(Reference& r) const override {
     for_each(r, [&](std::size_t out, std::size_t first, std::size_t second) {

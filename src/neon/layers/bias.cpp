@@ -27,9 +27,7 @@ class Bias final : public UnaryLayer {
   }
   std::unique_ptr<LayerSteps> lower(const Group& group) const override;
   std::vector<std::string> onnx(OnnxNodes& nodes) const override {
-    tensor::Shape shape(nodes.node().in().size(), 1);
-    shape[0] = nodes.node().in()[0];
-    return {nodes.add("Add", {nodes.in(), nodes.parameter("W", shape)})};
+    return {nodes.add("Add", {nodes.in(), nodes.parameter("W", nodes.for_features())})};
   }
 
   void reference_forward(Reference& r) const override {

@@ -29,6 +29,12 @@ class BinaryLinear final : public DenseLayer {
             {R"({"nout": 33, "init": "Gaussian"})", {64}, {}, false},
             {R"({"nout": 5, "init": "Gaussian"})", {7, 4}, {}, false}};
   }
+
+ private:
+  std::vector<float> multipliers(std::vector<float> weights) const override {
+    for (float& w : weights) w = w < 0 ? -1.0f : 1.0f;
+    return weights;
+  }
 };
 
 class Steps final : public DenseSteps {

@@ -1,5 +1,6 @@
 #include "base/error.h"
 #include "neon/layers/window_grammar.h"
+#include "neon/layers/window_onnx.h"
 #include "neon/lowering/unary_steps.h"
 #include "tensor/batch.h"
 #include "tensor/grouped_convolution.h"
@@ -66,6 +67,14 @@ class Deconvolution final : public UnaryLayer {
     return static_cast<double>(tensor::element_count(in)) * static_cast<double>(config_.fshape.maps * w.d * w.h * w.w);
   }
   std::unique_ptr<LayerSteps> lower(const Group& group) const override;
+  std::vector<std::string> onnx(OnnxNodes& nodes) const override {
+    const tensor::Shape& in = nodes.node().in();
+    auto attributes = onnx_window(sliding_, in);
+    attributes["dilations"] = onnx_extents(sliding_.dilation, in);
+    tensor::Shape weights = onnx_extents(sliding_.window, in);
+    weights.insert(weights.begin(), {in[0], config_.fshape.maps});
+    return {nodes.add("ConvTranspose", {nodes.in(), nodes.parameter("W", weights)}, std::move(attributes))};
+  }
 
   void reference_forward(Reference& r) const override {
     for_each_product(

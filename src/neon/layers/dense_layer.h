@@ -1,6 +1,7 @@
 #pragma once
 #include "neon/layers/product_steps.h"
 #include "neon/lowering/sequence.h"
+#include "neon/onnx_nodes.h"
 
 namespace neon {
 
@@ -35,11 +36,21 @@ class DenseLayer : public UnaryLayer {
   }
   bool absorbs_bias() const final { return true; }
   bool absorbs(const Transform& next) const final { return next.is_identity() || next.vendor_function(); }
+  /// Of a sequence a matrix times each example's (features, time steps).
+  std::vector<std::string> onnx(OnnxNodes& nodes) const final {
+    const tensor::Shape& in = nodes.node().in();
+    const std::string w = nodes.constant("W", nodes.node().parameters[0].shape, multipliers(nodes.values_of("W")));
+    if (is_sequence(in)) return {nodes.add("MatMul", {w, nodes.in()})};
+    return {nodes.add("Gemm", {nodes.flat(nodes.in(), in), w}, {{"transB", std::int64_t{1}}})};
+  }
   double operations(const tensor::Shape& in) const final {
     return static_cast<double>(tensor::element_count(in)) * static_cast<double>(config_.nout);
   }
 
  protected:
+  /// What the inputs are multiplied by, of the weights.
+  virtual std::vector<float> multipliers(std::vector<float> weights) const { return weights; }
+
   /// visit(output, input, weight) for each product of the plain loops.
   template <class Visit>
   void for_each_product(const Reference& r, const Visit& visit) const {

@@ -2,6 +2,7 @@
 #include "neon/layers/normalisation_reference.h"
 #include "neon/layers/normalisation_steps.h"
 #include "neon/lowering/channel_order.h"
+#include "neon/onnx_nodes.h"
 #include "tensor/normalisation.h"
 
 namespace neon {
@@ -38,6 +39,17 @@ class GroupNorm final : public UnaryLayer {
     return function && function->function == tensor::Function::rectlin;
   }
   std::unique_ptr<LayerSteps> lower(const Group& group) const override;
+  std::vector<std::string> onnx(OnnxNodes& nodes) const override {
+    const tensor::Shape& in = nodes.node().in();
+    const auto each = [&](float value) { return std::vector<float>(static_cast<std::size_t>(config_.groups), value); };
+    const std::string y = nodes.add(
+        "InstanceNormalization",
+        {nodes.shaped(nodes.in(), {config_.groups, tensor::element_count(in) / config_.groups}),
+         nodes.constant("ones", {config_.groups}, each(1)), nodes.constant("zeros", {config_.groups}, each(0))},
+        {{"epsilon", static_cast<float>(config_.eps)}});
+    const std::string scaled = nodes.add("Mul", {nodes.shaped(y, in), nodes.parameter("gamma", nodes.for_features())});
+    return {nodes.add("Add", {scaled, nodes.parameter("beta", nodes.for_features())})};
+  }
 
   void reference_forward(Reference& r) const override {
     for (const NormalisedSet& set : sets(r)) normalise_forward(r, set, config_.eps);

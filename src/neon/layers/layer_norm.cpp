@@ -1,6 +1,7 @@
 #include "neon/layers/normalisation_reference.h"
 #include "neon/layers/normalisation_steps.h"
 #include "neon/lowering/sequence.h"
+#include "neon/onnx_nodes.h"
 #include "tensor/normalisation.h"
 
 namespace neon {
@@ -26,6 +27,15 @@ class LayerNorm final : public UnaryLayer {
             {"beta", {features}, features, 1, false, nullptr, 0.0f}};
   }
   std::unique_ptr<LayerSteps> lower(const Group& group) const override;
+  std::vector<std::string> onnx(OnnxNodes& nodes) const override {
+    const tensor::Shape& in = nodes.node().in();
+    const tensor::Shape features = is_sequence(in) ? tensor::Shape{in[0]} : in;
+    const std::string x = is_sequence(in) ? nodes.transposed(nodes.in(), {0, 2, 1}) : nodes.in();
+    const std::string y = nodes.add(
+        "LayerNormalization", {x, nodes.parameter("gamma", features), nodes.parameter("beta", features)},
+        {{"axis", -static_cast<std::int64_t>(features.size())}, {"epsilon", static_cast<float>(config_.eps)}});
+    return {is_sequence(in) ? nodes.transposed(y, {0, 2, 1}) : y};
+  }
 
   void reference_forward(Reference& r) const override {
     for (const NormalisedSet& set : sets(r)) normalise_forward(r, set, config_.eps);

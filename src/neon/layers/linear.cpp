@@ -1,5 +1,4 @@
 #include "neon/layers/dense_layer.h"
-#include "neon/onnx_nodes.h"
 
 namespace neon {
 namespace {
@@ -9,12 +8,6 @@ class Linear final : public DenseLayer {
   using DenseLayer::DenseLayer;
 
   std::unique_ptr<LayerSteps> lower(const Group& group) const override { return lower_as<DenseSteps>(group); }
-  std::vector<std::string> onnx(OnnxNodes& nodes) const override {
-    // A matrix times each example's (features, time steps).
-    if (is_sequence(nodes.node().in())) return {nodes.add("MatMul", {nodes.parameter("W"), nodes.in()})};
-    const std::string x = nodes.flat(nodes.in(), nodes.node().in());
-    return {nodes.add("Gemm", {x, nodes.parameter("W")}, {{"transB", std::int64_t{1}}})};
-  }
 
   void reference_forward(Reference& r) const override {
     for_each_product(

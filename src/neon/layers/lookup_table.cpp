@@ -1,6 +1,7 @@
 #include "base/error.h"
 #include "neon/layer.h"
 #include "neon/lowering/lowering.h"
+#include "neon/onnx_nodes.h"
 #include "neon/shelf.h"
 #include "tensor/recurrent.h"
 
@@ -70,6 +71,9 @@ class LookupTable final : public Layer {
     return static_cast<double>(in[0].shape[0]) * static_cast<double>(config_.embedding_dim);
   }
   std::unique_ptr<LayerSteps> lower(const Group& group) const override;
+  std::vector<std::string> onnx(OnnxNodes& nodes) const override {
+    return {nodes.transposed(nodes.add("Gather", {nodes.parameter("W"), nodes.in()}), {0, 2, 1})};
+  }
 
   void reference_forward(Reference& r) const override {
     for_each(r, [&](std::size_t out, std::size_t w) { r.dst()[out] = r.parameters[0][w]; });

@@ -2,6 +2,7 @@
 
 #include "base/error.h"
 #include "neon/lowering/unary_steps.h"
+#include "neon/onnx_nodes.h"
 #include "tensor/normalisation.h"
 
 namespace neon {
@@ -38,6 +39,18 @@ class Lrn final : public UnaryLayer {
     return in;
   }
   std::unique_ptr<LayerSteps> lower(const Group& group) const override;
+  std::vector<std::string> onnx(OnnxNodes& nodes) const override {
+    if (config_.ascale == 0) return {nodes.in()};
+    const tensor::Shape& in = nodes.node().in();
+    const bool has_depth = in.size() == 4;  // the operator takes (n, c, h, w) only
+    const std::string x = has_depth ? nodes.shaped(nodes.in(), {in[0], in[1] * in[2], in[3]}) : nodes.in();
+    const std::string y = nodes.add("LRN", {x},
+                                    {{"size", config_.depth},
+                                     {"alpha", static_cast<float>(config_.ascale)},
+                                     {"beta", static_cast<float>(config_.bpower)},
+                                     {"bias", 1.0f}});
+    return {has_depth ? nodes.shaped(y, in) : y};
+  }
 
   void reference_forward(Reference& r) const override {
     for_each(r, [&](std::size_t i, const auto& around) {

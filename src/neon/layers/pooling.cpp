@@ -60,10 +60,24 @@ class Pooling final : public UnaryLayer {
 
   std::unique_ptr<LayerSteps> lower(const Group& group) const override;
   std::vector<std::string> onnx(OnnxNodes& nodes) const override {
-    const tensor::Shape& in = nodes.node().in();
-    if (config_.op == WindowPool::l2 || maps_of(in[0]) != in[0] || config_.fshape.maps > 1) return {};
-    return {nodes.add(config_.op == WindowPool::max ? "MaxPool" : "AveragePool", {nodes.in()},
-                      onnx_window(sliding(Volume::of(in, "pooling")), in))};
+    const auto pooled = [&](const std::string& x, std::map<std::string, OnnxAttribute> window) {
+      if (config_.op == WindowPool::l2) window["p"] = std::int64_t{2};
+      return nodes.add(config_.op == WindowPool::max   ? "MaxPool"
+                       : config_.op == WindowPool::avg ? "AveragePool"
+                                                       : "LpPool",
+                       {x}, std::move(window));
+    };
+    // Over feature maps first: what a window holds is a product of maps and places.
+    tensor::Shape in = nodes.node().in();
+    std::string x = nodes.in();
+    const std::int64_t maps = maps_of(in[0]);
+    if (const tensor::Sliding over = over_maps(); over.window.h > 1 || maps != in[0]) {
+      const tensor::Shape columns{1, in[0], tensor::element_count(in) / in[0]};
+      x = pooled(nodes.shaped(x, columns), onnx_window(over, columns));
+      in[0] = maps;
+      x = nodes.shaped(x, in);
+    }
+    return {pooled(x, onnx_window(sliding(Volume::of(in, "pooling")), in))};
   }
 
   void reference_forward(Reference& r) const override {
@@ -115,14 +129,15 @@ class Pooling final : public UnaryLayer {
             {}};
   }
 
-  /// The window over feature maps slides like one in depth.
-  std::int64_t maps_of(std::int64_t c) const {
+  /// The window over feature maps slides like one in height.
+  tensor::Sliding over_maps() const {
     tensor::Sliding over;
-    over.window.d = config_.fshape.maps;
-    over.strides.d = config_.strides.c.value_or(config_.fshape.maps);
-    over.padding.d = config_.padding.c;
-    return over.over({1, {c, 1, 1}}).d;
+    over.window.h = config_.fshape.maps;
+    over.strides.h = config_.strides.c.value_or(config_.fshape.maps);
+    over.padding.h = config_.padding.c;
+    return over;
   }
+  std::int64_t maps_of(std::int64_t c) const { return over_maps().over({1, {1, c, 1}}).h; }
 
   /// visit(output, inputs that share it): all under the window, or the first largest for max.
   template <class Visit>

@@ -1,5 +1,6 @@
 #include "base/error.h"
 #include "neon/lowering/unary_steps.h"
+#include "neon/onnx_nodes.h"
 #include "tensor/attention.h"
 
 namespace neon {
@@ -25,6 +26,13 @@ class PositionEncoding final : public UnaryLayer {
     return in;
   }
   std::unique_ptr<LayerSteps> lower(const Group& group) const override;
+  std::vector<std::string> onnx(OnnxNodes& nodes) const override {
+    const std::int64_t features = nodes.node().in()[0], steps = nodes.node().in()[1];
+    std::vector<float> positions;
+    for (std::int64_t i = 0; i < features * steps; ++i)
+      positions.push_back(static_cast<float>(tensor::position(i / steps, features, i % steps)));
+    return {nodes.add("Add", {nodes.in(), nodes.constant("positions", {features, steps}, std::move(positions))})};
+  }
 
   void reference_forward(Reference& r) const override {
     const std::int64_t features = r.in()[0], steps = r.in()[1];

@@ -1,5 +1,6 @@
 #include "neon/lowering/channel_order.h"
 #include "neon/lowering/unary_steps.h"
+#include "neon/onnx_nodes.h"
 #include "tensor/channel_slope.h"
 
 namespace neon {
@@ -25,6 +26,9 @@ class PReLU final : public UnaryLayer {
     return {{"W", {in[0]}, in[0], 1, false, init_}};
   }
   std::unique_ptr<LayerSteps> lower(const Group& group) const override;
+  std::vector<std::string> onnx(OnnxNodes& nodes) const override {
+    return {nodes.add("PRelu", {nodes.in(), nodes.parameter("W", nodes.for_features())})};
+  }
 
   void reference_forward(Reference& r) const override {
     for (std::size_t i = 0; i < r.src().size(); ++i) {

@@ -52,6 +52,7 @@ class RecurrentLayer : public UnaryLayer {
   }
   double operations(const tensor::Shape& in) const final;
   std::unique_ptr<LayerSteps> lower(const Group& group) const final;
+  std::vector<std::string> onnx(OnnxNodes& nodes) const final;
   void reference_forward(Reference& r) const final;
   void reference_backward(Reference& r) const final;
 

@@ -1,5 +1,6 @@
 #include "base/error.h"
 #include "neon/lowering/sequence.h"
+#include "neon/onnx_nodes.h"
 #include "tensor/recurrent.h"
 
 namespace neon {
@@ -28,6 +29,16 @@ class RecurrentOutput final : public UnaryLayer {
     return {in[0]};
   }
   std::unique_ptr<LayerSteps> lower(const Group& group) const override;
+  std::vector<std::string> onnx(OnnxNodes& nodes) const override {
+    const std::vector<std::int64_t> axis{2};
+    if (kReadout == Readout::mean)
+      return {nodes.add("ReduceMean", {nodes.in()}, {{"axes", axis}, {"keepdims", std::int64_t{0}}})};
+    if (kReadout == Readout::sum)
+      return {nodes.add("ReduceSum", {nodes.in(), nodes.constant("time", axis)}, {{"keepdims", std::int64_t{0}}})};
+    const std::string last = nodes.add("Gather", {nodes.in(), nodes.constant("last", {nodes.node().in()[1] - 1})},
+                                       {{"axis", std::int64_t{2}}});
+    return {nodes.flat(last, {nodes.node().in()[0], 1})};
+  }
 
   void reference_forward(Reference& r) const override {
     for_each(r, [&](std::size_t out, std::size_t in, double factor) { r.dst()[out] += factor * r.src()[in]; });

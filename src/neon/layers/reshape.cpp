@@ -2,6 +2,7 @@
 
 #include "base/error.h"
 #include "neon/lowering/unary_steps.h"
+#include "neon/onnx_nodes.h"
 
 namespace neon {
 namespace {
@@ -51,6 +52,9 @@ class Reshape final : public UnaryLayer {
   std::optional<std::string> given_name() const override { return config_.name; }
   double operations(const tensor::Shape&) const override { return 0; }
   std::unique_ptr<LayerSteps> lower(const Group& group) const override;
+  std::vector<std::string> onnx(OnnxNodes& nodes) const override {
+    return {nodes.shaped(nodes.in(), nodes.node().out())};
+  }
 
   tensor::Shape out_shape(const tensor::Shape& in) const override {
     tensor::Shape out = config_.reshape.extents;

@@ -2,6 +2,7 @@
 
 #include "base/error.h"
 #include "neon/lowering/lowering.h"
+#include "neon/onnx_nodes.h"
 
 namespace neon {
 namespace {
@@ -45,6 +46,31 @@ class RoiPooling final : public Layer {
     return {TensorSpec{{in[0].shape[0] * config_.HW[0] * config_.HW[1], in[1].shape[0]}}};
   }
   std::unique_ptr<LayerSteps> lower(const Group& group) const override;
+  std::vector<std::string> onnx(OnnxNodes& nodes) const override {
+    const std::int64_t regions = nodes.node().ins[1].shape[0], maps = nodes.node().ins[0].shape[0];
+    // The operator wants all regions in one list, each with the number of its example in the place of the one that
+    // nobody reads.
+    const auto slice = [&](const std::string& x, std::int64_t axis, std::int64_t begin, std::int64_t end) {
+      const auto list = [&](const char* name, std::int64_t i) { return nodes.constant(name, {i}); };
+      return nodes.add("Slice", {x, list("begin", begin), list("end", end), list("axis", axis)});
+    };
+    const auto whole = [&](const char* name, std::int64_t i) {
+      return nodes.add("Squeeze", {nodes.constant(name, {i})});
+    };
+    const std::string batch = nodes.add("Squeeze", {slice(nodes.add("Shape", {nodes.in()}), 0, 0, 1)});
+    const std::string numbers =
+        nodes.add("Cast", {nodes.add("Range", {whole("zero", 0), batch, whole("one", 1)})}, {{"to", std::int64_t{1}}});
+    const std::string spread = nodes.add(
+        "Mul", {nodes.add("Reshape", {numbers, nodes.constant("column", {-1, 1, 1})}),
+                nodes.constant("ones", {1, regions, 1}, std::vector<float>(static_cast<std::size_t>(regions), 1))});
+    const std::string rows = nodes.add("Concat", {spread, slice(nodes.ins()[1], 2, 1, 5)}, {{"axis", std::int64_t{2}}});
+    const std::string pooled =
+        nodes.add("MaxRoiPool", {nodes.in(), nodes.add("Reshape", {rows, nodes.constant("rows", {-1, 5})})},
+                  {{"pooled_shape", config_.HW}, {"spatial_scale", static_cast<float>(config_.spatial_scale)}});
+    const std::string by_example =
+        nodes.add("Reshape", {pooled, nodes.constant("shape", {-1, regions, maps * config_.HW[0] * config_.HW[1]})});
+    return {nodes.transposed(by_example, {0, 2, 1})};
+  }
 
   void reference_forward(Reference& r) const override {
     for_each(r, [&](std::size_t o, std::int64_t taken) {

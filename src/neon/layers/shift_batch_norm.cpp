@@ -32,6 +32,7 @@ class ShiftBatchNorm final : public UnaryLayer {
     return tensor::element_count(in) / in[0];
   }
   std::unique_ptr<LayerSteps> lower(const Group& group) const override { return shifts_.lower(group); }
+  std::vector<std::string> onnx(OnnxNodes& nodes) const override { return shifts_.onnx(nodes); }
   void reference_forward(Reference& r) const override { shifts_.reference_forward(r); }
   void reference_backward(Reference& r) const override { shifts_.reference_backward(r); }
 

@@ -4,6 +4,7 @@
 
 #include "neon/layers/normalisation_steps.h"
 #include "neon/lowering/channel_order.h"
+#include "neon/onnx_nodes.h"
 #include "tensor/normalisation.h"
 
 namespace neon {
@@ -53,6 +54,17 @@ class Steps final : public NormalisationSteps {
 std::unique_ptr<LayerSteps> ShiftNorm::lower(const Group& group) const {
   return std::make_unique<Steps>(*group.node,
                                  tensor::ShiftNormalisation{static_cast<float>(rho), static_cast<float>(eps)});
+}
+
+std::vector<std::string> ShiftNorm::onnx(OnnxNodes& nodes) const {
+  const tensor::Shape shape = nodes.for_features();
+  std::vector<float> factors = nodes.values_of("gamma");
+  const std::vector<float> variances = nodes.values_of("gvar");
+  for (std::size_t c = 0; c < factors.size(); ++c)
+    factors[c] = static_cast<float>(power_of(factors[c]) * power_of(1 / std::sqrt(variances[c] + eps)));
+  const std::string centred = nodes.add("Sub", {nodes.in(), nodes.parameter("gmean", shape)});
+  const std::string scaled = nodes.add("Mul", {centred, nodes.constant("factor", shape, std::move(factors))});
+  return {nodes.add("Add", {scaled, nodes.parameter("beta", shape)})};
 }
 
 void ShiftNorm::reference_forward(Reference& r) const {

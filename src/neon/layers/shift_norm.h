@@ -11,6 +11,7 @@ struct ShiftNorm {
   double rho = 0, eps = 0;
 
   std::unique_ptr<LayerSteps> lower(const Group& group) const;
+  std::vector<std::string> onnx(OnnxNodes& nodes) const;
   void reference_forward(Reference& r) const;
   void reference_backward(Reference& r) const;
 };

@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <set>
 
 #include "base/error.h"
@@ -21,24 +22,25 @@ std::vector<bool> needed_nodes(const Graph& graph) {
   return needed;
 }
 
-[[noreturn]] void refuse(const Node& node) {
-  const std::string_view activation = node.layer->activation();
-  throw base::Error(
-      base::Code::invalid_argument,
-      fmt::format("layer '{}' ({}{}{}) cannot be said in ONNX; export a model without it, or let neon predict",
-                  node.name, node.type, activation.empty() ? "" : " with ", activation),
-      node.where);
+/// Layers that read whole numbers give their input its kind.
+bool is_whole(const Graph& graph, int edge) {
+  const std::vector<int>& consumers = graph.edges[static_cast<std::size_t>(edge)].consumers;
+  return graph.spec_of(edge).dtype == tensor::Dtype::i32 ||
+         (!consumers.empty() && std::all_of(consumers.begin(), consumers.end(), [&](int node) {
+           return graph.nodes[static_cast<std::size_t>(node)].layer->index_limit() > 0;
+         }));
 }
 
 /// Exports nodes and knows what each edge is called by now.
 class Exporter {
  public:
-  Exporter(const Graph& graph, const Checkpoint& checkpoint) : graph_(graph), names_(graph.edges.size()) {
-    for (const NamedTensor& tensor : checkpoint.parameters) parameters_[tensor.name] = &tensor;
-    if (graph.inputs.size() != 1 || graph.spec_of(graph.inputs[0]).dtype != tensor::Dtype::f32)
-      throw base::Error(base::Code::invalid_argument, "only models with one input of numbers can be exported to ONNX");
-    name_of(graph.inputs[0]) = "input";
-    model_.inputs.push_back({"input", graph.sample_shape()});
+  Exporter(const Graph& graph, std::span<const NamedTensor> parameters) : graph_(graph), names_(graph.edges.size()) {
+    for (const NamedTensor& tensor : parameters) parameters_[tensor.name] = &tensor;
+    for (const int edge : graph.inputs) {
+      const std::size_t i = model_.inputs.size();
+      name_of(edge) = i == 0 ? "input" : fmt::format("input_{}", i);
+      model_.inputs.push_back({name_of(edge), graph.spec_of(edge).shape, is_whole(graph, edge)});
+    }
   }
 
   OnnxModel exported() {
@@ -57,10 +59,10 @@ class Exporter {
     for (const int edge : node.in_edges) in.push_back(name_of(edge));
     OnnxNodes nodes(model_, node, std::move(in), parameters_);
     const std::vector<std::string> out = node.layer->onnx(nodes);
-    if (out.size() != node.out_edges.size()) refuse(node);
+    if (out.size() != node.out_edges.size()) nodes.refuse("it has no words for such a layer");
     for (std::size_t i = 0; i < out.size(); ++i) name_of(node.out_edges[i]) = out[i];
     // What comes out is called after the layer, as far as it is the layer's own.
-    if (out.size() != 1 || node.name == "input" || out[0].find(node.name + "/") != 0) return;
+    if (out.size() != 1 || node.name.starts_with("input") || out[0].find(node.name + "/") != 0) return;
     model_.nodes.back().outputs = {node.name};
     model_.nodes.back().name = node.name;
     name_of(node.out_edges[0]) = node.name;
@@ -70,7 +72,7 @@ class Exporter {
   void add_output(std::size_t i) {
     const int edge = graph_.outputs[i];
     const Node* maker = graph_.maker_of(i);
-    std::string name = maker == nullptr || maker->name == "input" ? fmt::format("output_{}", i) : maker->name;
+    std::string name = maker == nullptr || maker->name.starts_with("input") ? fmt::format("output_{}", i) : maker->name;
     while (!outputs_.insert(name).second) name += "_again";
     if (name_of(edge) != name) model_.nodes.push_back({"Identity", name + "/output", {name_of(edge)}, {name}, {}});
     model_.outputs.push_back({name, graph_.spec_of(edge).shape});
@@ -85,9 +87,12 @@ class Exporter {
 
 }  // namespace
 
+OnnxModel onnx_of(const Graph& graph, std::span<const NamedTensor> parameters) {
+  return Exporter(graph, parameters).exported();
+}
+
 OnnxModel onnx_of(const Checkpoint& checkpoint) {
-  const Graph graph = build_graph(checkpoint.spec, checkpoint.sample_shape);
-  OnnxModel model = Exporter(graph, checkpoint).exported();
+  OnnxModel model = onnx_of(build_graph(checkpoint.spec, checkpoint.sample_shape), checkpoint.parameters);
   model.metadata = {{"neon.labels", base::to_text(base::encode(checkpoint.labels))},
                     {"neon.preprocessing", base::to_text(checkpoint.preprocessing)}};
   return model;

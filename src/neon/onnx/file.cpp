@@ -20,8 +20,8 @@ namespace wire = onnx_file;
 
 constexpr int kFloat = 1, kInt64 = 7;        // TensorProto.DataType
 constexpr int kSparseInitializerField = 15;  // of a graph
-constexpr int kFloatAttribute = 1, kIntAttribute = 2, kStringAttribute = 3, kTensorAttribute = 4,
-              kIntsAttribute = 7;  // AttributeProto.AttributeType
+constexpr int kFloatAttribute = 1, kIntAttribute = 2, kStringAttribute = 3, kTensorAttribute = 4, kFloatsAttribute = 6,
+              kIntsAttribute = 7, kStringsAttribute = 8;  // AttributeProto.AttributeType
 static_assert(std::endian::native == std::endian::little, "ONNX keeps raw numbers with the lowest byte first");
 
 template <class T>
@@ -45,6 +45,14 @@ struct AttributeWriter {
     to.set_type(kIntsAttribute);
     to.mutable_ints()->Add(value.begin(), value.end());
   }
+  void operator()(const std::vector<float>& value) const {
+    to.set_type(kFloatsAttribute);
+    to.mutable_floats()->Add(value.begin(), value.end());
+  }
+  void operator()(const std::vector<std::string>& value) const {
+    to.set_type(kStringsAttribute);
+    for (const std::string& word : value) to.add_strings(word);
+  }
   template <class Other>
   void operator()(const Other&) const {
     throw base::Error(base::Code::internal, fmt::format("attribute '{}' is of a kind that is not written", to.name()));
@@ -66,7 +74,7 @@ void write(const OnnxNode& node, wire::Node& to) {
 void write(const OnnxValue& value, wire::Value& to) {
   to.set_name(value.name);
   wire::Value::Type::Tensor& type = *to.mutable_type()->mutable_tensor();
-  type.set_element_type(kFloat);
+  type.set_element_type(value.whole ? kInt64 : kFloat);
   type.mutable_shape()->add_dim()->set_parameter("batch");
   for (const std::int64_t extent : value.sample_shape) type.mutable_shape()->add_dim()->set_value(extent);
 }
@@ -75,7 +83,7 @@ void write(const OnnxValue& value, wire::Value& to) {
 
 void write_onnx(const OnnxModel& model, const std::filesystem::path& path) {
   wire::Model to;
-  to.set_ir_version(7);  // of ONNX 1.8, which brought the thirteenth operator set
+  to.set_ir_version(8);  // of ONNX 1.12, which brought the seventeenth operator set
   to.set_producer_name("neon");
   to.set_producer_version(base::kVersion);
   to.add_opset_import()->set_version(model.opset);
@@ -175,6 +183,8 @@ OnnxAttribute read(const wire::Attribute& from) {
     case kIntAttribute: return from.i();
     case kStringAttribute: return from.s();
     case kIntsAttribute: return std::vector<std::int64_t>(from.ints().begin(), from.ints().end());
+    case kFloatsAttribute: return std::vector<float>(from.floats().begin(), from.floats().end());
+    case kStringsAttribute: return std::vector<std::string>(from.strings().begin(), from.strings().end());
     case kTensorAttribute: return read(from.t());
     default: return {};
   }

@@ -305,12 +305,15 @@ TEST(Onnx, RefusesBranchesThatCross) {
 }
 
 TEST(Onnx, RefusesLayersWithoutWordsByName) {
-  const Checkpoint checkpoint = trained(R"(
-  - type: LSTM
-    config: {name: memory, output_size: 3, init: Gaussian, activation: Tanh, gate_activation: Logistic})",
-                                        {4, 5});
-  EXPECT_THAT(refusal([&] { onnx_of(checkpoint); }),
-              testing::HasSubstr("layer 'memory' (LSTM) cannot be said in ONNX"));
+  const auto why = [](std::string_view layer) {
+    const Checkpoint checkpoint = trained(layer, {4, 5});
+    return refusal([&] { onnx_of(checkpoint); });
+  };
+  EXPECT_THAT(why("  - {type: GRU, config: {name: memory, output_size: 3, init: Gaussian, activation: Tanh, "
+                  "gate_activation: Tanh}}"),
+              testing::HasSubstr("layer 'memory' (GRU) cannot be said in ONNX: its GRU keeps the state by 1 - z"));
+  EXPECT_THAT(why("  - {type: Recurrent, config: {name: memory, output_size: 3, init: Gaussian, activation: GELU}}"),
+              testing::HasSubstr("inside a recurrent layer there are only Identity, Relu, LeakyRelu"));
 }
 
 TEST(Onnx, RefusesACheckpointThatDoesNotFit) {
