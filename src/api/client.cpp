@@ -115,6 +115,7 @@ struct Client::State {
     http.method = base::word(operation.method);
     http.url = base_url + target;
     if (!token.empty()) http.headers.emplace_back("Authorization", "Bearer " + token);
+    if (!options.tenant.empty()) http.headers.emplace_back(std::string(kTenantHeader), options.tenant);
     http.headers.emplace_back("User-Agent", "ncloud");
     http.connect_timeout_ms = options.connect_timeout_ms;
     http.stop = [] { return interrupted.load(); };
@@ -184,6 +185,8 @@ Client::Client(std::string base_url, std::string token, ClientOptions options) :
   if (base_url.find("://") == std::string::npos) base_url = "http://" + base_url;
   if (token.find_first_of("\r\n") != std::string::npos)
     throw Error(Code::invalid_argument, "a token has no line breaks");
+  if (options.tenant.find_first_of("\r\n") != std::string::npos)
+    throw Error(Code::invalid_argument, "a tenant's name has no line breaks");
   state_->base_url = std::move(base_url);
   state_->token = std::move(token);
   state_->options = options;

@@ -6,6 +6,7 @@
 
 #include "api/operation.h"
 #include "api/resources/datasets.h"
+#include "api/resources/members.h"
 #include "api/resources/models.h"
 #include "api/resources/server.h"
 #include "api/resources/tenants.h"
@@ -18,6 +19,7 @@ struct ClientOptions {
   int answer_timeout_ms = 600000;  ///< of a whole request; streams of events have none
   int tries = 4;                   ///< of requests that may be repeated: unreachable server, 503
   int pause_ms = 100;              ///< before the second try; doubles each time
+  std::string tenant = {};         ///< in which all is done; empty: the token's, or the user's first
 };
 
 /// Calls a server's operations by its contract. Connections are kept and used again. Errors come out as the base::Error

@@ -8,6 +8,7 @@
 
 #include "api/argument.h"
 #include "api/forms.h"
+#include "api/permission.h"
 #include "base/fields.h"
 #include "base/files.h"
 
@@ -19,22 +20,14 @@ constexpr auto enumerators(Method) {
                     std::pair{Method::patch, "PATCH"}, std::pair{Method::del, "DELETE"}};
 }
 
-/// Who may call an operation.
-enum class Permission {
-  anyone,  ///< no token needed
-  user,    ///< any valid token; the call sees its tenant only
-  admin,   ///< a token of an administrator
-};
-constexpr auto enumerators(Permission) {
-  return std::array{std::pair{Permission::anyone, "anyone"}, std::pair{Permission::user, "user"},
-                    std::pair{Permission::admin, "admin"}};
-}
-
 enum class BodyKind {
   json,    ///< a described struct
   bytes,   ///< anything, as it is
   events,  ///< (responses only) server-sent events; each one's data is one described struct as JSON
 };
+
+/// Names the tenant that a call is for, by id or name.
+inline constexpr std::string_view kTenantHeader = "ncloud-tenant";
 
 /// A file that is open for reading, at its beginning. Its size does not change.
 struct OpenFile {

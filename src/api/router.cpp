@@ -103,7 +103,22 @@ void check_if_match(const Call& call, const json::value& current, std::span<cons
   throw Error(Code::precondition_failed, "it changed since you last read it; read it again and repeat your change");
 }
 
+void require_permission(const OperationInfo& operation, const Identity& caller) {
+  if (may(caller, operation.permission) == Verdict::allowed) return;
+  std::string what(operation.summary);
+  what[0] = static_cast<char>(std::tolower(static_cast<unsigned char>(what[0])));
+  if (operation.permission == Permission::admin)
+    throw Error(Code::permission_denied, fmt::format("only administrators may {}; you are {}", what, caller.user));
+  if (!caller.role)
+    throw Error(Code::permission_denied,
+                fmt::format("to {} takes a tenant, and {} belongs to none; ask a tenant's manager", what, caller.user));
+  throw Error(Code::permission_denied,
+              fmt::format("to {} takes a {} of tenant '{}', and {} is a {} here", what,
+                          base::word(operation.permission), caller.tenant, caller.user, base::word(*caller.role)));
+}
+
 Answer Router::call(const OperationInfo& operation, const Call& call, const json::value& request) const {
+  require_permission(operation, call.identity);
   const auto found = handlers_.find(operation.name);
   if (found == handlers_.end())
     throw Error(Code::internal, fmt::format("operation {} has no handler in this server", operation.name));

@@ -13,16 +13,6 @@
 
 namespace api {
 
-/// Who calls, as the daemon's authentication found out.
-struct Identity {
-  std::int64_t user_id = 0;
-  std::int64_t tenant_id = 0;
-  std::int64_t token_id = 0;
-  bool admin = false;
-  std::string user;
-  std::string tenant;
-};
-
 /// The caller's Idempotency-Key and what it stands for.
 struct Once {
   std::string key;
@@ -82,6 +72,9 @@ void check_if_match(const Call& call, const T& current) {
   check_if_match(call, base::encode(current), passing_of<T>());
 }
 
+/// Errors: permission_denied, saying who may, unless the caller may call the operation.
+void require_permission(const OperationInfo& operation, const Identity& caller);
+
 /// Connects operations with what they do. The wire (api/http) and tests call it; handlers see values only.
 /// Threads: handle() before serving; call() from any number of threads.
 class Router {
@@ -113,7 +106,8 @@ class Router {
     };
   }
 
-  /// Runs an operation's handler. Errors: whatever it throws; internal when nothing handles it.
+  /// Runs an operation's handler. Errors: permission_denied unless the caller may; whatever the handler throws;
+  /// internal when nothing handles it.
   Answer call(const OperationInfo& operation, const Call& call, const base::json::value& request) const;
 
   /// Operations without a handler, by name: must be empty in a daemon.

@@ -17,6 +17,7 @@ constexpr EnvironmentVariable kVariables[] = {
     {"NCLOUD_HOST", "ncloud", "address of the server, such as https://cloud.example.org; --host goes before it"},
     {"NCLOUD_TOKEN", "ncloud", "token, instead of the configured one"},
     {"NCLOUD_PROFILE", "ncloud", "which of the configured servers; --profile goes before it"},
+    {"NCLOUD_TENANT", "ncloud", "which of your tenants; --tenant goes before it"},
     {"NCLOUD_PROXY", "ncloud", "proxy for http addresses too; empty: none at all"},
     {"http_proxy", "ncloud", "not followed, because a proxy could read the token; a note says so"},
     {"all_proxy", "ncloud", "followed for https addresses only"},

@@ -90,6 +90,7 @@ Daemon::Daemon(const std::filesystem::path& data_folder, std::unique_ptr<Worker>
   handle_server(router_, worker_->protection());
   handle_tenants(router_, parts);
   handle_users(router_, parts);
+  handle_members(router_, parts);
   handle_datasets(router_, parts);
   handle_models(router_, parts);
   supervisor_.recover();
@@ -106,7 +107,7 @@ std::string Daemon::what_hangs() {
 std::string Daemon::local_token(const std::string& before) {
   if (first_token_) return *first_token_;
   const auto identity = identities_.authenticate(before);
-  return identity && identity->admin ? before : identities_.new_admin_token("for clients on this machine");
+  return identity && identity->admin() ? before : identities_.new_admin_token("for clients on this machine");
 }
 
 std::string Daemon::metrics() {

@@ -8,6 +8,7 @@
 #include <thread>
 
 #include "api/resources/datasets.h"
+#include "api/resources/members.h"
 #include "api/resources/models.h"
 #include "api/resources/server.h"
 #include "api/resources/tenants.h"
@@ -141,7 +142,15 @@ class FakeCloud : public testing::Test {
   template <class Op>
   auto call(const std::string& token, const Op& operation, const typename Op::Request& request,
             std::string_view body = {}, std::string if_match = {}, std::optional<api::Once> once = {}) {
-    const auto identity = daemon->identities().authenticate(token);
+    return call_in({}, token, operation, request, body, std::move(if_match), std::move(once));
+  }
+
+  // A call that names its tenant.
+  template <class Op>
+  auto call_in(const std::string& tenant, const std::string& token, const Op& operation,
+               const typename Op::Request& request, std::string_view body = {}, std::string if_match = {},
+               std::optional<api::Once> once = {}) {
+    const auto identity = daemon->identities().authenticate(token, tenant);
     if (!identity) throw base::Error(base::Code::unauthenticated, "bad token");
     api::Call call{.identity = *identity, .if_match = std::move(if_match), .once = std::move(once), .body = body};
     api::Answer answer = daemon->router().call(operation, call, base::encode(request));

@@ -83,12 +83,18 @@ TEST_F(Identity, a_token_gives_no_more_than_it_has) {
   const auto admin_day = call(admin_token, api::create_token, {.expires_in_days = 1});
   EXPECT_EQ(call(*admin_day.token, api::create_token, {.user = "both"}).expires_at, admin_day.expires_at);
 
-  const auto plain = call(admin_token, api::create_token, {.restricted = true});
+  const auto plain = call(admin_token, api::create_token, {.scope = api::Role::manager});
   EXPECT_FALSE(call(*plain.token, api::get_caller, {}).admin);
-  EXPECT_REFUSED(call(*plain.token, api::list_users, {}), permission_denied, "administrators");
+  EXPECT_REFUSED(call(*plain.token, api::list_tenants, {}), permission_denied, "administrators");
   const auto of_plain = call(*plain.token, api::create_token, {});
-  EXPECT_TRUE(of_plain.restricted);
+  EXPECT_EQ(of_plain.scope, api::Role::manager);
   EXPECT_FALSE(call(*of_plain.token, api::get_caller, {}).admin);
+  EXPECT_REFUSED(call(*plain.token, api::create_token, {.scope = api::Role::admin}), permission_denied,
+                 "your token's scope is manager");
+  const auto reader = call(user, api::create_token, {.scope = api::Role::viewer});
+  EXPECT_TRUE(call(*reader.token, api::list_models, {}).items.empty());
+  EXPECT_REFUSED(make_dataset(*reader.token), permission_denied,
+                 "takes a member of tenant 'vision', and vision-user is a viewer here");
 }
 
 TEST_F(Identity, a_revoked_token_takes_along_what_it_made) {
@@ -129,7 +135,7 @@ TEST_F(Identity, others_tokens_go_only_when_that_is_said) {
 TEST_F(Identity, the_last_administrators_token_stays_unless_forced) {
   make_tenant("vision");
   const std::int64_t last = call(admin_token, api::list_tokens, {}).items.back().id;
-  call(admin_token, api::create_token, {.restricted = true});
+  call(admin_token, api::create_token, {.scope = api::Role::manager});
   EXPECT_REFUSED(call(admin_token, api::revoke_token, {.token = last, .keep_made = true}), conflict,
                  "ncloudd --new-admin-token");
   call(admin_token, api::revoke_token, {.token = last, .force = true});
@@ -148,7 +154,8 @@ TEST_F(Identity, a_user_has_so_many_tokens_and_no_more) {
   beside.write([&](Database& db) {
     for (std::int64_t i = 1; i < kMaxTokens; ++i)
       db.run(
-          "insert into tokens (user_id, tenant_id, hash, note, created_us) select user_id, tenant_id, ?, '', 0 from "
+          "insert into tokens (user_id, tenant_id, hash, note, scope, created_us) select user_id, tenant_id, ?, '', 2, "
+          "0 from "
           "tokens where user_id = ? limit 1",
           std::to_string(i), id);
   });
@@ -186,7 +193,6 @@ TEST_F(Identity, names_follow_a_grammar) {
   EXPECT_REFUSED(call(admin_token, api::create_tenant, {.name = "a.b-c_9"}), conflict, "already");
   call(admin_token, api::create_user, {.name = "ada@example.org", .tenants = {"a.b-c_9"}});
   EXPECT_REFUSED(call(admin_token, api::create_user, {.name = "bob", .tenants = {"nowhere"}}), not_found, "nowhere");
-  EXPECT_REFUSED(call(admin_token, api::create_user, {.name = "bob", .tenants = {}}), invalid_argument, "tenant");
 }
 
 TEST_F(Identity, allotments_never_exceed_the_machine) {
@@ -261,16 +267,14 @@ TEST_F(Identity, foreign_things_do_not_exist) {
 // A request for each operation of the contract that names what vision-user has; the rest is the contract's example.
 base::json::object request_for_victim(const api::OperationInfo& operation, std::int64_t token_of_victim,
                                       const std::string& body) {
-  const base::json::object names{{"model", "1"},
-                                 {"dataset", "1"},
-                                 {"tenant", "vision"},
-                                 {"user", "vision-user"},
-                                 {"token", token_of_victim},
-                                 {"first_record", 0},
-                                 {"sha256", base::sha256(body)}};
+  const base::json::object names{
+      {"model", "1"},       {"dataset", "1"},           {"tenant", "vision"}, {"user", "vision-user"},
+      {"group", "readers"}, {"token", token_of_victim}, {"first_record", 0},  {"sha256", base::sha256(body)}};
   base::json::object request;
   if (!operation.example.empty()) request = base::parse_json(operation.example, operation.name).as_object();
   const base::json::object schema = operation.request_schema();
+  if (const base::json::value* fields = schema.if_contains("properties"))
+    if (fields->as_object().contains("wait")) request["wait"] = false;
   if (const base::json::value* required = schema.if_contains("required"))
     for (const base::json::value& field : required->as_array())
       if (const base::json::value* named = names.if_contains(field.as_string())) request[field.as_string()] = *named;
@@ -280,11 +284,22 @@ base::json::object request_for_victim(const api::OperationInfo& operation, std::
 // Every operation of the contract, called by each kind of caller with what belongs to a user of tenant vision.
 TEST_F(Identity, each_role_may_do_what_the_contract_says_and_no_more) {
   const std::string owner = make_tenant("vision"), stranger = make_tenant("audio", 1, "1GiB");
-  call(admin_token, api::create_user, {.name = "colleague", .tenants = {"vision"}});
-  const std::string colleague = *call(admin_token, api::create_token, {.user = "colleague"}).token;
-  const std::string restricted = *call(admin_token, api::create_token, {.restricted = true}).token;
   make_dataset(owner);
   train(owner, 1);
+  std::map<api::Role, std::string> tokens;
+  for (const api::Role role : {api::Role::viewer, api::Role::member, api::Role::manager}) {
+    const std::string name = fmt::format("a-{}", base::word(role));
+    call(admin_token, api::create_user, {.name = name, .tenants = {"vision"}, .role = role});
+    tokens[role] = *call(admin_token, api::create_token, {.user = name}).token;
+  }
+  call(tokens[api::Role::manager], api::create_group, {.name = "readers", .role = api::Role::viewer});
+  call(tokens[api::Role::manager], api::add_to_group, {.group = "readers", .user = "vision-user"});
+  call(admin_token, api::set_member, {.user = "audio-user", .role = api::Role::viewer});  // of tenant default, too
+  call(admin_token, api::create_user, {.name = "nobody", .tenants = {"audio"}});
+  const std::string nobody = *call(admin_token, api::create_token, {.user = "nobody"}).token;
+  call_in("audio", admin_token, api::remove_member, {.user = "nobody"});
+  call_in("audio", admin_token, api::set_member, {.user = "audio-user", .role = api::Role::manager});
+
   const std::string body = shard(1);
   const std::int64_t token_of_owner = daemon->identities().authenticate(owner)->token_id;
   const auto outcome = [&](const std::string& token, const api::OperationInfo& operation) {
@@ -297,35 +312,188 @@ TEST_F(Identity, each_role_may_do_what_the_contract_says_and_no_more) {
       return std::pair(std::string(base::kind_of(error.code).name), error.message);
     }
   };
+  const auto least = [](const api::OperationInfo& operation) {
+    return static_cast<api::Role>(static_cast<int>(operation.permission) -
+                                  static_cast<int>(api::Permission::signed_in));
+  };
   for (const api::OperationInfo* operation : api::operations()) {
-    if (operation->permission == api::Permission::anyone) continue;
-    const bool of_admins = operation->permission == api::Permission::admin;
-    const bool names_one = operation->path.find('{') != std::string_view::npos;
+    if (operation->permission <= api::Permission::signed_in) continue;
+    // Whose role is too small is refused, whatever it is about.
+    for (const auto& [role, token] : tokens) {
+      if (role >= least(*operation)) continue;
+      const auto [result, said] = outcome(token, *operation);
+      EXPECT_EQ(result, "permission_denied") << operation->name << said;
+    }
+    EXPECT_EQ(outcome(nobody, *operation).first, "permission_denied") << operation->name;
+    // A manager of another tenant finds nothing of this one.
+    if (operation->name == "set_member") continue;  // takes anybody in
     const auto [by_stranger, said] = outcome(stranger, *operation);
-    if (of_admins) {
+    if (operation->permission == api::Permission::admin) {
       EXPECT_EQ(by_stranger, "permission_denied") << operation->name << said;
-    } else if (names_one) {
+    } else if (operation->path.find('{') != std::string_view::npos) {
       EXPECT_EQ(by_stranger, "not_found") << operation->name << said;
     }
-    EXPECT_EQ(by_stranger == "done" && said.find("vision") != std::string::npos, false) << operation->name << said;
-    if (of_admins) {
-      EXPECT_EQ(outcome(colleague, *operation).first, "permission_denied") << operation->name;
-      EXPECT_EQ(outcome(restricted, *operation).first, "permission_denied") << operation->name;
-    }
+    EXPECT_FALSE(by_stranger == "done" && said.find("vision") != std::string::npos) << operation->name << said;
   }
-  EXPECT_EQ(outcome(colleague, api::revoke_token).first, "not_found");  // a colleague's token is no thing of the tenant
-  EXPECT_EQ(outcome(colleague, api::get_model).first, "done");
-  // An administrator manages people, and sees no other tenant's data; removals last, when nothing needs what they
-  // remove.
-  for (const api::OperationInfo* operation : api::operations()) {
-    if (operation->permission == api::Permission::anyone) continue;
-    const auto [by_admin, said] = outcome(admin_token, *operation);
-    EXPECT_NE(by_admin, "permission_denied") << operation->name << said;
-    if (operation->path.find("{model}") != std::string_view::npos ||
-        operation->path.find("{dataset}") != std::string_view::npos) {
-      EXPECT_EQ(by_admin, "not_found") << operation->name << said;
+  EXPECT_EQ(outcome(tokens[api::Role::manager], api::revoke_token).first, "not_found");  // is no thing of the tenant
+  // Whose role is large enough is not refused; removals last, when nothing needs what they remove.
+  for (const bool removals : {false, true})
+    for (const api::OperationInfo* operation : api::operations()) {
+      if (operation->permission <= api::Permission::signed_in) continue;
+      if ((operation->method == api::Method::del) != removals) continue;
+      for (const auto& [role, token] : tokens) {
+        if (role < least(*operation)) continue;
+        const auto [result, said] = outcome(token, *operation);
+        EXPECT_NE(result, "permission_denied") << operation->name << said;
+      }
+      // An administrator looks after people everywhere, and at a tenant's data only when the call names the tenant.
+      const auto [by_admin, said] = outcome(admin_token, *operation);
+      EXPECT_NE(by_admin, "permission_denied") << operation->name << said;
+      if (operation->path.find("{model}") != std::string_view::npos ||
+          operation->path.find("{dataset}") != std::string_view::npos) {
+        EXPECT_EQ(by_admin, "not_found") << operation->name << said;
+      }
     }
-  }
+}
+
+TEST_F(Identity, a_call_is_for_the_tenant_it_names_or_the_tokens_or_the_users_first) {
+  const std::string bound_to_none = make_tenant("vision");
+  make_tenant("audio", 1, "1GiB");
+  call_in("audio", admin_token, api::set_member, {.user = "vision-user", .role = api::Role::viewer});
+  const auto me = [&](const std::string& token, const std::string& tenant = {}) {
+    return call_in(tenant, token, api::get_caller, {});
+  };
+  EXPECT_EQ(me(bound_to_none).tenant, "vision");
+  EXPECT_EQ(me(bound_to_none).role, api::Role::member);
+  EXPECT_EQ(me(bound_to_none, "audio").role, api::Role::viewer);
+  EXPECT_EQ(me(bound_to_none, "audio").tenants, (std::vector<std::string>{"vision", "audio"}));
+  EXPECT_REFUSED(me(bound_to_none, "default"), not_found, "you have no tenant 'default'");
+  EXPECT_REFUSED(me(bound_to_none, "nowhere"), not_found, "you have no tenant 'nowhere'");
+  const auto bound = call(bound_to_none, api::create_token, {.tenant = "audio"});
+  EXPECT_EQ(me(*bound.token).tenant, "audio");
+  EXPECT_REFUSED(me(*bound.token, "vision"), permission_denied, "for tenant 'audio' alone");
+  EXPECT_EQ(me(admin_token, "vision").role, api::Role::admin);
+  // Who leaves a tenant loses the tokens for it at once, and keeps the others.
+  call_in("audio", admin_token, api::remove_member, {.user = "vision-user"});
+  EXPECT_FALSE(daemon->identities().authenticate(*bound.token));
+  EXPECT_EQ(me(bound_to_none).tenant, "vision");
+  EXPECT_REFUSED(me(bound_to_none, "audio"), not_found, "");
+}
+
+TEST_F(Identity, managers_look_after_the_people_of_their_tenant_alone) {
+  const std::string member = make_tenant("vision");
+  make_tenant("audio", 1, "1GiB");
+  call(admin_token, api::create_user, {.name = "mia", .tenants = {"vision"}, .role = api::Role::manager});
+  const std::string mia = *call(admin_token, api::create_token, {.user = "mia"}).token;
+  EXPECT_REFUSED(call(member, api::create_user, {.name = "eve"}), permission_denied, "takes a manager");
+  EXPECT_EQ(call(mia, api::create_user, {.name = "bob", .role = api::Role::viewer}).tenants,
+            std::vector<std::string>{"vision"});
+  EXPECT_REFUSED(call(mia, api::create_user, {.name = "eve", .admin = true}), permission_denied, "administrators");
+  EXPECT_REFUSED(call(mia, api::create_user, {.name = "eve", .tenants = {"audio"}}), not_found, "manage no tenant");
+  EXPECT_REFUSED(call(mia, api::set_member, {.user = "bob", .role = api::Role::admin}), invalid_argument,
+                 "of the cloud");
+  EXPECT_REFUSED(call(mia, api::create_user, {.name = "eve", .role = api::Role::admin}), invalid_argument, "role");
+  EXPECT_EQ(call(mia, api::list_users, {}).items.size(), 3u);
+  EXPECT_REFUSED(call(mia, api::get_user, {.user = "audio-user"}), not_found, "no user 'audio-user'");
+  EXPECT_REFUSED(call(mia, api::delete_user, {.user = "admin"}), not_found, "no user 'admin'");
+  // Somebody of two tenants, and an administrator, are more than a manager's.
+  call(mia, api::set_member, {.user = "audio-user", .role = api::Role::viewer});
+  EXPECT_REFUSED(call(mia, api::delete_user, {.user = "audio-user"}), conflict, "ncloud member rm audio-user");
+  call(mia, api::set_member, {.user = "admin", .role = api::Role::viewer});
+  EXPECT_REFUSED(call(mia, api::delete_user, {.user = "admin"}), conflict, "more than your tenant");
+  EXPECT_REFUSED(call(mia, api::create_token, {.user = "admin"}), not_found, "no user");
+  call(mia, api::delete_user, {.user = "bob"});
+  EXPECT_REFUSED(call(mia, api::set_member, {.user = "mia", .role = api::Role::viewer}), conflict, "yourself");
+  EXPECT_REFUSED(call(mia, api::remove_member, {.user = "mia"}), conflict, "yourself");
+  EXPECT_REFUSED(call(mia, api::delete_user, {.user = "mia"}), conflict, "yourself");
+}
+
+TEST_F(Identity, a_group_gives_its_role_for_as_long_as_one_is_in_it) {
+  const std::string user = make_tenant("vision");
+  make_tenant("audio", 1, "1GiB");
+  const auto in_audio = [&](const auto& operation, const auto& request) {
+    return call_in("audio", admin_token, operation, request);
+  };
+  in_audio(api::create_group, api::CreateGroup{.name = "crew", .role = api::Role::manager});
+  EXPECT_REFUSED(in_audio(api::create_group, api::CreateGroup{.name = "crew"}), conflict, "already");
+  EXPECT_REFUSED(in_audio(api::create_group, api::CreateGroup{.name = "gods", .role = api::Role::admin}),
+                 invalid_argument, "role");
+  in_audio(api::add_to_group, api::GroupUser{.group = "crew", .user = "vision-user"});
+  EXPECT_EQ(in_audio(api::add_to_group, api::GroupUser{.group = "crew", .user = "vision-user"}).users,
+            std::vector<std::string>{"vision-user"});
+  EXPECT_EQ(call_in("audio", user, api::get_caller, {}).role, api::Role::manager);
+  EXPECT_EQ(call(user, api::get_caller, {}).tenant, "vision");  // the first is still the own one
+  in_audio(api::modify_group, api::ModifyGroup{.group = "crew", .name = "readers", .role = api::Role::viewer});
+  EXPECT_EQ(call_in("audio", user, api::get_caller, {}).role, api::Role::viewer);
+  in_audio(api::set_member, api::SetMember{.user = "vision-user", .role = api::Role::member});
+  EXPECT_EQ(call_in("audio", user, api::get_caller, {}).role, api::Role::member);  // the most of both
+  const auto members = in_audio(api::list_members, api::PageRequest{});
+  ASSERT_EQ(members.items.size(), 2u);
+  EXPECT_EQ(members.items[1].user, "vision-user");
+  EXPECT_EQ(members.items[1].groups, std::vector<std::string>{"readers"});
+  in_audio(api::remove_from_group, api::GroupUser{.group = "readers", .user = "vision-user"});
+  EXPECT_EQ(call_in("audio", user, api::get_caller, {}).role, api::Role::member);
+  in_audio(api::add_to_group, api::GroupUser{.group = "readers", .user = "vision-user"});
+  in_audio(api::remove_member, api::MemberRef{.user = "vision-user"});
+  EXPECT_REFUSED(call_in("audio", user, api::get_caller, {}), not_found, "no tenant");
+  in_audio(api::add_to_group, api::GroupUser{.group = "readers", .user = "vision-user"});
+  in_audio(api::delete_group, api::GroupRef{.group = "readers"});
+  EXPECT_REFUSED(call_in("audio", user, api::get_caller, {}), not_found, "no tenant");
+}
+
+TEST_F(Identity, a_token_says_when_it_was_used_last) {
+  const std::string user = make_tenant("vision");
+  const auto unused = call(user, api::create_token, {});
+  const auto used_at = [&](std::int64_t id) {
+    for (const api::Token& token : call(user, api::list_tokens, {}).items)
+      if (token.id == id) return token.used_at;
+    return std::optional<std::string>();
+  };
+  EXPECT_FALSE(used_at(unused.id));
+  call(*unused.token, api::get_caller, {});
+  const auto used = used_at(unused.id);
+  ASSERT_TRUE(used);
+  daemon->identities().keep_last_uses();
+  daemon.reset();
+  start();
+  EXPECT_EQ(used_at(unused.id), used);
+}
+
+// A database of the release before roles: who was somebody stays that, tokens keep their makers, numbers come once.
+TEST(PeopleBefore, keep_their_tokens_and_rights) {
+  const base::TemporaryFolder folder;
+  const auto file = folder.path() / "ncloud.db";
+  std::vector<Migration> before = migrations();
+  before.resize(5);
+  ASSERT_EQ(before.back().name.substr(0, 3), "007");
+  Store(file, before).write([](Database& db) {
+    db.script(
+        "insert into tenants (name, created_us) values ('default', 1), ('vision', 1);"
+        "insert into users (name, admin, created_us) values ('admin', 1, 1), ('ada', 0, 1);"
+        "insert into memberships (user_id, tenant_id, position) values (1, 1, 0), (2, 2, 0), (2, 1, 1);");
+    const auto add = [&](std::string_view secret, int user, int tenant, int restricted, std::optional<int> parent) {
+      db.run(
+          "insert into tokens (user_id, tenant_id, hash, note, created_us, parent_id, restricted) values (?, ?, ?, '', "
+          "1, ?, ?)",
+          user, tenant, hash_of_secret(secret), parent, restricted);
+    };
+    add("root", 1, 1, 0, std::nullopt);
+    add("restricted", 1, 1, 1, 1);
+    add("of ada", 2, 1, 0, 2);
+    add("gone", 2, 1, 0, 3);
+    db.run("delete from tokens where id = 4");
+  });
+  Store store(file);
+  Identities identities(store);
+  EXPECT_TRUE(identities.authenticate("root")->admin());
+  EXPECT_EQ(identities.authenticate("root", "vision")->role, api::Role::admin);
+  EXPECT_EQ(identities.authenticate("restricted")->role, api::Role::manager);
+  EXPECT_EQ(identities.authenticate("of ada")->tenant, "default");
+  EXPECT_EQ(identities.authenticate("of ada")->role, api::Role::member);
+  EXPECT_FALSE(identities.authenticate("gone"));
+  EXPECT_EQ(store.read([](Database& db) { return db.number("select parent_id from tokens where id = 3"); }), 2);
+  const std::string more = identities.new_admin_token("more");
+  EXPECT_EQ(identities.authenticate(more)->token_id, 5);
 }
 
 TEST_F(Identity, every_operation_has_a_handler) { EXPECT_TRUE(daemon->router().unhandled().empty()); }

@@ -89,7 +89,7 @@ class FakeServer {
     options.port = 0;
     router.handle(get_info, [](const Call&, const Nothing&) { return ServerInfo{.version = "test"}; });
     router.handle(get_caller, [](const Call& call, const Nothing&) {
-      return Caller{call.identity.user, call.identity.tenant, call.identity.admin};
+      return Caller{.user = call.identity.user, .tenant = call.identity.tenant, .admin = call.identity.admin()};
     });
     router.handle(get_model, [](const Call&, const ModelRef& ref) {
       if (ref.model.text() == "404") throw base::Error(base::Code::not_found, "there is no model 404", "/model");
@@ -133,14 +133,15 @@ class FakeServer {
     if (add_handlers) add_handlers(router);
     server = std::make_unique<Server>(
         router,
-        [this](std::string_view token) {
+        [this](const Credentials& from) {
+          const std::string& token = from.token;
           const std::lock_guard lock(mutex);
-          if (revoked.contains(std::string(token)) || (token != "admin" && token != "user" && token != "other"))
+          if (revoked.contains(token) || (token != "admin" && token != "user" && token != "other"))
             throw base::Error(base::Code::unauthenticated, "this token is not valid");
           return Identity{.user_id = token == "other" ? 2 : 1,
                           .tenant_id = token == "other" ? 2 : 1,
-                          .admin = token == "admin",
-                          .user = std::string(token),
+                          .role = token == "admin" ? Role::admin : Role::member,
+                          .user = token,
                           .tenant = "t"};
         },
         options);

@@ -11,8 +11,15 @@
 
 namespace api {
 
-/// Finds out who a bearer token belongs to. Runs on a worker thread and may block. Errors: unauthenticated.
-using Authenticate = std::function<Identity(std::string_view token)>;
+/// What a request says about its caller.
+struct Credentials {
+  std::string token;
+  std::string tenant;  ///< id or name; empty: the token's, or the first of its user's
+};
+
+/// Finds out who calls. Runs on a worker thread and may block. Errors: unauthenticated; not_found for a tenant that is
+/// none of the caller's; permission_denied for one that the token is not for.
+using Authenticate = std::function<Identity(const Credentials& credentials)>;
 
 /// Answers of operations that create something, kept by the caller's Idempotency-Key, so that a repeated request gets
 /// the first one's answer. Handlers write them (Call::once) together with what they create, so that nothing can come

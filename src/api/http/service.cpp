@@ -33,6 +33,13 @@ std::string_view bearer_token(const RequestHead& head) {
   return value;
 }
 
+/// Whose the request is, and for which tenant.
+Credentials credentials_of(const RequestHead& head) {
+  if (head.count(kTenantHeader) > 1)
+    throw StatusError(400, Code::invalid_argument, fmt::format("{} is given more than once", kTenantHeader));
+  return {std::string(bearer_token(head)), std::string(head.header(kTenantHeader))};
+}
+
 std::optional<Method> method_named(std::string_view name) {
   if (name == "HEAD") return Method::get;
   for (const auto& [method, word] : enumerators(Method{}))
@@ -47,13 +54,6 @@ std::string allow_header(const std::vector<Method>& methods) {
     if (method == Method::get) out += ", HEAD";
   }
   return out + ", OPTIONS";
-}
-
-/// "List tenants" as the rest of "only administrators may ...".
-std::string as_clause(std::string_view summary) {
-  std::string out(summary);
-  if (!out.empty()) out[0] = static_cast<char>(std::tolower(static_cast<unsigned char>(out[0])));
-  return out;
 }
 
 std::string bound_host(std::string_view host) {
@@ -137,7 +137,7 @@ HttpAnswer problem_answer(const Error& error, int status, Headers headers, std::
 }
 
 void check_token_is_there(const Destination& to) {
-  if (to.permission != Permission::anyone && to.token.empty())
+  if (to.permission != Permission::anyone && to.credentials.token.empty())
     throw Error(Code::unauthenticated,
                 "this needs a token: send it as 'Authorization: Bearer TOKEN', or run 'ncloud configure'");
 }
@@ -240,7 +240,7 @@ Destination Service::destination(const RequestHead& head) const {
       throw StatusError(405, Code::invalid_argument, fmt::format("{} takes GET only", path), {{"allow", "GET, HEAD"}});
     to.plain = &plain->second;
     to.permission = to.plain->permission;
-    to.token = bearer_token(head);
+    to.credentials = credentials_of(head);
     check_token_is_there(to);
     return to;
   }
@@ -265,7 +265,7 @@ Destination Service::destination(const RequestHead& head) const {
         {{"allow", allow_header(allowed)}});
   for (auto& [name, value] : to.path_parameters) value = decode_percent(value, false);
   to.permission = to.operation->permission;
-  to.token = bearer_token(head);
+  to.credentials = credentials_of(head);
   check_token_is_there(to);
   check_encoding(head);
   to.body_limit_bytes = to.operation->body_limit_bytes;
@@ -274,7 +274,7 @@ Destination Service::destination(const RequestHead& head) const {
 
 Identity Service::known(const Destination& to) const {
   try {
-    return authenticate_(to.token);
+    return authenticate_(to.credentials);
   } catch (const Error& error) {
     if (error.code != Code::unauthenticated) throw;
     if (const auto wait_s = wrong_tokens_.count(to.address, base::steady_now_us()))
@@ -287,18 +287,18 @@ Identity Service::known(const Destination& to) const {
 
 Identity Service::admit(const Destination& to) const {
   if (to.permission == Permission::anyone) {
-    if (to.token.empty()) return {};
+    if (to.credentials.token.empty()) return {};
     try {
-      return authenticate_(to.token);
+      return authenticate_(to.credentials);
     } catch (const Error&) {
       return {};  // what anyone may see, the holder of an old token may see, too
     }
   }
   Identity identity = known(to);
-  if (to.permission == Permission::admin && !identity.admin)
-    throw Error(Code::permission_denied,
-                fmt::format("only administrators may {}; you are {}",
-                            to.operation != nullptr ? as_clause(to.operation->summary) : "read this", identity.user));
+  if (to.operation != nullptr)
+    require_permission(*to.operation, identity);
+  else if (may(identity, to.permission) != Verdict::allowed)
+    throw Error(Code::permission_denied, fmt::format("only administrators may read this; you are {}", identity.user));
   return identity;
 }
 
@@ -376,6 +376,8 @@ HttpAnswer Service::run(const RequestHead& head, Destination& to, const Identity
   const OperationInfo& operation = *to.operation;
   Call call;
   call.identity = admitted != nullptr ? *admitted : admit(to);
+  // What goes on after this call (a stream, a download) goes on in the same tenant, or ends.
+  if (call.identity.tenant_id != 0) to.credentials.tenant = std::to_string(call.identity.tenant_id);
   call.request_id = to.request_id;
   take_shares(to, call.identity);
   if (operation.method == Method::patch) call.if_match = head.header("if-match");

@@ -48,7 +48,7 @@ struct Destination {
   Permission permission = Permission::anyone;
   std::optional<HttpAnswer> ready;  ///< the answer to OPTIONS
   std::string request_id;
-  std::string token;
+  Credentials credentials;
   std::string address;  ///< of the client
   std::size_t body_limit_bytes = 0;
   Shares::Share request_share;

@@ -53,7 +53,7 @@ const Operation<PageRequest, Page<Resources>> list_resources{
     {.name = "list_resources",
      .method = Method::get,
      .path = "/api/v2/resources",
-     .permission = Permission::user,
+     .permission = Permission::viewer,
      .summary = "Show what your tenant may use and uses (administrators: all tenants)",
      .command = "resource ls"}};
 

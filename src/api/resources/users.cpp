@@ -4,35 +4,36 @@ namespace api {
 
 using base::Code;
 
-const Operation<CreateUser, User> create_user{{.name = "create_user",
-                                               .method = Method::post,
-                                               .path = "/api/v2/users",
-                                               .permission = Permission::admin,
-                                               .summary = "Add a user",
-                                               .command = "user add",
-                                               .done = "user {name} added to {tenants}",
-                                               .errors = {Code::conflict},
-                                               .example = R"({"name": "ada", "tenants": ["vision"]})",
-                                               .creates = true}};
+const Operation<CreateUser, User> create_user{
+    {.name = "create_user",
+     .method = Method::post,
+     .path = "/api/v2/users",
+     .permission = Permission::manager,
+     .summary = "Add a user to your tenant (administrators: to any)",
+     .command = "user add",
+     .done = "user {name} added to {tenants}",
+     .errors = {Code::conflict, Code::permission_denied, Code::over_allotment},
+     .example = R"({"name": "ada", "tenants": ["vision"]})",
+     .creates = true}};
 
 const Operation<PageRequest, Page<User>> list_users{{.name = "list_users",
                                                      .method = Method::get,
                                                      .path = "/api/v2/users",
-                                                     .permission = Permission::admin,
-                                                     .summary = "List users",
+                                                     .permission = Permission::manager,
+                                                     .summary = "List the users of your tenant (administrators: all)",
                                                      .command = "user ls"}};
 
 const Operation<UserRef, User> get_user{{.name = "get_user",
                                          .method = Method::get,
                                          .path = "/api/v2/users/{user}",
-                                         .permission = Permission::admin,
+                                         .permission = Permission::manager,
                                          .summary = "Show a user",
                                          .command = "user show"}};
 
 const Operation<UserRef, Nothing> delete_user{{.name = "delete_user",
                                                .method = Method::del,
                                                .path = "/api/v2/users/{user}",
-                                               .permission = Permission::admin,
+                                               .permission = Permission::manager,
                                                .summary = "Remove a user and revoke all of the user's tokens",
                                                .command = "user rm",
                                                .done = "user {user} removed",
@@ -42,10 +43,10 @@ const Operation<CreateToken, Token> create_token{
     {.name = "create_token",
      .method = Method::post,
      .path = "/api/v2/tokens",
-     .permission = Permission::user,
+     .permission = Permission::signed_in,
      .summary = "Make a token for yourself (administrators: for anybody); it is shown once",
      .command = "token add",
-     .done = "token {id} of {user} in tenant {tenant}, shown this once: {token}",
+     .done = "token {id} of {user}[ for tenant {tenant}], shown this once: {token}",
      .errors = {Code::permission_denied, Code::over_allotment},
      .example = R"({"user": "ada", "tenant": "vision"})",
      .creates = true}};
@@ -54,7 +55,7 @@ const Operation<PageRequest, Page<Token>> list_tokens{
     {.name = "list_tokens",
      .method = Method::get,
      .path = "/api/v2/tokens",
-     .permission = Permission::user,
+     .permission = Permission::signed_in,
      .summary = "List your tokens (administrators: all), without their secrets",
      .command = "token ls"}};
 
@@ -62,7 +63,7 @@ const Operation<RevokeToken, Nothing> revoke_token{
     {.name = "revoke_token",
      .method = Method::del,
      .path = "/api/v2/tokens/{token}",
-     .permission = Permission::user,
+     .permission = Permission::signed_in,
      .summary = "Revoke a token and those it made: calls are refused and streams end at once",
      .command = "token revoke",
      .done = "token {token} revoked",
@@ -71,7 +72,7 @@ const Operation<RevokeToken, Nothing> revoke_token{
 const Operation<Nothing, Caller> get_caller{{.name = "get_caller",
                                              .method = Method::get,
                                              .path = "/api/v2/me",
-                                             .permission = Permission::user,
+                                             .permission = Permission::signed_in,
                                              .summary = "Show who you are to the server",
                                              .command = "whoami"}};
 

@@ -8,12 +8,15 @@ struct User {
   std::string name;
   bool admin = false;
   std::vector<std::string> tenants;
+  bool has_password = false;
   std::string created_at;
   static constexpr auto fields() {
-    return std::tuple(base::field("id", &User::id, "number"), base::field("name", &User::name, "unique name"),
-                      base::field("admin", &User::admin, "may manage tenants, users and resources"),
-                      base::field("tenants", &User::tenants, "names of the tenants the user belongs to"),
-                      base::field("created_at", &User::created_at, "RFC 3339, UTC"));
+    return std::tuple(
+        base::field("id", &User::id, "number"), base::field("name", &User::name, "unique name"),
+        base::field("admin", &User::admin, "may manage tenants, users and resources"),
+        base::field("tenants", &User::tenants, "names of the tenants the user belongs to, the first first"),
+        base::field("has_password", &User::has_password, "whether the user can log in"),
+        base::field("created_at", &User::created_at, "RFC 3339, UTC"));
   }
 };
 
@@ -27,19 +30,22 @@ struct UserRef {
 struct CreateUser {
   std::string name;
   std::vector<std::string> tenants;
+  Role role = Role::member;
   bool admin = false;
   static constexpr auto fields() {
-    return std::tuple(base::field("name", &CreateUser::name, "letters, digits, '-', '_', '.' and '@'; at most 64")
-                          .like(kUserName)
-                          .required()
-                          .positional()
-                          .such_as("ada"),
-                      base::field("tenants", &CreateUser::tenants, "tenant (id or name); may be given more than once")
-                          .like(kReference)
-                          .items(1, 1000)
-                          .required()
-                          .flag('t'),
-                      base::field("admin", &CreateUser::admin, "let the user manage tenants, users and resources"));
+    return std::tuple(
+        base::field("name", &CreateUser::name, "letters, digits, '-', '_', '.' and '@'; at most 64")
+            .like(kUserName)
+            .required()
+            .positional()
+            .such_as("ada"),
+        base::field("tenants", &CreateUser::tenants,
+                    "tenant (id or name); may be given more than once; your own when left out")
+            .like(kReference)
+            .items(0, 1000)
+            .flag('t'),
+        base::field("role", &CreateUser::role, "in these tenants: viewer, member or manager").flag('r'),
+        base::field("admin", &CreateUser::admin, "make the user an administrator; only administrators may"));
   }
 };
 
@@ -49,19 +55,21 @@ struct Token {
   std::string user;
   std::string tenant;
   std::string note;
-  bool restricted = false;
+  Role scope = Role::viewer;
   std::optional<std::int64_t> made_by;
   std::string created_at;
   std::optional<std::string> expires_at;
+  std::optional<std::string> used_at;
   std::optional<std::string> token;
   static constexpr auto fields() {
     return std::tuple(base::field("id", &Token::id, "number"), base::field("user", &Token::user, "whose"),
-                      base::field("tenant", &Token::tenant, "the tenant that calls with it act in"),
+                      base::field("tenant", &Token::tenant, "the one tenant it is for; empty: any of the user's"),
                       base::field("note", &Token::note, "what it is for"),
-                      base::field("restricted", &Token::restricted, "without the rights of an administrator"),
+                      base::field("scope", &Token::scope, "calls with it may do what this role may, and no more"),
                       base::field("made_by", &Token::made_by, "number of the token that made it, and takes it along"),
                       base::field("created_at", &Token::created_at, "RFC 3339, UTC"),
                       base::field("expires_at", &Token::expires_at, "RFC 3339, UTC; absent when it does not expire"),
+                      base::field("used_at", &Token::used_at, "RFC 3339, UTC: when it was last used; absent: never"),
                       base::field("token", &Token::token, "the secret; only in the answer to its creation"));
   }
 };
@@ -71,20 +79,21 @@ struct CreateToken {
   std::string tenant;
   std::string note;
   int expires_in_days = 0;
-  bool restricted = false;
+  std::optional<Role> scope;
   static constexpr auto fields() {
     return std::tuple(
         base::field("user", &CreateToken::user, "id or name; yourself when left out")
             .empty_or_like(kReference)
             .positional(),
-        base::field("tenant", &CreateToken::tenant, "one of the user's tenants; the first, or your own, when left out")
+        base::field("tenant", &CreateToken::tenant, "make it for this one of the user's tenants alone")
             .empty_or_like(kReference)
             .flag('t'),
         base::field("note", &CreateToken::note, "what it is for").empty_or_like(kTitle),
         base::field("expires_in_days", &CreateToken::expires_in_days, "0: it lives as long as the token that makes it")
             .range(0, 36500),
-        base::field("restricted", &CreateToken::restricted,
-                    "without the rights of an administrator, though the user is one"));
+        base::field("scope", &CreateToken::scope,
+                    "viewer, member, manager or admin: the most that calls with it may do; as your own when left out")
+            .flag('s'));
   }
 };
 
@@ -105,10 +114,15 @@ struct RevokeToken {
 struct Caller {
   std::string user;
   std::string tenant;
+  std::optional<Role> role;
   bool admin = false;
+  std::vector<std::string> tenants;
   static constexpr auto fields() {
-    return std::tuple(base::field("user", &Caller::user, "name"), base::field("tenant", &Caller::tenant, "name"),
-                      base::field("admin", &Caller::admin, "whether the token has the rights of an administrator"));
+    return std::tuple(base::field("user", &Caller::user, "name"),
+                      base::field("tenant", &Caller::tenant, "the tenant of this call; empty when you have none"),
+                      base::field("role", &Caller::role, "what you may do in it with this token"),
+                      base::field("admin", &Caller::admin, "whether the token has the rights of an administrator"),
+                      base::field("tenants", &Caller::tenants, "all that you belong to, the first first"));
   }
 };
 

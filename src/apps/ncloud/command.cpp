@@ -60,9 +60,10 @@ std::vector<std::string> columns_of_rows(const api::OperationInfo& operation) {
 /// Says who sees nothing here.
 void note_empty_list(Session& session, const api::OperationInfo& operation, bool is_filtered) {
   const api::Caller caller = session.client().call(api::get_caller, {});
-  const std::string whose = caller.admin && operation.permission == api::Permission::admin
-                                ? "on this server"
-                                : fmt::format("in tenant {}", caller.tenant);
+  const std::string whose =
+      caller.admin && operation.permission >= api::Permission::manager && operation.name != "list_groups"
+          ? "on this server"
+          : fmt::format("in tenant {}", caller.tenant);
   session.note(fmt::format("no {} {}{}; you are {}", listed(operation), whose,
                            is_filtered ? " that fit what was asked for" : "", caller.user));
 }
@@ -149,6 +150,8 @@ const std::vector<Alias>& aliases() {
                                       {"dataset", {"ds", "datasets"}},
                                       {"tenant", {"t", "tenants"}},
                                       {"user", {"u", "users"}},
+                                      {"member", {"members"}},
+                                      {"group", {"g", "groups"}},
                                       {"resource", {"res", "resources"}},
                                       {"token", {"tkn", "tokens"}},
                                       {"configure", {"login"}},

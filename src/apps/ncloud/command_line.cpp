@@ -20,7 +20,7 @@ constexpr const char* kFooter =
     "Exit codes: 0 done, 1 fault or failed training, 2 wrong use, 3 no valid token, 4 not allowed, 5 no such thing,\n"
     "6 state does not allow it, 7 it changed meanwhile, 8 too large, 9 over the allotment, 10 server not available,\n"
     "11 disk full, 12 damaged data, 130 interrupted.\n"
-    "Environment: NCLOUD_HOST, NCLOUD_TOKEN, NCLOUD_PROFILE, NO_COLOR. Start with: ncloud configure";
+    "Environment: NCLOUD_HOST, NCLOUD_TOKEN, NCLOUD_PROFILE, NCLOUD_TENANT, NO_COLOR. Start with: ncloud configure";
 
 /// Words given for one command, until they are decoded.
 struct Given {
@@ -93,6 +93,8 @@ std::string_view noun_summary(std::string_view noun) {
   if (noun == "dataset") return "Upload and manage datasets";
   if (noun == "tenant") return "Manage tenants";
   if (noun == "user") return "Manage users";
+  if (noun == "member") return "Manage who belongs to a tenant, and as what";
+  if (noun == "group") return "Manage groups of users";
   if (noun == "token") return "Manage tokens";
   if (noun == "resource") return "Allot and show CPUs and memory";
   return "";
@@ -105,7 +107,7 @@ void add_aliases(CLI::App* app, std::string_view word) {
 }
 
 std::string_view value_name(const api::Argument& program_option) {
-  return program_option.name == "host" ? "URL" : program_option.name == "profile" ? "NAME" : "FORMAT";
+  return program_option.name == "host" ? "URL" : program_option.name == "output" ? "FORMAT" : "NAME";
 }
 
 std::string program_options_help() {
@@ -197,9 +199,12 @@ int run(int argc, const char* const* argv) {
   CLI::App app{"ncloud: the command line of a deep learning cloud", "ncloud"};
   std::vector<std::unique_ptr<Given>> all;
   Overrides overrides;
-  std::string host, profile, output = "table";
+  std::string host, profile, tenant, output = "table";
   for (const api::Argument& argument : api::arguments_of<ProgramOptions>()) {
-    std::string& into = argument.name == "host" ? host : argument.name == "profile" ? profile : output;
+    std::string& into = argument.name == "host"      ? host
+                        : argument.name == "profile" ? profile
+                        : argument.name == "tenant"  ? tenant
+                                                     : output;
     const std::string letter = argument.letter != 0 ? fmt::format("-{},", argument.letter) : "";
     app.add_option(letter + flag_of(argument.name), into, std::string(argument.doc))
         ->type_name(std::string(value_name(argument)));
@@ -218,6 +223,7 @@ int run(int argc, const char* const* argv) {
   }
   if (app.count("--host") > 0) overrides.host = host;
   if (app.count("--profile") > 0) overrides.profile = profile;
+  if (app.count("--tenant") > 0) overrides.tenant = tenant;
   Session session(overrides, base::decode<Format>(json::value(output), "/output"));
   for (const auto& given : all)
     if (given->app->parsed()) return given->command->run(session, values_of(*given));

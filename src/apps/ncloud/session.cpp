@@ -17,11 +17,14 @@ const Target& Session::target() const {
   return *target_;
 }
 
-api::Client Session::new_client() const { return api::Client(target().host, target().token); }
+api::Client Session::new_client() const {
+  return api::Client(target().host, target().token, {.tenant = target().tenant});
+}
 
 api::Client Session::quick_client() const {
   const Target target = find_target(overrides_);  // without waiting for a daemon
-  return api::Client(target.host, target.token, {.connect_timeout_ms = 500, .answer_timeout_ms = 1000, .tries = 1});
+  return api::Client(target.host, target.token,
+                     {.connect_timeout_ms = 500, .answer_timeout_ms = 1000, .tries = 1, .tenant = target.tenant});
 }
 
 api::Client& Session::client() {
@@ -44,6 +47,7 @@ std::string Session::command(std::string_view words) const {
   std::string line = "ncloud";
   if (overrides_.profile) line += " --profile " + shell_word(*overrides_.profile);
   if (overrides_.host) line += " --host " + shell_word(*overrides_.host);
+  if (overrides_.tenant) line += " --tenant " + shell_word(*overrides_.tenant);
   return fmt::format("{} {}", line, words);
 }
 

@@ -116,11 +116,16 @@ Target find_target(const Overrides& overrides, int wait_ms) {
   }
   const std::string host = overrides.host ? *overrides.host : environment("NCLOUD_HOST");
   const std::string token = environment("NCLOUD_TOKEN");
+  const std::string tenant = overrides.tenant ? *overrides.tenant : environment("NCLOUD_TENANT");
   if (found == settings.profiles.end() && token.empty())
-    if (const auto own = host.empty() ? own_daemon_within(wait_ms) : own_daemon(host)) return *own;
+    if (auto own = host.empty() ? own_daemon_within(wait_ms) : own_daemon(host)) {
+      own->tenant = tenant;
+      return *own;
+    }
   const Profile profile = found == settings.profiles.end() ? Profile{} : found->second;
-  Target target{normal_host(host.empty() ? profile.host : host), token};
+  Target target{normal_host(host.empty() ? profile.host : host), token, tenant};
   if (target.token.empty() && target.host == normal_host(profile.host)) target.token = profile.token;
+  if (target.tenant.empty() && target.token == profile.token) target.tenant = profile.tenant;
   return target;
 }
 

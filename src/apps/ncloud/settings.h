@@ -15,10 +15,12 @@ struct Profile {
   std::string host{kDefaultHost};
   std::string token;
   std::string user;
+  std::string tenant;
   static constexpr auto fields() {
     return std::tuple(base::field("host", &Profile::host, "address of the server"),
                       base::field("token", &Profile::token, "the secret"),
-                      base::field("user", &Profile::user, "whose token it is"));
+                      base::field("user", &Profile::user, "whose token it is"),
+                      base::field("tenant", &Profile::tenant, "in which all is done; empty: the user's first"));
   }
 };
 
@@ -38,6 +40,7 @@ void write_settings(const Settings& settings);
 struct Overrides {
   std::optional<std::string> host;
   std::optional<std::string> profile;
+  std::optional<std::string> tenant;
 };
 
 std::string profile_name(const Overrides& overrides);  ///< --profile, else $NCLOUD_PROFILE, else "default"
@@ -45,9 +48,11 @@ std::string profile_name(const Overrides& overrides);  ///< --profile, else $NCL
 struct Target {
   std::string host;
   std::string token;
+  std::string tenant = {};  ///< empty: the token's, or its user's first
 };
 
-/// The server to talk to: --host, $NCLOUD_HOST or the profile's; with $NCLOUD_TOKEN or the profile's token. When
+/// The server to talk to: --host, $NCLOUD_HOST or the profile's; with $NCLOUD_TOKEN or the profile's token, and for the
+/// tenant of --tenant, $NCLOUD_TENANT or the profile. When
 /// nothing of these says anything: the daemon that this user runs on this machine (api/access.h). A token is never sent
 /// to another host than its own. Errors: unauthenticated when the named profile is not there; those of find_access.
 /// For that daemon it waits up to `wait_ms`, because `ncloudd & ncloud ...` is how people begin.

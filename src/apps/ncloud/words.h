@@ -12,10 +12,12 @@ struct ProgramOptions {
   std::string output = "table";
   std::string profile;
   std::string host;
+  std::string tenant;
   static constexpr auto fields() {
     return std::tuple(base::field("output", &ProgramOptions::output, "table, json or yaml").flag('o'),
                       base::field("profile", &ProgramOptions::profile, "which of the configured servers and tokens"),
-                      base::field("host", &ProgramOptions::host, "address of the server, instead of the profile's"));
+                      base::field("host", &ProgramOptions::host, "address of the server, instead of the profile's"),
+                      base::field("tenant", &ProgramOptions::tenant, "which of your tenants, instead of the first"));
   }
 };
 

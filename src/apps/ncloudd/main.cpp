@@ -83,8 +83,8 @@ void serve(const ncloudd::Options& options) {
   if (daemon.first_token()) say("admin token (shown once): " + *daemon.first_token());
 
   api::Server server(daemon.router(),
-                     [&](std::string_view token) {
-                       const auto identity = daemon.identities().authenticate(token);
+                     [&](const api::Credentials& from) {
+                       const auto identity = daemon.identities().authenticate(from.token, from.tenant);
                        if (!identity)
                          throw base::Error(base::Code::unauthenticated, "the token is unknown, revoked or expired");
                        return *identity;

@@ -18,7 +18,10 @@ std::string section_of(const api::OperationInfo& operation) {
   std::string text = fmt::format("\n### {}\n\n`{} {}`\n\n{}.", operation.name, base::word(operation.method),
                                  operation.path, operation.summary);
   if (operation.permission == api::Permission::anyone) text += " No token is needed.";
-  if (operation.permission == api::Permission::admin) text += " For administrators.";
+  if (operation.permission == api::Permission::admin)
+    text += " For administrators.";
+  else if (operation.permission > api::Permission::signed_in)
+    text += fmt::format(" For {}s of the tenant.", base::word(operation.permission));
   if (!operation.command.empty()) text += fmt::format(" Command: `ncloud {}`.", operation.command);
   if (operation.creates) text += " Answers 201 and honours `Idempotency-Key`.";
   if (operation.request_kind == api::BodyKind::bytes) text += " The body is the bytes themselves.";

@@ -46,6 +46,7 @@ struct Parts {
 void handle_server(api::Router& router, const Protection& protection);
 void handle_tenants(api::Router& router, Parts parts);
 void handle_users(api::Router& router, Parts parts);
+void handle_members(api::Router& router, Parts parts);
 void handle_datasets(api::Router& router, Parts parts);
 void handle_models(api::Router& router, Parts parts);
 

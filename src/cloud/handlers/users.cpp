@@ -2,7 +2,7 @@
 
 #include <fmt/ranges.h>
 
-#include <set>
+#include <algorithm>
 
 #include "base/clock.h"
 #include "base/error.h"
@@ -10,6 +10,7 @@
 #include "cloud/answers.h"
 #include "cloud/handlers/handlers.h"
 #include "cloud/names.h"
+#include "cloud/people.h"
 #include "cloud/tenants.h"
 
 namespace cloud {
@@ -19,18 +20,6 @@ using base::Code;
 using base::Error;
 
 constexpr std::int64_t kDayUs = std::int64_t{86400} * 1000000;
-
-Error no_such_user(std::string_view reference) {
-  return Error(Code::not_found, fmt::format("no user '{}'", base::printable(reference, 80)));
-}
-
-std::int64_t user_id_of(Database& db, std::string_view reference) {
-  const auto id = id_in(reference);
-  const std::int64_t found = id ? db.number("select id from users where id = ?", *id)
-                                : db.number("select id from users where name = ?", reference);
-  if (found == 0) throw no_such_user(reference);
-  return found;
-}
 
 api::User user_with(Database& db, std::int64_t id) {
   api::User user = *db.first(
@@ -43,7 +32,7 @@ api::User user_with(Database& db, std::int64_t id) {
       },
       id);
   user.tenants = db.all(
-      "select t.name from memberships m join tenants t on t.id = m.tenant_id where m.user_id = ? order by m.position",
+      "select t.name from roles r join tenants t on t.id = r.tenant_id where r.user_id = ? order by r.position",
       [](const Row& row) { return row.text(0); }, id);
   return user;
 }
@@ -53,7 +42,7 @@ api::Token token_of(const Row& row) {
                    .user = row.text(1),
                    .tenant = row.text(2),
                    .note = row.text(3),
-                   .restricted = row.integer(6) != 0,
+                   .scope = static_cast<api::Role>(row.integer(6)),
                    .made_by = row.optional_integer(7),
                    .created_at = base::rfc3339(row.integer(4))};
   if (!row.null(5)) token.expires_at = base::rfc3339(row.integer(5));
@@ -61,68 +50,77 @@ api::Token token_of(const Row& row) {
 }
 
 constexpr std::string_view kTokensWhere =
-    "select t.id, u.name, n.name, t.note, t.created_us, t.expires_us, t.restricted, t.parent_id from tokens t join "
-    "users u "
-    "on u.id = t.user_id join tenants n on n.id = t.tenant_id where ";
+    "select t.id, u.name, coalesce(n.name, ''), t.note, t.created_us, t.expires_us, t.scope, t.parent_id from tokens t "
+    "join users u on u.id = t.user_id left join tenants n on n.id = t.tenant_id where ";
+
+// A manager makes users of the own tenant, an administrator of any.
+std::vector<std::int64_t> tenants_of_new(Database& db, const api::Call& call, const api::CreateUser& request) {
+  if (request.admin && !call.identity.admin())
+    throw Error(Code::permission_denied, "only administrators may make administrators; leave --admin out", "/admin");
+  if (request.tenants.empty()) return {call.identity.tenant_id};
+  std::vector<std::int64_t> tenants;
+  for (std::size_t i = 0; i < request.tenants.size(); ++i) {
+    const std::string& named = request.tenants[i];
+    const bool own = named == call.identity.tenant || named == std::to_string(call.identity.tenant_id);
+    if (!own && !call.identity.admin())
+      throw Error(Code::not_found, fmt::format("you manage no tenant '{}'", base::printable(named, 80)),
+                  fmt::format("/tenants/{}", i));
+    const std::int64_t tenant = own ? call.identity.tenant_id : tenant_id_of(db, named);
+    if (std::find(tenants.begin(), tenants.end(), tenant) == tenants.end()) tenants.push_back(tenant);
+  }
+  return tenants;
+}
 
 api::User create(const Parts& parts, const api::Call& call, const api::CreateUser& request) {
-  return parts.store.write([&](Database& db) {
+  api::User user = parts.store.write([&](Database& db) {
+    const std::vector<std::int64_t> tenants = tenants_of_new(db, call, request);
     if (db.number("select count(*) from users where name = ?", request.name) > 0)
-      throw Error(Code::conflict, fmt::format("there is a user '{}' already", request.name), "/name");
+      throw Error(
+          Code::conflict,
+          fmt::format("there is a user '{0}' already; take {0} into your tenant: ncloud member set {0}", request.name),
+          "/name");
     const std::int64_t id = db.number("insert into users (name, admin, created_us) values (?, ?, ?) returning id",
                                       request.name, request.admin, base::wall_now_us());
-    std::set<std::int64_t> seen;
-    int position = 0;
-    for (const std::string& reference : request.tenants) {
-      const std::int64_t tenant = tenant_id_of(db, reference);
-      if (seen.insert(tenant).second)
-        db.run("insert into memberships (user_id, tenant_id, position) values (?, ?, ?)", id, tenant, position++);
-    }
+    for (const std::int64_t tenant : tenants) set_role(db, id, tenant, request.role);
     return kept_answer(db, call, user_with(db, id));
   });
+  parts.identities.reload();
+  return user;
 }
 
 void remove(const Parts& parts, const api::Call& call, const api::UserRef& request) {
   parts.store.write([&](Database& db) {
-    const std::int64_t id = user_id_of(db, request.user);
+    const std::int64_t id = managed_user_id_of(db, call.identity, request.user);
     if (id == call.identity.user_id)
-      throw Error(Code::conflict, "you cannot remove yourself; let another administrator do it");
+      throw Error(Code::conflict, "you cannot remove yourself; let another manager or an administrator do it");
+    if (!call.identity.admin() && !belongs_only_to(db, id, call.identity.tenant_id))
+      throw Error(
+          Code::conflict,
+          fmt::format("the user belongs to more than your tenant; to remove {0} from yours: ncloud member rm {0}",
+                      base::printable(request.user, 80)));
     drop_tokens(db, "user_id", id);
     db.run("delete from answers where user_id = ?", id);
     db.run("delete from memberships where user_id = ?", id);
+    db.run("delete from group_members where user_id = ?", id);
     db.run("delete from users where id = ?", id);
   });
   parts.identities.reload();
 }
 
-// The tenant a token acts in: the named one of the user's own, or the first.
-std::int64_t tenant_for_token(Database& db, std::int64_t user_id, const std::string& reference) {
-  if (reference.empty()) {
-    const std::int64_t first =
-        db.number("select tenant_id from memberships where user_id = ? order by position limit 1", user_id);
-    if (first == 0) throw Error(Code::not_found, "the user belongs to no tenant");
-    return first;
-  }
-  const auto id = id_in(reference);
-  const std::int64_t found = db.number(
-      "select t.id from tenants t join memberships m on m.tenant_id = t.id where m.user_id = ? and (t.id = ? or t.name "
-      "= ?)",
-      user_id, id.value_or(0), reference);
-  if (found == 0)
-    throw Error(Code::not_found, fmt::format("the user has no tenant '{}'", base::printable(reference, 80)), "/tenant");
-  return found;
-}
-
 // The token that makes another one, as it is now.
 struct Maker {
   std::optional<std::int64_t> expires_us;
-  bool restricted = false;
+  std::optional<std::int64_t> tenant_id;
+  api::Role scope = api::Role::viewer;
 };
 
 Maker maker_of(Database& db, const api::Call& call) {
   const auto maker = db.first(
-      "select expires_us, restricted from tokens where id = ?",
-      [](const Row& row) { return Maker{row.optional_integer(0), row.integer(1) != 0}; }, call.identity.token_id);
+      "select expires_us, tenant_id, scope from tokens where id = ?",
+      [](const Row& row) {
+        return Maker{row.optional_integer(0), row.optional_integer(1), static_cast<api::Role>(row.integer(2))};
+      },
+      call.identity.token_id);
   if (!maker) throw Error(Code::unauthenticated, "your token has just been revoked");
   return *maker;
 }
@@ -141,17 +139,35 @@ std::optional<std::int64_t> expiry_within(const Maker& maker, int days, std::int
   return wanted;
 }
 
-std::int64_t tenant_within(Database& db, const api::Call& call, std::int64_t user, const std::string& reference) {
-  if (user == call.identity.user_id && reference.empty()) return call.identity.tenant_id;
-  const std::int64_t tenant = tenant_for_token(db, user, reference);
-  if (tenant != call.identity.tenant_id && !call.identity.admin)
-    throw Error(
-        Code::permission_denied,
-        fmt::format("your token acts in tenant '{}' and makes tokens for that one only; use one of '{}', or ask "
-                    "an administrator",
-                    call.identity.tenant, base::printable(reference.substr(0, 80))),
-        "/tenant");
-  return tenant;
+api::Role scope_within(const Maker& maker, const std::optional<api::Role>& scope) {
+  if (scope && *scope > maker.scope)
+    throw Error(Code::permission_denied,
+                fmt::format("your token's scope is {}, and what it makes cannot have more", base::word(maker.scope)),
+                "/scope");
+  return scope.value_or(maker.scope);
+}
+
+// The one tenant that a token is for; nothing when it is for all of the user's.
+std::optional<std::int64_t> tenant_within(Database& db, const Maker& maker, std::int64_t user,
+                                          const std::string& reference) {
+  if (reference.empty()) return maker.tenant_id;
+  const auto id = id_in(reference);
+  const std::int64_t found = db.number(
+      "select t.id from tenants t join roles r on r.tenant_id = t.id where r.user_id = ? and (t.id = ? or t.name = ?)",
+      user, id.value_or(0), reference);
+  if (found == 0)
+    throw Error(Code::not_found, fmt::format("the user has no tenant '{}'", base::printable(reference, 80)), "/tenant");
+  if (maker.tenant_id && *maker.tenant_id != found)
+    throw Error(Code::permission_denied,
+                fmt::format("your token is for tenant '{}' and makes tokens for that one only; use one of '{}', or ask "
+                            "an administrator",
+                            db.first(
+                                  "select name from tenants where id = ?", [](const Row& row) { return row.text(0); },
+                                  *maker.tenant_id)
+                                .value_or(""),
+                            base::printable(reference.substr(0, 80))),
+                "/tenant");
+  return found;
 }
 
 api::Token create_token(const Parts& parts, const api::Call& call, const api::CreateToken& request) {
@@ -160,11 +176,12 @@ api::Token create_token(const Parts& parts, const api::Call& call, const api::Cr
     std::int64_t user = call.identity.user_id;
     if (!request.user.empty() && request.user != call.identity.user &&
         request.user != std::to_string(call.identity.user_id)) {
-      if (!call.identity.admin) throw no_such_user(request.user);  // says nothing about who exists
+      if (!call.identity.admin()) throw no_such_user(request.user);  // says nothing about who exists
       user = user_id_of(db, request.user);
     }
     const Maker maker = maker_of(db, call);
-    const std::int64_t tenant = tenant_within(db, call, user, request.tenant);
+    const auto tenant = tenant_within(db, maker, user, request.tenant);
+    const api::Role scope = scope_within(maker, request.scope);
     const std::int64_t now = base::wall_now_us();
     const auto expires = expiry_within(maker, request.expires_in_days, now);
     db.run("delete from tokens where expires_us <= ?", now);  // with those they made, which end no later
@@ -174,10 +191,11 @@ api::Token create_token(const Parts& parts, const api::Call& call, const api::Cr
           Code::over_allotment,
           fmt::format("the user has {} tokens, which is as many as one may have; revoke some: ncloud token ls", held));
     const std::int64_t id = db.number(
-        "insert into tokens (user_id, tenant_id, hash, note, created_us, expires_us, parent_id, restricted) values (?, "
-        "?, ?, ?, ?, ?, ?, ?) returning id",
+        "insert into tokens (user_id, tenant_id, hash, note, created_us, expires_us, parent_id, scope) values (?, ?, "
+        "?, ?, "
+        "?, ?, ?, ?) returning id",
         user, tenant, hash_of_secret(secret), request.note, now, expires, call.identity.token_id,
-        maker.restricted || request.restricted);
+        static_cast<int>(scope));
     api::Token made = *db.first(fmt::format("{}t.id = ?", kTokensWhere), token_of, id);
     made.token = secret;
     return kept_answer(db, call, std::move(made));
@@ -195,7 +213,7 @@ constexpr std::string_view kFamily =
 // Errors: conflict when nobody could administrate any more, or others could not work.
 void check_revocation(Database& db, const api::RevokeToken& request, std::int64_t owner) {
   constexpr std::string_view kAdmins =
-      "from tokens t join users u on u.id = t.user_id where u.admin = 1 and t.restricted = 0 and (t.expires_us is null "
+      "from tokens t join users u on u.id = t.user_id where u.admin = 1 and t.scope = 4 and (t.expires_us is null "
       "or t.expires_us > ?)";
   const std::int64_t now = base::wall_now_us();
   const auto admins = [&](std::string_view which) {
@@ -222,7 +240,7 @@ void check_revocation(Database& db, const api::RevokeToken& request, std::int64_
 void revoke(const Parts& parts, const api::Call& call, const api::RevokeToken& request) {
   parts.store.write([&](Database& db) {
     const std::int64_t owner = db.number("select user_id from tokens where id = ?", request.token);
-    if (owner == 0 || (owner != call.identity.user_id && !call.identity.admin))
+    if (owner == 0 || (owner != call.identity.user_id && !call.identity.admin()))
       throw Error(Code::not_found, fmt::format("no token {}; see: ncloud token ls", request.token));
     if (request.keep_made)  // whoever made this one answers for them from now on
       db.run(
@@ -240,27 +258,26 @@ void revoke(const Parts& parts, const api::Call& call, const api::RevokeToken& r
 
 void handle_users(api::Router& router, Parts parts) {
   router.handle(api::create_user, [parts](const api::Call& call, const api::CreateUser& request) {
-    require_admin(call);
     return create(parts, call, request);
   });
   router.handle(api::list_users, [parts](const api::Call& call, const api::PageRequest& request) {
-    require_admin(call);
     const std::int64_t before = number_in_page_token(request.page_token, kNewest);
     return parts.store.read([&](Database& db) {
       const auto ids = db.all(
-          "select id from users where id < ? order by id desc limit ?", [](const Row& row) { return row.integer(0); },
-          before, request.page_size + 1);
+          "select id from users u where id < ? and (? = 1 or exists (select 1 from roles where user_id = u.id and "
+          "tenant_id = ?)) order by id desc limit ?",
+          [](const Row& row) { return row.integer(0); }, before, call.identity.admin(), call.identity.tenant_id,
+          request.page_size + 1);
       std::vector<api::User> users;
       for (const std::int64_t id : ids) users.push_back(user_with(db, id));
       return page_of(std::move(users), request.page_size, [](const api::User& user) { return user.id; });
     });
   });
   router.handle(api::get_user, [parts](const api::Call& call, const api::UserRef& request) {
-    require_admin(call);
-    return parts.store.read([&](Database& db) { return user_with(db, user_id_of(db, request.user)); });
+    return parts.store.read(
+        [&](Database& db) { return user_with(db, managed_user_id_of(db, call.identity, request.user)); });
   });
   router.handle(api::delete_user, [parts](const api::Call& call, const api::UserRef& request) {
-    require_admin(call);
     remove(parts, call, request);
     return api::Nothing{};
   });
@@ -272,7 +289,9 @@ void handle_users(api::Router& router, Parts parts) {
     return parts.store.read([&](Database& db) {
       auto tokens =
           db.all(fmt::format("{}t.id < ? and (? = 1 or t.user_id = ?) order by t.id desc limit ?", kTokensWhere),
-                 token_of, before, call.identity.admin, call.identity.user_id, request.page_size + 1);
+                 token_of, before, call.identity.admin(), call.identity.user_id, request.page_size + 1);
+      for (api::Token& token : tokens)
+        if (const auto used_us = parts.identities.last_use_us(token.id)) token.used_at = base::rfc3339(*used_us);
       return page_of(std::move(tokens), request.page_size, [](const api::Token& token) { return token.id; });
     });
   });
@@ -280,8 +299,14 @@ void handle_users(api::Router& router, Parts parts) {
     revoke(parts, call, request);
     return api::Nothing{};
   });
-  router.handle(api::get_caller, [](const api::Call& call, const api::Nothing&) {
-    return api::Caller{.user = call.identity.user, .tenant = call.identity.tenant, .admin = call.identity.admin};
+  router.handle(api::get_caller, [parts](const api::Call& call, const api::Nothing&) {
+    const api::Identity& caller = call.identity;
+    return api::Caller{
+        .user = caller.user,
+        .tenant = caller.tenant,
+        .role = caller.role,
+        .admin = caller.admin(),
+        .tenants = parts.store.read([&](Database& db) { return user_with(db, caller.user_id).tenants; })};
   });
 }
 

@@ -53,6 +53,14 @@ class Database {
     return changes();
   }
 
+  /// visit(row) for every row.
+  template <class Visit, class... Args>
+  void each(std::string_view sql, Visit visit, const Args&... args) {
+    const Use use(*this, sql);
+    bind_all(use.statement, args...);
+    while (step(use.statement)) visit(Row(use.statement));
+  }
+
   /// `map(row)` of every row.
   template <class Map, class... Args>
   auto all(std::string_view sql, Map map, const Args&... args) {
