@@ -70,8 +70,7 @@ Machine this_machine() {
   return {cpus, static_cast<std::int64_t>(info.totalram) * info.mem_unit};
 }
 
-Daemon::Daemon(const std::filesystem::path& data_folder, std::unique_ptr<Worker> worker, Machine machine,
-               CheckModel check)
+Daemon::Daemon(const std::filesystem::path& data_folder, std::unique_ptr<Worker> worker, Machine machine)
     : store_(data_folder / "ncloud.db"),
       answers_(store_),
       objects_(store_, data_folder / "objects"),
@@ -86,7 +85,7 @@ Daemon::Daemon(const std::filesystem::path& data_folder, std::unique_ptr<Worker>
   objects_.find_missing();
   const std::int64_t freed = objects_.sweep();
   if (freed > 0) base::log_info("removed {} bytes that an interrupted write had left", freed);
-  const Parts parts{store_, identities_, objects_, supervisor_, machine, std::move(check)};
+  const Parts parts{store_, identities_, objects_, supervisor_, *worker_, machine};
   handle_server(router_, worker_->protection());
   handle_tenants(router_, parts);
   handle_users(router_, parts);

@@ -36,7 +36,7 @@ Machine this_machine();
 /// in the order in which they are made; each uses those above it.
 class Daemon {
  public:
-  Daemon(const std::filesystem::path& data_folder, std::unique_ptr<Worker> worker, Machine machine, CheckModel check);
+  Daemon(const std::filesystem::path& data_folder, std::unique_ptr<Worker> worker, Machine machine);
 
   /// Jobs get `grace_ms` to write checkpoints; the next start goes on with them.
   void close(int grace_ms) { supervisor_.close(grace_ms); }

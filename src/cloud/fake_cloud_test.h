@@ -65,6 +65,15 @@ class FakeWorker : public Worker {
   ~FakeWorker() override {
     for (std::thread& thread : threads_) thread.join();
   }
+  wire::Checked check(const wire::CheckJob& model) override {
+    if (model.yaml.find("nonsense") != std::string::npos)
+      throw base::Error(base::Code::invalid_argument, "unknown layer 'nonsense' (m.yaml:2)");
+    wire::Checked checked{.epochs = 3};
+    if (model.yaml.find("unseeded") == std::string::npos) checked.seed = 7;
+    if (model.yaml.find("large") != std::string::npos) checked.memory_bytes = std::int64_t{3} << 29;
+    if (model.yaml.find("odd") != std::string::npos) checked.warnings = {"inputs of 0-255 are not scaled"};
+    return checked;
+  }
   std::unique_ptr<Job> train(const TrainOrder& order, JobListener listener) override {
     auto job = add(std::move(listener));
     job->train = order;
@@ -127,15 +136,7 @@ class FakeCloud : public testing::Test {
   void start() {
     auto fake = std::make_unique<FakeWorker>();
     worker = fake.get();
-    daemon.emplace(folder.path(), std::move(fake), Machine{4, std::int64_t{8} << 30}, [](const ModelToCheck& model) {
-      if (model.yaml.find("nonsense") != std::string::npos)
-        throw base::Error(base::Code::invalid_argument, "unknown layer 'nonsense' (m.yaml:2)");
-      CheckedModel checked{.epochs = 3};
-      if (model.yaml.find("unseeded") == std::string::npos) checked.seed = 7;
-      if (model.yaml.find("large") != std::string::npos) checked.memory_needed_bytes = std::int64_t{3} << 29;
-      if (model.yaml.find("odd") != std::string::npos) checked.warnings = {"inputs of 0-255 are not scaled"};
-      return checked;
-    });
+    daemon.emplace(folder.path(), std::move(fake), Machine{4, std::int64_t{8} << 30});
     if (daemon->first_token()) admin_token = *daemon->first_token();
   }
 

@@ -23,8 +23,7 @@ TEST_F(Supervising, a_restart_finds_every_state_true) {
   auto fake = std::make_unique<FakeWorker>();
   FakeWorker& reborn = *fake;
   worker->last().end(wire::Outcome::stopped);
-  daemon.emplace(copy.path(), std::move(fake), Machine{4, std::int64_t{8} << 30},
-                 [](const ModelToCheck&) { return CheckedModel{}; });
+  daemon.emplace(copy.path(), std::move(fake), Machine{4, std::int64_t{8} << 30});
 
   EXPECT_EQ(show(user, done).state, completed);
   EXPECT_EQ(show(user, deployment).state, deploying);

@@ -84,6 +84,10 @@ class Worker {
 
   virtual Protection protection() const { return {}; }
 
+  /// What the engine says of a model file: a process in the sandbox reads it. Waits for that. Errors: what is wrong
+  /// with the file; unavailable when no process can read it now.
+  virtual wire::Checked check(const wire::CheckJob& job) = 0;
+
   /// Starts a training at once. Errors: disk_full or internal when it cannot be started.
   virtual std::unique_ptr<Job> train(const TrainOrder& order, JobListener listener) = 0;
 

@@ -13,6 +13,7 @@
 #include "base/caught.h"
 #include "base/files.h"
 #include "base/sha256.h"
+#include "job/checking.h"
 #include "job/serve.h"
 #include "job/train.h"
 #include "neon/plan.h"
@@ -104,11 +105,11 @@ void limit_files(std::int64_t bytes) {
   if (::setrlimit(RLIMIT_FSIZE, &limit) != 0) throw base::system_error("cannot limit files", errno);
 }
 
-template <class Job>
-Job read_job() {
+/// Nobody wants anything any more when there is none.
+wire::Order read_order() {
   std::string line;
-  if (!std::getline(std::cin, line)) std::_Exit(0);
-  return base::decode<Job>(base::parse_json(line, "the job"));
+  if (!std::getline(std::cin, line)) std::_Exit(wire::kToldAll);
+  return base::decode<wire::Order>(base::parse_json(line, "the order"));
 }
 
 /// Makes and runs a small network, so that what the real one needs of the vendor's code is in memory already.
@@ -134,10 +135,18 @@ optimizer: {type: GradientDescentMomentum, config: {learning_rate: 0.1, momentum
   plan->train_step(*batches->next(), {});
 }
 
-/// Uses the time until the job comes, when it is not here yet.
-void warm_up_while_waiting() {
-  pollfd job{.fd = wire::kControl, .events = POLLIN, .revents = 0};
-  if (::poll(&job, 1, 0) == 0) warm_up();
+/// Answers checks until the training comes. Uses the time until an order comes, when it is not here yet.
+wire::TrainJob await_training() {
+  for (bool warm = false;;) {
+    pollfd order{.fd = wire::kControl, .events = POLLIN, .revents = 0};
+    if (!warm && ::poll(&order, 1, 0) == 0) {
+      warm_up();
+      warm = true;
+    }
+    wire::Order next = read_order();
+    if (next.train) return std::move(*next.train);
+    if (next.check) emit_to_standard_output(check_apart(*next.check));
+  }
 }
 
 void emit_error(const base::Error& error) {
@@ -182,8 +191,7 @@ Training training_of(const wire::TrainJob& job, const Told& told) {
 int run_train_process() {
   std::signal(SIGPIPE, SIG_IGN);
   return report_errors([] {
-    warm_up_while_waiting();
-    const auto job = read_job<wire::TrainJob>();
+    const wire::TrainJob job = await_training();
     limit_files(job.file_limit_bytes);
     const Told& told = obey_control_pipe();
     const Outcome outcome = train(training_of(job, told), emit_to_standard_output, told.stop);
@@ -194,9 +202,10 @@ int run_train_process() {
 int run_serve_process() {
   std::signal(SIGPIPE, SIG_IGN);
   return report_errors([] {
-    const auto job = read_job<wire::ServeJob>();
+    const wire::Order order = read_order();
+    if (!order.serve) throw base::Error(base::Code::invalid_argument, "expected the order to serve");
     obey_control_pipe();
-    serve(job, wire::kSocket, emit_to_standard_output);
+    serve(*order.serve, wire::kSocket, emit_to_standard_output);
   });
 }
 

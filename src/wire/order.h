@@ -8,7 +8,7 @@
 
 namespace wire {
 
-/// First line on the control pipe of `neon --job`. Paths are as the job sees them.
+/// What to train. Paths are as the job sees them.
 struct TrainJob {
   std::string model_file;
   std::string yaml;
@@ -43,7 +43,7 @@ struct TrainJob {
   }
 };
 
-/// First line on the control pipe of `neon --serve`.
+/// What to serve.
 struct ServeJob {
   std::string checkpoint;
   int threads = 1;
@@ -55,6 +55,36 @@ struct ServeJob {
         base::field("threads", &ServeJob::threads, "of the engine").range(1, 4096),
         base::field("max_batch", &ServeJob::max_batch, "requests that are computed together at most").range(1, 4096),
         base::field("memory_bytes", &ServeJob::memory_bytes, "that the process may take; 0: no limit is known"));
+  }
+};
+
+/// A model file to check against its data, as far as that can be done without a record.
+struct CheckJob {
+  std::string model_file;
+  std::string yaml;
+  std::optional<std::int64_t> batch_size;
+  std::size_t columns = 0;
+  std::size_t labels = 0;
+  static constexpr auto fields() {
+    return std::tuple(
+        base::field("model_file", &CheckJob::model_file, "name of the model file, for messages").required(),
+        base::field("yaml", &CheckJob::yaml, "its text").required(),
+        base::field("batch_size", &CheckJob::batch_size, "instead of the file's"),
+        base::field("columns", &CheckJob::columns, "of the records; 0: not known"),
+        base::field("labels", &CheckJob::labels, "how many classes have names; 0: not known"));
+  }
+};
+
+/// A line on the control pipe; one of the members is there. A training is the last order of its process, and any number
+/// of checks may come before it, each answered by the event `checked` before the next line is read.
+struct Order {
+  std::optional<CheckJob> check;
+  std::optional<TrainJob> train;
+  std::optional<ServeJob> serve;
+  static constexpr auto fields() {
+    return std::tuple(base::field("check", &Order::check, "answer what the model file is worth"),
+                      base::field("train", &Order::train, "train, from here to the end"),
+                      base::field("serve", &Order::serve, "answer predictions, from here to the end"));
   }
 };
 

@@ -1,13 +1,14 @@
 #pragma once
 #include <string_view>
 
-// How a job process and the one that starts it talk. The starter writes one order (order.h) as the first line on the
-// control pipe, and may write words after it; the job writes one event a line (event.h) and ends with `end`. What it
-// writes to the log pipe is for people. A job ends at once when the control pipe closes: then nobody waits for it.
+// How a job process and the one that starts it talk. The starter writes orders (order.h) to the control pipe,
+// one a line, and may write words after a training's; the job writes one event a line (event.h) and ends with `end`.
+// What it writes to the log pipe is for people. A job ends at once when the control pipe closes: then nobody waits for
+// it.
 
 namespace wire {
 
-/// The only argument of the program: which order it reads.
+/// The only argument of the program: whether its last order is a training, or its only one to serve.
 inline constexpr std::string_view kTrainMode = "--job", kServeMode = "--serve";
 
 /// What a job finds open. A serving job answers on kSocket (frames.h) once it said `ready`.

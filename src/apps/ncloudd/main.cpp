@@ -1,4 +1,4 @@
-// The daemon: binds the cloud to HTTP, to the local worker and to the engine's check of model files.
+// The daemon: binds the cloud to HTTP and to the local worker.
 #include <malloc.h>
 #include <pthread.h>
 #include <signal.h>
@@ -15,7 +15,6 @@
 #include "base/log.h"
 #include "cloud/daemon.h"
 #include "cloud/local_worker.h"
-#include "job/check.h"
 
 namespace {
 
@@ -25,15 +24,6 @@ constexpr int kExitPatienceS = 60;  // from the signal; more than all graces tog
 void say(const std::string& line) {
   std::fputs((line + "\n").c_str(), stdout);
   std::fflush(stdout);
-}
-
-cloud::CheckedModel check(const cloud::ModelToCheck& model) {
-  const job::CheckedModel checked =
-      job::check_model(model.yaml, model.filename, model.types.size(), model.labels.size(), model.batch_size);
-  return {.epochs = checked.spec.epochs,
-          .seed = checked.spec.seed,
-          .memory_needed_bytes = checked.memory_bytes,
-          .warnings = checked.warnings};
 }
 
 /// Lets `ncloud` of the same user find this daemon by itself for as long as what is returned lives.
@@ -79,7 +69,7 @@ void serve(const ncloudd::Options& options) {
   if (!options.sandbox)
     base::log_warning("jobs run WITHOUT a sandbox (--no-sandbox): they can read and write what this user can");
   auto worker = cloud::make_local_worker(folder.path() / "jobs", options.neon, options.sandbox);
-  cloud::Daemon daemon(folder.path(), std::move(worker), machine, check);
+  cloud::Daemon daemon(folder.path(), std::move(worker), machine);
   if (daemon.first_token()) say("admin token (shown once): " + *daemon.first_token());
 
   api::Server server(daemon.router(),

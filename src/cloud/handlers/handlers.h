@@ -10,36 +10,14 @@ namespace cloud {
 
 class Supervisor;
 
-/// A submitted model file and what is known of its data.
-struct ModelToCheck {
-  std::string filename;
-  std::string yaml;
-  std::optional<std::int64_t> batch_size;
-  std::vector<std::string> types;  ///< of the datasets' columns
-  std::vector<std::string> labels;
-  std::int64_t train_records = 0;
-  std::filesystem::path first_shard;  ///< of the training data
-};
-
-struct CheckedModel {
-  std::int64_t epochs = 1;
-  std::optional<std::uint64_t> seed;                ///< nothing when the file has none
-  std::optional<std::int64_t> memory_needed_bytes;  ///< estimate of what its training needs; nothing when not known
-  std::vector<std::string> warnings;                ///< likely mistakes
-};
-
-/// Refuses, as invalid_argument, a model that could not train on this data. The program hands it in, because the engine
-/// is no part of the daemon's rooms.
-using CheckModel = std::function<CheckedModel(const ModelToCheck&)>;
-
 /// What handlers work on; all of it outlives the router.
 struct Parts {
   Store& store;
   Identities& identities;
   Objects& objects;
   Supervisor& supervisor;
+  Worker& worker;
   Machine machine;
-  CheckModel check;
 };
 
 // Each gives the router what the operations of one resource do.

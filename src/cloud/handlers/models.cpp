@@ -59,8 +59,8 @@ api::Model train(const Parts& parts, const api::Call& call, const api::TrainMode
   parts.objects.require_room(0);
   std::vector<DatasetOfModel> uses;
   std::optional<api::Dataset> named;  // the first with names of classes
-  ModelToCheck check{.filename = request.filename, .yaml = request.yaml};
-  check.batch_size = request.batch_size;
+  std::vector<std::string> types;     // of the datasets' columns
+  std::int64_t train_records = 0;
   parts.store.read([&](Database& db) {
     std::size_t i = 0;
     std::int64_t shards = 0;
@@ -82,11 +82,11 @@ api::Model train(const Parts& parts, const api::Call& call, const api::TrainMode
                     fmt::format("dataset '{}' is not ready: {} of {} records have arrived; finish its upload first",
                                 dataset.name, dataset.records_received, dataset.record_count),
                     where);
-      if (check.types.empty()) check.types = dataset.types;
-      if (dataset.types != check.types)
+      if (types.empty()) types = dataset.types;
+      if (dataset.types != types)
         throw Error(Code::invalid_argument,
                     fmt::format("dataset '{}' has columns {}, but the first dataset has {}", dataset.name,
-                                fmt::join(dataset.types, ", "), fmt::join(check.types, ", ")),
+                                fmt::join(dataset.types, ", "), fmt::join(types, ", ")),
                     where);
       if (!named && !dataset.labels.empty()) named = dataset;
       if (const std::string differ = named ? difference_of(*named, dataset) : ""; !differ.empty())
@@ -98,30 +98,31 @@ api::Model train(const Parts& parts, const api::Call& call, const api::TrainMode
             where);
       if (use.role == "train") {
         if (row.labels.empty()) row.labels = dataset.labels;
-        check.train_records += dataset.record_count;
-        if (check.first_shard.empty()) check.first_shard = parts.objects.path_of(shards_of(db, id).front());
+        train_records += dataset.record_count;
       }
       uses.push_back({use.role, dataset.name, id});
     }
   });
-  if (check.train_records == 0)
+  if (train_records == 0)
     throw Error(Code::invalid_argument,
                 "a training needs at least one dataset with the role train; name it with --dataset", "/datasets");
-  check.labels = row.labels;
-  const CheckedModel checked = parts.check(check);
+  const wire::Checked checked = parts.worker.check({.model_file = request.filename,
+                                                    .yaml = request.yaml,
+                                                    .batch_size = request.batch_size,
+                                                    .columns = types.size(),
+                                                    .labels = row.labels.size()});
   row.epochs = request.epochs.value_or(checked.epochs);
-  if (checked.memory_needed_bytes && *checked.memory_needed_bytes > memory)
+  if (checked.memory_bytes > memory)
     throw Error(
         Code::invalid_argument,
         fmt::format("this training needs about {} of memory and {} were asked for; ask for more (--memory {}MiB), "
                     "or take a smaller batch (--batch-size)",
-                    base::size_text(*checked.memory_needed_bytes), base::size_text(memory),
-                    mebibytes(*checked.memory_needed_bytes)),
+                    base::size_text(checked.memory_bytes), base::size_text(memory), mebibytes(checked.memory_bytes)),
         "/memory");
   row.seed = request.seed ? *request.seed : checked.seed ? *checked.seed : drawn_seed();
   api::Model model = request.dry_run ? parts.supervisor.foresee(std::move(row), uses)
                                      : parts.supervisor.submit(call, std::move(row), uses);
-  model.memory_needed_bytes = checked.memory_needed_bytes;
+  if (checked.memory_bytes > 0) model.memory_needed_bytes = checked.memory_bytes;
   model.warnings = checked.warnings;
   return model;
 }

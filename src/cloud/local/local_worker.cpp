@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <deque>
 #include <thread>
 #include <utility>
 
@@ -33,6 +34,8 @@ constexpr std::size_t kLineLimit = std::size_t{1} << 20;  // of an event
 constexpr std::size_t kWordsLimit = 500, kLogLineLimit = 4000;
 constexpr int kLastReads = 256;                      // after the end; a pipe holds 1 MiB at most
 constexpr std::int64_t kWhileWritingUs = 2'000'000;  // a job that writes a checkpoint does so at least this often
+constexpr std::chrono::seconds kCheckPatience(20);
+constexpr std::size_t kRefusalBytes = 8000, kPlaceBytes = 1000;  // of what a check answers
 constexpr std::int64_t kMemoryBesidesBytes =
     512LL << 20;  // without a cgroup: code, stacks and reserves beside the model's memory
 
@@ -97,10 +100,11 @@ struct LocalWorker::Running {
   base::Fd wake = event_descriptor();
 
   Mutex mutex{locks::kJob};
-  JobListener listener;          // empty while it is a spare
-  std::string outbox;            // for the control pipe
-  std::int64_t kill_at_us = 0;   // 0: never
-  std::int64_t patience_us = 0;  // past that, while it writes a checkpoint
+  JobListener listener;                         // empty while it is a spare
+  std::deque<std::promise<wire::Event>> asked;  // for checks, in the order of their answers
+  std::string outbox;                           // for the control pipe
+  std::int64_t kill_at_us = 0;                  // 0: never
+  std::int64_t patience_us = 0;                 // past that, while it writes a checkpoint
   bool stop_asked = false;
   bool cleaned_up = false;
 
@@ -130,6 +134,33 @@ struct LocalWorker::Running {
       outbox += line;
     }
     poke();
+  }
+  void order(const wire::Order& what) { say(base::to_text(base::encode(what)) + '\n'); }
+  std::future<wire::Event> ask(const wire::CheckJob& job) {
+    std::future<wire::Event> answer;
+    {
+      const std::lock_guard lock(mutex);
+      answer = asked.emplace_back().get_future();
+    }
+    order({.check = job});
+    return answer;
+  }
+  bool is_asked() {
+    const std::lock_guard lock(mutex);
+    return !asked.empty();
+  }
+  void answer(const wire::Event& event) {
+    const std::lock_guard lock(mutex);
+    if (asked.empty()) throw Error(Code::invalid_argument, "the job answered a check that nobody asked for");
+    asked.front().set_value(event);
+    asked.pop_front();
+  }
+  void answer_no_more(const JobEnd& end) {
+    const std::lock_guard lock(mutex);
+    for (std::promise<wire::Event>& promise : std::exchange(asked, {}))
+      promise.set_exception(std::make_exception_ptr(
+          Error(Code::unavailable,
+                fmt::format("the process that checks model files ended with {}; try again in a moment", end.text()))));
   }
   void stop(int grace_ms) {
     {
@@ -210,7 +241,7 @@ LocalWorker::~LocalWorker() {
   std::unique_lock lock(mutex_);
   keeps_spare_ = false;
   for (const auto& running : running_) running->kill();
-  ended_.wait(lock, [&] { return running_.empty(); });
+  changed_.wait(lock, [&] { return running_.empty(); });
 }
 
 std::shared_ptr<LocalWorker::Running> LocalWorker::make_running() {
@@ -260,7 +291,7 @@ void LocalWorker::prepare(Running& running, const TrainOrder& order) const {
     job.checkpoint_files.push_back(sandbox_.path_inside(running.folder.path(), "out/" + file));
   job.file_limit_bytes = checkpoint_limit_bytes(order.limits.memory_bytes);
   job.memory_bytes = order.limits.memory_bytes;
-  running.say(base::to_text(base::encode(job)) + '\n');
+  running.order({.train = std::move(job)});
 }
 
 std::unique_ptr<Job> LocalWorker::serve(const ServeOrder& order, base::Fd& socket, JobListener listener) {
@@ -278,7 +309,7 @@ std::unique_ptr<Job> LocalWorker::serve(const ServeOrder& order, base::Fd& socke
                            .max_batch = order.max_batch,
                            .memory_bytes = order.limits.memory_bytes};
   limit(*running, order.limits);
-  running->say(base::to_text(base::encode(job)) + '\n');
+  running->order({.serve = job});
   start(running, wire::kServeMode);
   return std::make_unique<LocalJob>(running);
 }
@@ -288,7 +319,7 @@ void LocalWorker::limit(Running& running, const Limits& limits) const {
   if (limits.memory_bytes > 0) running.start.data_limit_bytes = limits.memory_bytes + kMemoryBesidesBytes;
 }
 
-void LocalWorker::start(const std::shared_ptr<Running>& running, std::string_view mode) {
+void LocalWorker::start(const std::shared_ptr<Running>& running, std::string_view mode, bool waits) {
   running->start.command =
       sandbox_.command(running->folder.path(), mode, running->checkpoint_files, limits_processes());
   running->start.environment = sandbox_.environment();
@@ -297,6 +328,7 @@ void LocalWorker::start(const std::shared_ptr<Running>& running, std::string_vie
   {
     const std::lock_guard lock(mutex_);
     running_.insert(running);
+    if (waits) spare_ = running;
   }
   try {
     std::thread([this, running] { supervise(running); }).detach();  // the destructor waits for it through running_
@@ -304,6 +336,7 @@ void LocalWorker::start(const std::shared_ptr<Running>& running, std::string_vie
     const std::string why = base::caught().message;
     const std::lock_guard lock(mutex_);
     running_.erase(running);
+    if (waits) spare_ = nullptr;
     throw Error(Code::unavailable, fmt::format("cannot start a thread for a job: {}", why));
   }
 }
@@ -311,34 +344,60 @@ void LocalWorker::start(const std::shared_ptr<Running>& running, std::string_vie
 void LocalWorker::keep_spare() {
   {
     const std::lock_guard lock(mutex_);
-    keeps_spare_ = cgroups_.limits("memory");
+    keeps_spare_ = true;
   }
   start_spare();
 }
 
 void LocalWorker::start_spare() {
-  {
-    const std::lock_guard lock(mutex_);
-    if (!keeps_spare_ || spare_) return;
-  }
   try {
-    const std::shared_ptr<Running> running = make_training();
-    start(running, wire::kTrainMode);
-    const std::lock_guard lock(mutex_);
-    if (keeps_spare_ && !spare_ && running_.contains(running))
-      spare_ = running;
-    else
-      running->kill();
+    std::unique_lock lock(mutex_);
+    if (keeps_spare_ && !spare_ && !starts_spare_) start_waiting(lock);
   } catch (...) {  // the next training takes a little longer to start, and that is all
     base::log_warning("no process waits for the next training: {}", base::caught().message);
   }
 }
 
+/// Makes the process that waits; the lock is not held while that takes.
+void LocalWorker::start_waiting(std::unique_lock<Mutex>& lock) {
+  starts_spare_ = true;
+  lock.unlock();
+  const std::shared_ptr<void> over(nullptr, [&](void*) {
+    lock.lock();
+    starts_spare_ = false;
+    changed_.notify_all();
+  });
+  start(make_training(), wire::kTrainMode, true);
+}
+
+std::future<wire::Event> LocalWorker::ask(const wire::CheckJob& job) {
+  std::unique_lock lock(mutex_);
+  changed_.wait(lock, [&] { return spare_ || !starts_spare_; });
+  if (!spare_) start_waiting(lock);
+  if (!spare_)
+    throw Error(Code::unavailable, "the process that checks model files ended at once; try again in a moment");
+  return spare_->ask(job);
+}
+
+wire::Checked LocalWorker::check(const wire::CheckJob& job) {
+  std::future<wire::Event> answer = ask(job);
+  if (answer.wait_for(kCheckPatience) != std::future_status::ready)
+    throw Error(Code::unavailable,
+                fmt::format("the model file was not checked within {} s, because others are; try again in a moment",
+                            kCheckPatience.count()));
+  const wire::Event event = answer.get();
+  if (event.checked) return *event.checked;
+  throw Error(base::code_named(event.code.value_or("")),
+              base::shortened(event.text.value_or("it cannot be checked"), kRefusalBytes),
+              base::shortened(event.where.value_or(""), kPlaceBytes));
+}
+
 /// The spare, which has these limits and this listener from now on; null when there is none.
 std::shared_ptr<LocalWorker::Running> LocalWorker::take_spare(const Limits& limits, JobListener& listener) {
   const std::lock_guard lock(mutex_);
-  std::shared_ptr<Running> spare = std::exchange(spare_, nullptr);
-  if (!spare) return nullptr;
+  // A check may take long; a new process does not.
+  if (!spare_ || spare_->is_asked() || !cgroups_.limits("memory")) return nullptr;
+  const std::shared_ptr<Running> spare = std::exchange(spare_, nullptr);
   if (!cgroups_.limit(spare->cgroup, limits.cpus, limits.memory_bytes)) {  // it uses more than that already
     spare->kill();
     return nullptr;
@@ -507,6 +566,7 @@ void LocalWorker::supervise(const std::shared_ptr<Running>& running) {
   JobEnd end;
   try {
     Talk talk(start_process(running->start), [&running, folder = running->folder.out()](const wire::Event& event) {
+      if (event.kind == wire::EventKind::checked) return running->answer(event);
       if (const JobListener listener = running->hears(); listener.event) listener.event(event, folder);
     });
     running->their_socket.reset();
@@ -521,6 +581,7 @@ void LocalWorker::supervise(const std::shared_ptr<Running>& running) {
   }
   end.out_of_memory = cgroups_.ran_out_of_memory(running->cgroup);
   running->clean_up();
+  running->answer_no_more(end);
   try {
     if (const JobListener listener = running->hears(); listener.end) listener.end(end);
   } catch (...) {
@@ -529,7 +590,7 @@ void LocalWorker::supervise(const std::shared_ptr<Running>& running) {
   running->set_listener({});
   const std::lock_guard lock(mutex_);
   running_.erase(running);
-  ended_.notify_all();
+  changed_.notify_all();
 }
 
 std::unique_ptr<Worker> make_local_worker(const std::filesystem::path& folder, const std::filesystem::path& neon,

@@ -2,6 +2,7 @@
 #include <atomic>
 #include <condition_variable>
 #include <filesystem>
+#include <future>
 #include <mutex>
 #include <set>
 
@@ -16,8 +17,9 @@ namespace cloud {
 /// read-only, and out/ with two files for its checkpoints. One thread per job feeds its control pipe and reads what it
 /// says.
 ///
-/// With keep_spare() one process more waits, started and warmed up, for the next training: what a process costs to
-/// start is then not part of the time from submit to the first step.
+/// One process more waits, started and warmed up, for the next training: what a process costs to start is then not part
+/// of the time from submit to the first step. Until then it checks model files. keep_spare() has it from the beginning
+/// and always again; without, the first check starts it.
 class LocalWorker : public Worker {
  public:
   /// `folder` is emptied: what is there belonged to jobs of an earlier daemon, which ended with it. It must be on the
@@ -26,11 +28,12 @@ class LocalWorker : public Worker {
   ~LocalWorker() override;
 
   Protection protection() const override;
+  wire::Checked check(const wire::CheckJob& job) override;
   std::unique_ptr<Job> train(const TrainOrder& order, JobListener listener) override;
   std::unique_ptr<Job> serve(const ServeOrder& order, base::Fd& socket, JobListener listener) override;
 
-  /// From now on a spare process waits. Not without cgroups that limit memory: only they can be given limits after the
-  /// start.
+  /// From now on a spare process waits. Trainings take it only where cgroups limit memory: nothing else can be limited
+  /// after the start.
   void keep_spare();
 
  private:
@@ -40,9 +43,11 @@ class LocalWorker : public Worker {
   bool limits_processes() const;
   std::shared_ptr<Running> make_running();
   std::shared_ptr<Running> make_training();
-  void start(const std::shared_ptr<Running>& running, std::string_view mode);
+  void start(const std::shared_ptr<Running>& running, std::string_view mode, bool waits = false);
   void prepare(Running& running, const TrainOrder& order) const;
   void limit(Running& running, const Limits& limits) const;
+  std::future<wire::Event> ask(const wire::CheckJob& job);
+  void start_waiting(std::unique_lock<Mutex>& lock);
   void start_spare();
   std::shared_ptr<Running> take_spare(const Limits& limits, JobListener& listener);
   void supervise(const std::shared_ptr<Running>& running);
@@ -52,9 +57,10 @@ class LocalWorker : public Worker {
   Cgroups cgroups_;
   std::atomic<std::int64_t> next_{1};
   Mutex mutex_{locks::kWorker};
-  std::condition_variable_any ended_;
+  std::condition_variable_any changed_;  // running_ or starts_spare_
   std::set<std::shared_ptr<Running>> running_;
   std::shared_ptr<Running> spare_;  ///< in running_ too
+  bool starts_spare_ = false;
   bool keeps_spare_ = false;
 };
 

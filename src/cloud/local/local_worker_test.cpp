@@ -5,6 +5,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <condition_variable>
 #include <csignal>
 #include <fstream>
@@ -193,6 +194,76 @@ TEST_P(LocalWorking, a_training_takes_the_process_that_waits) {
     EXPECT_EQ(each.end->text(), "exit code 0: working");
     EXPECT_NE(each.logged().find("working\n"), std::string::npos);
   }
+}
+
+// Answers checks, then trains.
+constexpr const char* kChecks = R"sh(
+while read order; do
+  case "$order" in
+    *deadly*) kill -9 $$ ;;
+    *wrong*) echo '{"kind":"checked","code":"invalid_argument","text":"no such layer","where":"/layers/0"}' ;;
+    *'"check"'*) echo '{"kind":"checked","checked":{"epochs":3,"seed":5,"memory_bytes":7,"warnings":["odd"]}}' ;;
+    *) echo "trains in $$" >&2; echo '{"kind":"end","outcome":"completed"}'; exit ;;
+  esac
+done
+)sh";
+
+TEST_P(LocalWorking, a_check_answers_what_the_process_says) {
+  start(kChecks);
+  if (!worker) return;
+  const wire::Checked checked = worker->check({.model_file = "m.yaml", .yaml = "good"});
+  EXPECT_EQ(checked.epochs, 3);
+  EXPECT_EQ(checked.seed, 5u);
+  EXPECT_EQ(checked.memory_bytes, 7);
+  EXPECT_EQ(checked.warnings, std::vector<std::string>{"odd"});
+  try {
+    worker->check({.model_file = "m.yaml", .yaml = "wrong"});
+    FAIL();
+  } catch (const base::Error& error) {
+    EXPECT_EQ(error.code, base::Code::invalid_argument);
+    EXPECT_EQ(error.message, "no such layer");
+    EXPECT_EQ(error.where, "/layers/0");
+  }
+}
+
+TEST_P(LocalWorking, a_process_that_a_check_kills_is_followed_by_another) {
+  start(kChecks);
+  if (!worker) return;
+  worker->keep_spare();
+  for (int i = 0; i < 3; ++i) {
+    try {
+      worker->check({.model_file = "m.yaml", .yaml = "deadly"});
+      FAIL();
+    } catch (const base::Error& error) {
+      EXPECT_EQ(error.code, base::Code::unavailable);
+      EXPECT_NE(error.message.find("signal 9"), std::string::npos) << error.message;
+    }
+    EXPECT_EQ(worker->check({.model_file = "m.yaml", .yaml = "good"}).epochs, 3);
+  }
+}
+
+TEST_P(LocalWorking, many_are_checked_at_once_and_then_trained) {
+  start(kChecks);
+  if (!worker) return;
+  std::vector<std::thread> threads;
+  std::atomic<int> good = 0;
+  for (int i = 0; i < 4; ++i)
+    threads.emplace_back([&] {
+      for (int k = 0; k < 20; ++k) good += worker->check({.model_file = "m.yaml", .yaml = "good"}).epochs == 3;
+    });
+  for (std::thread& thread : threads) thread.join();
+  EXPECT_EQ(good, 80);
+  const auto job = worker->train(order, heard.listener());
+  ASSERT_TRUE(heard.wait_for_end());
+  EXPECT_NE(heard.logged().find("trains in "), std::string::npos) << heard.logged();
+}
+
+TEST_P(LocalWorking, an_answer_that_nobody_asked_for_ends_the_job) {
+  start("read job; echo '{\"kind\":\"checked\"}'; sleep 100");
+  if (!worker) return;
+  const auto job = worker->train(order, heard.listener());
+  ASSERT_TRUE(heard.wait_for_end());
+  EXPECT_TRUE(heard.end->spoke_nonsense) << heard.end->text();
 }
 
 TEST_P(LocalWorking, a_line_that_is_no_event_ends_the_job) {
