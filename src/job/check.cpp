@@ -64,6 +64,7 @@ CheckedModel check_unlocated(neon::ModelSpec spec, std::size_t columns, std::siz
   options.optimizer = neon::Shelf<neon::Optimizer>::instance().make(spec.optimizer);
   check_columns(*neon::Shelf<neon::Metric>::instance().make(spec.metric), spec.metric, checked.graph, 0);
   checked.warnings = neon::pairing_warnings(checked.graph, options.costs);
+  options.weight_average = spec.weight_average;
   checked.memory_bytes = memory_needed(checked.graph, options);
   checked.spec = std::move(spec);
   return checked;

@@ -9,6 +9,7 @@
 #include "job/warnings.h"
 #include "neon/metric.h"
 #include "neon/plan.h"
+#include "neon/start.h"
 #include "neon/trainer.h"
 
 namespace job {
@@ -28,7 +29,8 @@ class Reporter : public neon::TrainingEvents {
            std::int64_t batch_size, const Emit& emit)
       : training_(training), checked_(checked), labels_(std::move(labels)), batch_size_(batch_size), emit_(emit) {}
 
-  void warn(const std::string& warning) { emit_({.kind = EventKind::log, .text = "warning: " + warning}); }
+  void say(const std::string& text) { emit_({.kind = EventKind::log, .text = text}); }
+  void warn(const std::string& warning) { say("warning: " + warning); }
 
   void on_first_batch(const tensor::Batch& batch) override {
     if (const auto warning = unscaled_input(batch, checked_.graph)) warn(*warning);
@@ -62,14 +64,13 @@ class Reporter : public neon::TrainingEvents {
                 .eval_cost = epoch.eval_cost,
                 .seconds = epoch.seconds,
                 .images_per_s = epoch.images_per_s};
-    if (epoch.eval_cost) {
+    if (!epoch.metrics.empty()) {
       base::json::object metrics;
       for (const auto& [name, value] : epoch.metrics) metrics[name] = value;
       event.metrics = std::move(metrics);
     }
     emit_(event);
-    if (!epoch.ended_because.empty())
-      emit_({.kind = EventKind::log, .text = "the training ends after this epoch: " + epoch.ended_because});
+    if (!epoch.ended_because.empty()) say("the training ends after this epoch: " + epoch.ended_because);
   }
 
   void on_checkpoint(const neon::Trainer& trainer) override {
@@ -136,6 +137,17 @@ std::unique_ptr<aeon::Loader> loader(const Training& training, const CheckedMode
   return std::make_unique<aeon::Loader>(checked.section.loader, records, options);
 }
 
+/// Begins with the weights of another model and says which.
+void start(neon::Plan& plan, const Training& training, const CheckedModel& checked, Reporter& reporter) {
+  if (!training.start_from)
+    throw base::Error(base::Code::invalid_argument,
+                      fmt::format("the training starts from '{}', which it was not given", *checked.spec.start_from),
+                      "/start_from");
+  const neon::TakenWeights taken = neon::take_weights(checked.graph, *training.start_from, checked.spec.new_layers);
+  plan.import_some_parameters(taken.parameters);
+  for (const std::string& line : taken.lines()) reporter.say(line);
+}
+
 Outcome train_checked(const Training& training, const CheckedModel& checked, const Emit& emit,
                       const std::atomic<bool>& stop) {
   const Memory memory(training.memory_bytes);
@@ -150,6 +162,8 @@ Outcome train_checked(const Training& training, const CheckedModel& checked, con
   plan_options.seed = training.seed;
   plan_options.costs = neon::cost_terms(checked.spec.cost, checked.graph);
   plan_options.optimizer = neon::Shelf<neon::Optimizer>::instance().make(checked.spec.optimizer);
+  plan_options.batches_per_update = checked.spec.batches_per_update;
+  plan_options.weight_average = checked.spec.weight_average;
   const std::unique_ptr<neon::Plan> plan = neon::compile(checked.graph, plan_options);
   memory.share_out(checked.graph, *train_source, eval_source.get());
   const std::unique_ptr<neon::Metric> metric = neon::Shelf<neon::Metric>::instance().make(checked.spec.metric);
@@ -167,6 +181,8 @@ Outcome train_checked(const Training& training, const CheckedModel& checked, con
   if (training.resume_from) {
     for (const std::string& warning : resume_warnings(checked, *training.resume_from)) reporter.warn(warning);
     trainer.resume(*training.resume_from);
+  } else if (checked.spec.start_from) {
+    start(*plan, training, checked, reporter);
   }
   return trainer.run(reporter, stop) == neon::Trainer::Outcome::completed ? Outcome::completed : Outcome::stopped;
 }

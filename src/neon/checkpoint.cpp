@@ -1,5 +1,7 @@
 #include "neon/checkpoint.h"
 
+#include <algorithm>
+#include <array>
 #include <charconv>
 #include <cstdlib>
 
@@ -12,6 +14,8 @@ namespace {
 constexpr std::string_view kFormat = "ncloud checkpoint 1";
 constexpr std::string_view kParameters = "parameters/";
 constexpr std::string_view kOptimizerStates = "optimizer_states/";
+constexpr std::string_view kAverages = "averages/";
+constexpr std::string_view kGradientSums = "gradient_sums/";
 constexpr std::string_view kCallbacks = "callbacks/";  // then the callback's number and the tensor's name
 
 /// The sum of costs goes as a hexadecimal floating-point text: decimal readers may miss its last bit, and JSON has no
@@ -19,6 +23,8 @@ constexpr std::string_view kCallbacks = "callbacks/";  // then the callback's nu
 base::json::value text_of(const TrainingPosition& position) {
   base::json::value value = base::encode(position);
   if (!position.finished) value.as_object().erase("finished");
+  if (position.updates == position.step) value.as_object().erase("updates");
+  if (position.summed == 0) value.as_object().erase("summed");
   value.as_object()["epoch_cost_sum"] = fmt::format("{:a}", position.epoch_cost_sum);
   return value;
 }
@@ -31,6 +37,7 @@ TrainingPosition position_of(base::json::value value) {
   if (text.empty() || *end != '\0') base::fail_expected("a number", sum_text, "/epoch_cost_sum");
   sum_text = 0.0;
   auto position = base::decode<TrainingPosition>(value);
+  if (!value.as_object().contains("updates")) position.updates = position.step;
   position.epoch_cost_sum = sum;
   return position;
 }
@@ -38,6 +45,14 @@ TrainingPosition position_of(base::json::value value) {
 void add_views(std::vector<TensorView>& views, std::string_view prefix, const std::vector<NamedTensor>& tensors) {
   for (const NamedTensor& tensor : tensors)
     views.push_back({fmt::format("{}{}", prefix, tensor.name), tensor.shape, tensor.values});
+}
+
+/// What names of tensors begin with, and where those tensors are, in the order of the file.
+template <class AnyCheckpoint>
+auto kinds_of_tensors(AnyCheckpoint& checkpoint) {
+  return std::array{std::pair{kParameters, &checkpoint.parameters},
+                    std::pair{kOptimizerStates, &checkpoint.optimizer_states},
+                    std::pair{kAverages, &checkpoint.averages}, std::pair{kGradientSums, &checkpoint.gradient_sums}};
 }
 
 /// The JSON of one piece of metadata.
@@ -82,11 +97,13 @@ Checkpoint checkpoint_of(TensorFile file) {
       add_to_callback(checkpoint.callbacks, std::move(tensor));
       continue;
     }
-    const bool is_parameter = tensor.name.starts_with(kParameters);
-    if (!is_parameter && !tensor.name.starts_with(kOptimizerStates))
+    const auto kinds = kinds_of_tensors(checkpoint);
+    const auto kind = std::find_if(kinds.begin(), kinds.end(),
+                                   [&](const auto& known) { return tensor.name.starts_with(known.first); });
+    if (kind == kinds.end())
       throw base::Error(base::Code::data_loss, fmt::format("tensor '{}' is neither parameter nor state", tensor.name));
-    tensor.name.erase(0, (is_parameter ? kParameters : kOptimizerStates).size());
-    (is_parameter ? checkpoint.parameters : checkpoint.optimizer_states).push_back(std::move(tensor));
+    tensor.name.erase(0, kind->first.size());
+    kind->second->push_back(std::move(tensor));
   }
   return checkpoint;
 }
@@ -110,7 +127,8 @@ void write_to(const Checkpoint& checkpoint, To&&... to) {
       states.push_back(base::json::object{{"type", callback.type}, {"values", callback.state.values}});
     metadata.emplace_back("callbacks", base::to_text(states));
   }
-  std::vector<const std::vector<NamedTensor>*> all{&checkpoint.parameters, &checkpoint.optimizer_states};
+  std::vector<const std::vector<NamedTensor>*> all;
+  for (const auto& [prefix, tensors] : kinds_of_tensors(checkpoint)) all.push_back(tensors);
   for (const NamedCallbackState& callback : checkpoint.callbacks) all.push_back(&callback.state.tensors);
   for (const auto* tensors : all)
     for (const NamedTensor& tensor : *tensors)
@@ -118,14 +136,32 @@ void write_to(const Checkpoint& checkpoint, To&&... to) {
         throw base::Error(base::Code::invalid_argument,
                           fmt::format("'{}' holds values that are not finite; such a model is not kept", tensor.name));
   std::vector<TensorView> views;
-  add_views(views, kParameters, checkpoint.parameters);
-  add_views(views, kOptimizerStates, checkpoint.optimizer_states);
+  for (const auto& [prefix, tensors] : kinds_of_tensors(checkpoint)) add_views(views, prefix, *tensors);
   for (std::size_t i = 0; i < checkpoint.callbacks.size(); ++i)
     add_views(views, fmt::format("{}{}/", kCallbacks, i), checkpoint.callbacks[i].state.tensors);
   write_safetensors(metadata, views, to...);
 }
 
 }  // namespace
+
+std::vector<NamedTensor> parameters_of(const Checkpoint& checkpoint, Weights which) {
+  const bool evaluated = checkpoint.spec.weight_average && checkpoint.spec.weight_average->evaluate;
+  if (which == Weights::average && checkpoint.averages.empty())
+    throw base::Error(base::Code::invalid_argument,
+                      "the model keeps no average of its weights; it was trained without weight_average");
+  std::vector<NamedTensor> parameters = checkpoint.parameters;
+  if (which == Weights::newest || (which == Weights::model && !evaluated)) return parameters;
+  std::map<std::string_view, const NamedTensor*> averages;
+  for (const NamedTensor& average : checkpoint.averages) averages[average.name] = &average;
+  for (NamedTensor& parameter : parameters)
+    if (const auto found = averages.find(parameter.name); found != averages.end()) parameter = *found->second;
+  return parameters;
+}
+
+void choose_weights(Checkpoint& checkpoint, Weights which) {
+  checkpoint.parameters = parameters_of(checkpoint, which);
+  checkpoint.averages.clear();
+}
 
 void write_checkpoint(const Checkpoint& checkpoint, const std::filesystem::path& path) { write_to(checkpoint, path); }
 

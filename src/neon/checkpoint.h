@@ -1,4 +1,5 @@
 #pragma once
+#include <array>
 #include <cstdint>
 #include <filesystem>
 #include <string>
@@ -34,7 +35,9 @@ struct NamedCallbackState {
 struct TrainingPosition {
   std::int64_t epoch = 0;             ///< from 0; the epoch that the next step belongs to
   std::int64_t batch = 0;             ///< from 0; the next batch of that epoch
-  std::int64_t step = 0;              ///< optimizer steps done so far
+  std::int64_t step = 0;              ///< batches trained so far
+  std::int64_t updates = 0;           ///< updates done so far: as many as steps, or fewer where gradients are summed
+  std::int64_t summed = 0;            ///< batches whose gradients wait for the next update
   std::uint64_t seed = 0;             ///< of initial weights, dropout, order and augmentation
   std::int32_t threads = 0;           ///< results are the same bits only with as many
   double epoch_cost_sum = 0;          ///< of the epoch so far, for its mean
@@ -50,7 +53,9 @@ struct TrainingPosition {
     using P = TrainingPosition;
     return std::tuple(base::field("epoch", &P::epoch, "epoch of the next step, from 0").at_least(0),
                       base::field("batch", &P::batch, "next batch of that epoch, from 0").at_least(0),
-                      base::field("step", &P::step, "optimizer steps done").at_least(0),
+                      base::field("step", &P::step, "batches trained").at_least(0),
+                      base::field("updates", &P::updates, "updates done").at_least(0),
+                      base::field("summed", &P::summed, "batches whose gradients wait for the next update").at_least(0),
                       base::field("seed", &P::seed, "seed of every random number of the training"),
                       base::field("threads", &P::threads, "compute threads of the training").at_least(0),
                       base::field("epoch_cost_sum", &P::epoch_cost_sum, "sum of the batch costs of this epoch so far"),
@@ -71,9 +76,24 @@ struct Checkpoint {
   TrainingPosition position;
   std::vector<NamedTensor> parameters;
   std::vector<NamedTensor> optimizer_states;
+  std::vector<NamedTensor> averages;       ///< of the learned parameters over the updates, where the model has them
+  std::vector<NamedTensor> gradient_sums;  ///< of position.summed batches; none when that is 0
   std::vector<NamedCallbackState> callbacks;
   base::json::object provenance;  ///< what the caller wants to remember: data set, program version, time
 };
+
+/// Which weights of a checkpoint: those that the model's evaluations used, those of the last update, or their average.
+enum class Weights { model, newest, average };
+constexpr auto enumerators(Weights) {
+  return std::array{std::pair{Weights::model, "model"}, std::pair{Weights::newest, "newest"},
+                    std::pair{Weights::average, "average"}};
+}
+
+/// The parameters to predict with. Errors: invalid_argument when averages are asked for and there are none.
+std::vector<NamedTensor> parameters_of(const Checkpoint& checkpoint, Weights which = Weights::model);
+
+/// Leaves these as the only weights of a checkpoint. Errors: likewise.
+void choose_weights(Checkpoint& checkpoint, Weights which);
 
 /// Makes `path` hold the checkpoint, or leaves it as it was; durable on return. The same checkpoint gives the same
 /// bytes.

@@ -72,12 +72,12 @@ TEST_P(GoldenTrajectory, IsReproduced) {
   plan->import_parameters(weights);
 
   Data data = make_data();
-  StepScalars scalars;
-  scalars.step = 0;
+  TrainingStep which;
+  which.step = 0;
   for (std::int64_t i = 0; i < 10; ++i) {
-    scalars.epoch = i / 5;
-    ++scalars.step;
-    EXPECT_NEAR(plan->train_step(batch_of(data, i % 5), scalars), golden.costs[static_cast<std::size_t>(i)], 1e-5)
+    which.epoch = i / 5;
+    ++which.step;
+    EXPECT_NEAR(plan->train_step(batch_of(data, i % 5), which), golden.costs[static_cast<std::size_t>(i)], 1e-5)
         << "batch " << i;
   }
 

@@ -29,7 +29,7 @@ ParameterBytes parameter_bytes(const Node& node, const PlanOptions& options) {
   const int states = options.optimizer ? options.optimizer->rule_for(node.name, node.type).state_count() : 0;
   for (const ParameterSpec& spec : node.parameters) {
     const double each = elements(spec.shape) * sizeof(float);
-    const int kept = options.trains() && spec.trained ? states : 0;
+    const int kept = options.trains() && spec.trained ? states + (options.weight_average ? 1 : 0) : 0;
     bytes.checkpoint += each * (1 + kept);
     bytes.plan += each * (1 + kept + (options.trains() && spec.trained ? 1 : 0));
   }

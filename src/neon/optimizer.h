@@ -12,7 +12,7 @@ namespace neon {
 struct StepScalars {
   std::int64_t epoch = 0;       ///< from 0
   std::int64_t step = 1;        ///< optimizer calls so far, this one included (Adam's t)
-  std::int64_t batch_size = 1;  ///< gradients are sums over the batch; the rule divides by this
+  std::int64_t batch_size = 1;  ///< gradients are sums over so many examples; the rule divides by this
   double norm_scale = 1;        ///< s of gradient_clip_norm; 1 when nothing is clipped
 };
 

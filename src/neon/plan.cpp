@@ -148,13 +148,19 @@ void Plan::State::set_target(const tensor::Batch& batch, const CostTerm& term, R
   }
 }
 
-double Plan::train_step(const tensor::Batch& batch, const StepScalars& scalars) {
+double Plan::train_step(const tensor::Batch& batch, const TrainingStep& step) {
   if (!state_->options.trains())
     throw base::Error(base::Code::internal, "this plan was compiled without a cost and cannot train");
   const tensor::ThreadScope scope(state_->threads);
   state_->bind_inputs(Phase::train, batch.inputs);
   state_->set_targets(batch, State::RowOrder::of_time);
-  state_->context = {state_->options.seed, scalars.epoch, scalars.step, state_->options.batch_size};
+  state_->context = {.seed = state_->options.seed,
+                     .epoch = step.epoch,
+                     .step = step.step,
+                     .update = step.update > 0 ? step.update : step.step,
+                     .batch_size = state_->options.batch_size * (step.summed + 1),
+                     .begins_sum = step.summed == 0,
+                     .updates = step.updates};
   state_->run(Phase::train, 0, state_->cost_end);
   double cost = 0;
   for (std::size_t i = 0; i < state_->costs.size(); ++i) cost += state_->options.costs[i].weight * *state_->costs[i];
@@ -253,7 +259,7 @@ std::vector<StepTime> Plan::profile(const tensor::Batch& batch, int repeats) {
   const Phase phase = state_->options.trains() ? Phase::train : Phase::infer;
   state_->bind_inputs(phase, batch.inputs);
   if (state_->options.trains()) state_->set_targets(batch, State::RowOrder::of_time);
-  state_->context = {state_->options.seed, 0, 1, state_->options.batch_size};
+  state_->context = {.seed = state_->options.seed, .batch_size = state_->options.batch_size};
   const auto& steps = state_->program.of(phase);
   std::vector<StepTime> times;
   for (StepNote& note : notes(phase == Phase::train)) times.push_back({std::move(note), 1e12});

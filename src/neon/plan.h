@@ -18,19 +18,30 @@ struct PlanOptions {
   std::int64_t batch_size = 128;
   int threads = 0;  ///< at most so many; 0: as many as there are processors
   tensor::Dtype input_dtype = tensor::Dtype::f32;
-  std::vector<tensor::Column> targets;         ///< what a batch brings; none: a class index
-  std::uint64_t seed = 0;                      ///< of the initial weights and of dropout
-  std::vector<CostTerm> costs;                 ///< none: the plan only predicts
-  std::shared_ptr<const Optimizer> optimizer;  ///< absent: train_step computes gradients and updates nothing
-  bool input_gradient = false;                 ///< also compute the gradient of the input
-  const Plan* weights_of = nullptr;            ///< use the weights of this plan, which must live longer; for predicting
-  std::string only_kernels;  ///< where there are several candidates, only this one, such as tensor::kPlainLoops
+  std::vector<tensor::Column> targets;          ///< what a batch brings; none: a class index
+  std::uint64_t seed = 0;                       ///< of the initial weights and of dropout
+  std::vector<CostTerm> costs;                  ///< none: the plan only predicts
+  std::shared_ptr<const Optimizer> optimizer;   ///< absent: train_step computes gradients and updates nothing
+  std::int64_t batches_per_update = 1;          ///< over 1: gradients are summed until a step updates
+  std::optional<WeightAverage> weight_average;  ///< keep a running mean of what is learned
+  bool input_gradient = false;                  ///< also compute the gradient of the input
+  const Plan* weights_of = nullptr;  ///< use the weights of this plan, which must live longer; for predicting
+  std::string only_kernels;          ///< where there are several candidates, only this one, such as tensor::kPlainLoops
 
   bool trains() const { return !costs.empty(); }
   /// What a batch brings for an input: bytes may stand for numbers.
   tensor::Dtype dtype_of(const TensorSpec& input) const {
     return input.dtype == tensor::Dtype::f32 ? input_dtype : input.dtype;
   }
+};
+
+/// Which step of a training this is.
+struct TrainingStep {
+  std::int64_t epoch = 0;   ///< from 0
+  std::int64_t step = 1;    ///< batches so far, this one included
+  std::int64_t update = 0;  ///< updates so far, the one that this batch is for included; 0: one for each step
+  std::int64_t summed = 0;  ///< batches before this one whose gradients wait for that update
+  bool updates = true;      ///< this batch is the last before it
 };
 
 /// What one step of a plan runs, for people.
@@ -58,10 +69,11 @@ class Plan {
  public:
   ~Plan();
 
-  /// One training step on the whole batch. Returns the weighted sum of the costs, each the mean of the rows (of the
-  /// examples, or of their time steps where the output is a sequence), before the update. When that is not a number the
-  /// weights stay as they were. Errors: invalid_argument for a batch of another shape or a class index out of range.
-  double train_step(const tensor::Batch& batch, const StepScalars& scalars);
+  /// One training step on the whole batch: gradients, and the update where the step has one. Returns the weighted sum
+  /// of the costs, each the mean of the rows (of the examples, or of their time steps where the output is a sequence),
+  /// before the update. When that is not a number the weights stay as they were. Errors: invalid_argument for a batch
+  /// of another shape or a class index out of range.
+  double train_step(const tensor::Batch& batch, const TrainingStep& step);
 
   /// The main output (batch size, out_count) as prediction computes it. Training state stays as it is.
   std::span<const float> infer(std::span<const tensor::Tensor> inputs);
@@ -83,8 +95,9 @@ class Plan {
   /// In neon's shapes (rows, columns), named "<layer>/<parameter>"; optimizer states "<layer>/<parameter>/<number>".
   std::vector<NamedTensor> export_parameters() const;
   std::vector<NamedTensor> export_optimizer_states() const;
-  std::vector<NamedTensor> export_gradients() const;
-  std::vector<float> export_input_gradient() const;  ///< row-major; empty unless asked for
+  std::vector<NamedTensor> export_gradients() const;  ///< of the last step, or the sum since the last update
+  std::vector<NamedTensor> export_averages() const;   ///< of what is learned; empty unless the plan averages
+  std::vector<float> export_input_gradient() const;   ///< row-major; empty unless asked for
 
   double gradient_norm() const;  ///< ‖all gradients‖₂ of the last step, summed over its batch
   double weight_norm() const;    ///< ‖all learned parameters‖₂
@@ -97,7 +110,13 @@ class Plan {
 
   /// Errors: invalid_argument naming what is missing, unknown or of another shape.
   void import_parameters(std::span<const NamedTensor> tensors);
+  void import_some_parameters(std::span<const NamedTensor> tensors);  ///< the others stay
   void import_optimizer_states(std::span<const NamedTensor> tensors);
+  void import_gradients(std::span<const NamedTensor> tensors);
+  void import_averages(std::span<const NamedTensor> tensors);
+
+  /// Changes places: what are weights become averages and what are averages become weights.
+  void swap_averages();
 
   const Graph& graph() const;
   const PlanOptions& options() const;
@@ -115,6 +134,25 @@ class Plan {
   struct State;
   explicit Plan(std::unique_ptr<State> state);
   std::unique_ptr<State> state_;
+};
+
+/// While it lives, a plan's weights are those that evaluations are made with: the averages, where it keeps some for
+/// that.
+class EvaluatedWeights {
+ public:
+  explicit EvaluatedWeights(Plan& plan)
+      : plan_(plan), swapped_(plan.options().weight_average && plan.options().weight_average->evaluate) {
+    if (swapped_) plan_.swap_averages();
+  }
+  ~EvaluatedWeights() {
+    if (swapped_) plan_.swap_averages();
+  }
+  EvaluatedWeights(const EvaluatedWeights&) = delete;
+  EvaluatedWeights& operator=(const EvaluatedWeights&) = delete;
+
+ private:
+  Plan& plan_;
+  bool swapped_;
 };
 
 /// The layers that the steps of another one do as well: "conv1" → {"conv1_bias", "conv1_Rectlin"}.

@@ -94,12 +94,12 @@ TEST(Plan, StepsAllocateNothing) {
        R"({"type": "GradientDescentMomentum", "config": {"learning_rate": 0.1, "momentum_coef": 0.9, "gradient_clip_norm": 1}})"}) {
     const auto plan = compile(build_graph(convnet(), {3, 16, 16}), training(32, optimizer));
     Data data(32, {3, 16, 16});
-    StepScalars scalars;
-    plan->train_step(data.batch, scalars);  // libgomp makes its threads on first use
+    TrainingStep which;
+    plan->train_step(data.batch, which);  // libgomp makes its threads on first use
     plan->infer(data.batch.input());
     allocations = 0;
     watching = true;
-    for (int i = 0; i < 3; ++i) plan->train_step(data.batch, scalars);
+    for (int i = 0; i < 3; ++i) plan->train_step(data.batch, which);
     plan->infer(data.batch.input());
     watching = false;
     EXPECT_EQ(allocations, 0) << optimizer;

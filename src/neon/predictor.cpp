@@ -21,7 +21,7 @@ Predictor::Predictor(const Checkpoint& checkpoint, const PredictorOptions& optio
   for (std::int64_t rows = 1; rows < options.max_batch; rows *= 2) plans_.push_back({rows, nullptr});
   plans_.push_back({options.max_batch, nullptr});
   Plan& plan = plan_for(plans_.front());
-  plan.import_parameters(checkpoint.parameters);
+  plan.import_parameters(parameters_of(checkpoint));
   if (const std::string what = plan.parameter_not_finite(); !what.empty())
     throw base::Error(base::Code::invalid_argument,
                       fmt::format("{} is not finite: the training of this model diverged, it cannot predict", what));

@@ -109,12 +109,11 @@ TEST(Sequences, TrainingOnAClassOfEachStepLearnsIt) {
       part(
           R"({"type": "Affine", "config": {"nout": 5, "init": "GlorotUniform", "bias": "Uniform", "activation": "Softmax"}})")};
   const auto plan = compile(build_graph(spec, {kFeatures, kSteps}), options);
-  StepScalars scalars;
-  scalars.batch_size = kBatch;
+  TrainingStep which;
   double first = 0, last = 0;
   for (int step = 1; step <= 300; ++step) {
-    scalars.step = step;
-    last = plan->train_step(data.batch(false), scalars);
+    which.step = step;
+    last = plan->train_step(data.batch(false), which);
     if (step == 1) first = last;
   }
   EXPECT_LT(last, 0.5 * first);

@@ -13,6 +13,19 @@
 
 namespace neon {
 
+/// A running mean of the weights over the updates; see docs/formats/model-yaml.md.
+struct WeightAverage {
+  double decay = 0.999;
+  bool evaluate = true;
+  static constexpr auto fields() {
+    using W = WeightAverage;
+    return std::tuple(
+        base::field("decay", &W::decay, "share of the old mean that is kept at each update, under 1").range(0, 1),
+        base::field("evaluate", &W::evaluate,
+                    "evaluations, predictions and exported files use it, not the newest weights"));
+  }
+};
+
 /// A model description, whatever door it came through (.yaml file, checkpoint). Grammar: docs/formats/model-yaml.md.
 struct ModelSpec {
   std::vector<Part> layers;
@@ -22,6 +35,10 @@ struct ModelSpec {
   std::vector<Part> callbacks;  ///< what is done between the epochs
   std::int64_t epochs = 1;
   std::int64_t batch_size = 128;
+  std::int64_t batches_per_update = 1;
+  std::optional<WeightAverage> weight_average;
+  std::optional<std::string> start_from;  ///< a checkpoint whose weights the training begins with
+  std::vector<std::string> new_layers;    ///< that take none of them
   std::optional<std::uint64_t> seed;
   base::json::object dataset;  ///< the `dataset:` section; its meaning belongs to the loader
 

@@ -158,8 +158,16 @@ void Trainer::resume(const Checkpoint& checkpoint) {
       refuse(fmt::format("the checkpoint stands after batch {} of its epoch, but an epoch of this training has {}",
                          batch, train_.info().batches_per_epoch()));
   }
+  if (from.summed > 0 && (from.batch_size != position_.batch_size || plan_.options().batches_per_update == 1))
+    refuse(
+        fmt::format("the checkpoint stands within the sum of gradients for one update, after {} batches of {}, this "
+                    "training has a batch_size of {} and batches_per_update {}. Resume with the same, or from the end "
+                    "of an epoch",
+                    from.summed, from.batch_size, position_.batch_size, plan_.options().batches_per_update));
   plan_.import_parameters(checkpoint.parameters);
   plan_.import_optimizer_states(checkpoint.optimizer_states);
+  if (from.summed > 0) plan_.import_gradients(checkpoint.gradient_sums);
+  resume_averages(checkpoint);
   if (const std::string what = plan_.parameter_not_finite(); !what.empty())
     refuse(
         fmt::format("{} is not finite in the checkpoint: its training had diverged; resume from an earlier one", what));
@@ -182,12 +190,25 @@ void Trainer::resume(const Checkpoint& checkpoint) {
   recent_count_ = 0;
 }
 
+/// What the training before kept no average of begins with its weights.
+void Trainer::resume_averages(const Checkpoint& checkpoint) {
+  std::vector<NamedTensor> averages = plan_.export_averages();
+  for (NamedTensor& average : averages) {
+    for (const auto* tensors : {&checkpoint.parameters, &checkpoint.averages})
+      for (const NamedTensor& tensor : *tensors)
+        if (tensor.name == average.name) average = tensor;
+  }
+  plan_.import_averages(averages);
+}
+
 Checkpoint Trainer::checkpoint() const {
   Checkpoint checkpoint;
   checkpoint.sample_shape = plan_.graph().sample_shape();
   checkpoint.position = position_;
   checkpoint.parameters = plan_.export_parameters();
   checkpoint.optimizer_states = plan_.export_optimizer_states();
+  checkpoint.averages = plan_.export_averages();
+  if (position_.summed > 0) checkpoint.gradient_sums = plan_.export_gradients();
   for (std::size_t i = 0; i < callbacks_.size(); ++i)
     checkpoint.callbacks.push_back({options_.callbacks[i].type, callbacks_[i]->state()});
   return checkpoint;
@@ -243,17 +264,19 @@ const tensor::Batch* Trainer::next_batch(TrainingEvents& events) {
 }
 
 void Trainer::step(const tensor::Batch& batch) {
-  StepScalars scalars;
-  scalars.epoch = position_.epoch;
-  scalars.step = position_.step + 1;
-  const double cost = plan_.train_step(batch, scalars);
+  TrainingStep now{position_.epoch, position_.step + 1, position_.updates + 1, position_.summed};
+  now.updates = position_.summed + 1 >= plan_.options().batches_per_update ||
+                position_.batch + 1 == train_.info().batches_per_epoch();  // no sum goes on into the next epoch
+  const double cost = plan_.train_step(batch, now);
   if (!std::isfinite(cost))
     throw base::Error(base::Code::invalid_argument,
                       fmt::format("the cost is no longer a number ({}) at epoch {}, batch {} (step {}): {}{}", cost,
-                                  position_.epoch, position_.batch, scalars.step, lost_where(plan_, batch, true),
+                                  position_.epoch, position_.batch, now.step, lost_where(plan_, batch, true),
                                   row_not_finite(batch) ? "" : fmt::format(". {}", kDiverged)));
   ++position_.step;
   ++position_.batch;
+  position_.updates += now.updates ? 1 : 0;
+  position_.summed = now.updates ? 0 : position_.summed + 1;
   position_.epoch_cost_sum += cost;
   ++position_.epoch_cost_count;
   recent_[static_cast<std::size_t>(recent_count_++) % recent_.size()] = cost;
@@ -302,8 +325,12 @@ void Trainer::ask_callbacks(EpochEvent& event) {
 /// Nothing when stopped. In that case, and when it fails, the trained epoch is kept.
 std::optional<Evaluation> Trainer::evaluate_or_save(TrainingEvents& events, const std::atomic<bool>& stop) {
   try {
-    auto evaluation = evaluate(plan_, *eval_, metric_, stop,
-                               fmt::format(" after epoch {} (step {})", position_.epoch - 1, position_.step));
+    std::optional<Evaluation> evaluation;
+    {
+      const EvaluatedWeights weights(plan_);
+      evaluation = evaluate(plan_, *eval_, metric_, stop,
+                            fmt::format(" after epoch {} (step {})", position_.epoch - 1, position_.step));
+    }
     if (!evaluation) save(events);
     return evaluation;
   } catch (const base::Error&) {

@@ -20,7 +20,7 @@ struct StepEvent {
   std::int64_t epochs = 0;
   std::int64_t batch = 0;    ///< done in this epoch, this one included
   std::int64_t batches = 0;  ///< in an epoch
-  std::int64_t step = 0;     ///< done since the beginning of training
+  std::int64_t step = 0;     ///< batches since the beginning of training
   double cost = 0;           ///< mean of the last up to 10 batches of this run
   double images_per_s = 0;
 };
@@ -100,6 +100,7 @@ class Trainer {
   bool finish_epoch(TrainingEvents& events, const std::atomic<bool>& stop);
   const tensor::Batch* next_batch(TrainingEvents& events);
   void step(const tensor::Batch& batch);
+  void resume_averages(const Checkpoint& checkpoint);
   void check_finite();
   void save(TrainingEvents& events);
   void ask_callbacks(EpochEvent& event);

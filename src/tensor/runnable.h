@@ -63,8 +63,11 @@ constexpr auto enumerators(Slot) {
 struct RunContext {
   std::uint64_t seed = 0;
   std::int64_t epoch = 0;       ///< from 0
-  std::int64_t step = 1;        ///< optimizer calls so far, this one included
-  std::int64_t batch_size = 1;  ///< what gradients are sums over
+  std::int64_t step = 1;        ///< batches so far, this one included; each has random numbers of its own
+  std::int64_t update = 1;      ///< optimizer calls so far, that of this batch included
+  std::int64_t batch_size = 1;  ///< what the gradients of an update are sums over
+  bool begins_sum = true;       ///< this batch is the first of those whose gradients are summed for one update
+  bool updates = true;          ///< this batch is the last of them
 };
 
 /// One argument of a kernel: its role, and how it must lie in memory. Scratch has no layout but a size.

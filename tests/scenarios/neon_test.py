@@ -4,6 +4,8 @@
 Usage: neon_test.py PROGRAMS_FOLDER
 """
 import fcntl
+import json
+import math
 import os
 import pty
 import re
@@ -212,6 +214,55 @@ class Commands(unittest.TestCase):
         (self.folder / "bad.onnx").write_bytes(b"no network")
         self.assertIn("cannot be read as an ONNX file", self.call("import", "bad.onnx", "bad.safetensors", expect=2))
         self.assertFalse((self.folder / "bad.safetensors").exists())
+
+    def test_a_training_starts_from_another_models_weights(self):
+        text = self.model.read_text().replace("{nout: 4,", "{name: head, nout: 7,").replace("labels: labels.txt", "labels: seven.txt")
+        (self.folder / "seven.txt").write_text("\n".join("abcdefg") + "\n")
+        (self.folder / "other.yaml").write_text(text)
+        words = ("other.yaml", "-e", "1", "--threads", "1", "--no_progress_bar", "-r", "3")
+        told = subprocess.run(["neon", *words, "--start_from", "bars.safetensors", "-s", "other.safetensors"], env=ENVIRONMENT,
+                              capture_output=True, text=True, cwd=self.folder, timeout=120)
+        self.assertEqual(told.returncode, 0, told.stderr)
+        self.assertIn("starts with 5 parameters", told.stderr)
+        self.assertIn("begin anew, not being in the other model: head/W", told.stderr)
+        self.assertIn("left behind, not being in this model: Linear_0/W", told.stderr)
+
+        (self.folder / "other.yaml").write_text(text.replace("name: head", "name: Linear_0") + "start_from: bars.safetensors\n")
+        self.assertIn("Linear_0/W is (7, 288) here and (4, 288) there", self.call(*words, expect=2))
+        self.assertIn("unknown layer 'heed'", self.call(*words, "--new_layers", "heed", expect=2))
+        self.call(*words, "--new_layers", "Linear_0", "-s", "again.safetensors")
+        self.assertIn("excludes", self.call(*words, "--model_file", "again.safetensors", "--start_from", "bars.safetensors", expect=2))
+
+    def test_averages_of_the_weights_are_chosen_by_name(self):
+        (self.folder / "mean.yaml").write_text(self.model.read_text() + "weight_average: {decay: 0.9}\nbatches_per_update: 2\n")
+        self.call("mean.yaml", "-s", "mean.safetensors", "-r", "3", "--threads", "1", "-e", "2", "--no_progress_bar")
+        cost = {which: self.call("eval", "mean.safetensors", "--weights", which, "--threads", "1").splitlines()[1]
+                for which in ("model", "newest", "average")}
+        self.assertEqual(cost["model"], cost["average"])
+        self.assertNotEqual(cost["model"], cost["newest"])
+        self.assertIn("keeps no average", self.call("eval", "bars.safetensors", "--weights", "average", expect=2))
+
+    def test_weights_of_another_program_fit_a_model_file(self):
+        def tensor(name, shape, data):
+            header[name] = {"dtype": "F16", "shape": shape, "data_offsets": [len(data), len(data) + 2 * math.prod(shape)]}
+            data.extend(struct.pack(f"<{math.prod(shape)}e", *(i % 7 / 8 for i in range(math.prod(shape)))))
+        header, data = {}, bytearray()
+        tensor("net.0.weight", [8, 1, 3, 3], data)
+        for name in ("weight", "bias", "running_mean", "running_var"):
+            tensor(f"net.1.{name}", [8], data)
+        tensor("head.weight", [288, 4], data)
+        text = json.dumps(header).encode()
+        (self.folder / "torch.safetensors").write_bytes(struct.pack("<Q", len(text)) + text + data)
+        (self.folder / "map.yaml").write_text("names:\n  Convolution_0/W: net.0.weight\n  Convolution_0_bnorm/gamma: net.1.weight\n"
+                                              "  Convolution_0_bnorm/beta: net.1.bias\n  Convolution_0_bnorm/gmean: net.1.running_mean\n"
+                                              "  Convolution_0_bnorm/gvar: net.1.running_var\n"
+                                              "  Linear_0/W: {tensor: head.weight, axes: [1, 0]}\n")
+        told = self.call("import", "torch.safetensors", "torch.st", "--model", "bars.yaml", "--names", "map.yaml")
+        self.assertIn("6 tensors", told)
+        self.assertIn("%", self.call("eval", "torch.st", "--threads", "1"))
+        refused = self.call("import", "torch.safetensors", "no.st", "--model", "bars.yaml", expect=2)
+        self.assertIn("no tensor for 'Convolution_0/W' (8, 1, 3, 3)", refused)
+        self.assertIn("tensor 'head.weight' (288, 4) is not used", refused)
 
     def test_predict_tells_each_file_and_goes_on_after_a_bad_one(self):
         told = self.call("predict", "bars.safetensors", "images/00002.png", "images/00001.png", "-k", "1")

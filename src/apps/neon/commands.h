@@ -22,5 +22,8 @@ int export_model(const ExportCommand& command);
 /// A network of an ONNX file as a trained model.
 int import_model(const ImportCommand& command);
 
+/// Another program's weights for a model file, as a trained model.
+int import_weights(const ImportCommand& command);
+
 /// A model file with everything about it checked. A batch size for predicting need not be one that training could use.
 job::CheckedModel checked_model(const std::string& file, std::optional<std::int64_t> batch_size, bool inference);

@@ -107,7 +107,7 @@ int judge(const EvalCommand& command) {
   options.targets = loader.info().targets;
   options.costs = neon::cost_terms(checkpoint.spec.cost, graph);
   const auto plan = neon::compile(graph, options);
-  plan->import_parameters(checkpoint.parameters);
+  plan->import_parameters(neon::parameters_of(checkpoint, command.weights));
 
   const auto metric = neon::Shelf<neon::Metric>::instance().make(checkpoint.spec.metric);
   const std::atomic<bool> never{false};

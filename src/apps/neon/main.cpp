@@ -39,7 +39,9 @@ int main(int argc, char** argv) {
     if (options.command == "eval") return judge(options.eval);
     if (options.command == "predict") return predict_files(options.predict);
     if (options.command == "export") return export_model(options.export_onnx);
-    if (options.command == "import") return import_model(options.import_onnx);
+    if (options.command == "import")
+      return options.import_onnx.model.empty() ? import_model(options.import_onnx)
+                                               : import_weights(options.import_onnx);
     return options.check.empty() ? run_stand_alone(options) : check_data(options);
   } catch (...) {
     const base::Error error = base::caught();

@@ -22,7 +22,9 @@ base::json::object image_section(const tensor::Shape& sample) {
 }  // namespace
 
 int export_model(const ExportCommand& command) {
-  const neon::OnnxModel model = neon::onnx_of(neon::read_checkpoint(command.checkpoint));
+  neon::Checkpoint checkpoint = neon::read_checkpoint(command.checkpoint);
+  neon::choose_weights(checkpoint, command.weights);
+  const neon::OnnxModel model = neon::onnx_of(checkpoint);
   neon::write_onnx(model, command.file);
   fmt::print("{}: {} operators of version {}\n", command.file, model.nodes.size(), model.opset);
   return 0;

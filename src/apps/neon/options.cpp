@@ -18,7 +18,12 @@ void declare(CLI::App& app, Options& options) {
       ->check(CLI::PositiveNumber);
   app.add_option("-H,--history", options.history, "checkpoints kept; over 1 they are named SAVE_PATH_EPOCH")
       ->check(CLI::PositiveNumber);
-  app.add_option("--model_file", options.load_path, "checkpoint to go on from");
+  auto* resume = app.add_option("--model_file", options.load_path, "checkpoint to go on from");
+  app.add_option("--start_from", options.start_from,
+                 "checkpoint whose weights a new training begins with, instead of the file's")
+      ->excludes(resume);
+  app.add_option("--new_layers", options.new_layers, "layers that take none of those weights, as a,b,c")
+      ->delimiter(',');
   app.add_option("-o,--output_file", options.output_file, "write all events there, one JSON object a line");
   app.add_option("--eval_freq", options.eval_freq, "epochs between evaluations; 0: none")
       ->check(CLI::NonNegativeNumber);
@@ -52,6 +57,14 @@ void declare_commands(CLI::App& app, Options& options) {
     to->add_option("-z,--batch_size", number, "rows of a step, instead of the file's")->check(CLI::PositiveNumber);
   };
 
+  const auto weights = [](CLI::App* to, neon::Weights& which) {
+    std::map<std::string, neon::Weights> words;
+    for (const auto& [value, word] : enumerators(which)) words[word] = value;
+    to->add_option("--weights", which,
+                   "model: those that it was evaluated with; newest: of the last update; average: their weight_average")
+        ->transform(CLI::CheckedTransformer(words));
+  };
+
   CLI::App* plan = command("plan", "tell what a model is made of and takes, without running it");
   plan->add_option("model_file", options.plan.model_file, "the model file")->required();
   plan->add_flag("--explain", options.plan.explain, "also the kernel of every step, and why others were refused");
@@ -74,6 +87,7 @@ void declare_commands(CLI::App& app, Options& options) {
   eval->add_option("-w,--data_dir", options.eval.data_dir, "folder of the model's own manifests");
   eval->add_option("-z,--batch_size", options.eval.batch_size, "rows at once")->check(CLI::PositiveNumber);
   threads(eval, options.eval.threads);
+  weights(eval, options.eval.weights);
 
   CLI::App* predict = command("predict", "what a trained model says of files");
   predict->add_option("checkpoint", options.predict.checkpoint, "the trained model")->required();
@@ -81,15 +95,26 @@ void declare_commands(CLI::App& app, Options& options) {
   predict->add_option("-k", options.predict.k, "how many classes to tell, the likeliest first")
       ->check(CLI::PositiveNumber);
   threads(predict, options.predict.threads);
+  weights(predict, options.predict.weights);
 
   CLI::App* export_onnx = command("export", "write a trained model as an ONNX file, for other programs to run");
   export_onnx->add_option("checkpoint", options.export_onnx.checkpoint, "the trained model")->required();
   export_onnx->add_option("file", options.export_onnx.file, "the ONNX file to write")->required();
+  weights(export_onnx, options.export_onnx.weights);
 
-  CLI::App* import_onnx = command("import", "take over a network from an ONNX file as a trained model");
-  import_onnx->add_option("file", options.import_onnx.file, "the ONNX file")->required();
+  CLI::App* import_onnx =
+      command("import", "take over a network from an ONNX file, or its weights from a safetensors file");
+  import_onnx->add_option("file", options.import_onnx.file, "the ONNX file, or with --model the safetensors file")
+      ->required();
   import_onnx->add_option("checkpoint", options.import_onnx.checkpoint, "the trained model to write")->required();
-  import_onnx->add_option("--yaml", options.import_onnx.model_file, "also write its layers as a model file");
+  auto* yaml = import_onnx->add_option("--yaml", options.import_onnx.model_file,
+                                       "also write the layers of an ONNX file as a model file");
+  auto* model =
+      import_onnx->add_option("--model", options.import_onnx.model, "the model file whose weights the file has")
+          ->excludes(yaml);
+  import_onnx
+      ->add_option("--names", options.import_onnx.names, "which tensors are which parameters (foreign-weights.md)")
+      ->needs(model);
 }
 
 std::optional<int> read_options(int argc, char** argv, Options& options) {

@@ -4,6 +4,8 @@
 #include <string>
 #include <vector>
 
+#include "neon/checkpoint.h"
+
 /// `neon plan`
 struct PlanCommand {
   std::string model_file;
@@ -29,6 +31,7 @@ struct EvalCommand {
   std::string data_dir;
   std::int64_t batch_size = 128;
   int threads = 0;
+  neon::Weights weights = neon::Weights::model;
 };
 
 /// `neon predict`
@@ -37,12 +40,14 @@ struct PredictCommand {
   std::vector<std::string> files;
   std::int64_t k = 5;
   int threads = 0;
+  neon::Weights weights = neon::Weights::model;
 };
 
 /// `neon export`
 struct ExportCommand {
   std::string checkpoint;
   std::string file;
+  neon::Weights weights = neon::Weights::model;
 };
 
 /// `neon import`
@@ -50,6 +55,8 @@ struct ImportCommand {
   std::string file;
   std::string checkpoint;
   std::string model_file;
+  std::string model;  ///< whose weights the file has
+  std::string names;
 };
 
 /// The command line of `neon`. Names and letters are those of neon 2.6 where it had them.
@@ -62,6 +69,8 @@ struct Options {
   std::int64_t serialize = 0;
   std::int64_t history = 1;
   std::string load_path;  ///< --model_file
+  std::string start_from;
+  std::vector<std::string> new_layers;
   std::string output_file;
   std::int64_t eval_freq = 1;
   std::string data_dir;

@@ -9,7 +9,8 @@
 #include "neon/predictor.h"
 
 int predict_files(const PredictCommand& command) {
-  const neon::Checkpoint checkpoint = neon::read_checkpoint(command.checkpoint);
+  neon::Checkpoint checkpoint = neon::read_checkpoint(command.checkpoint);
+  neon::choose_weights(checkpoint, command.weights);
   aeon::Preprocessor preprocessor(job::loader_config_of(checkpoint.preprocessing));
   neon::Predictor predictor(checkpoint,
                             {.max_batch = 1, .threads = command.threads, .input_dtype = preprocessor.sample_dtype()});

@@ -52,14 +52,13 @@ int profile_network(const job::CheckedModel& model, int threads, double seconds,
       job::random_batches(model.graph.sample_shape(), {}, model.graph.out_count(), options.batch_size, 1);
   source->seek(0, 0);
   const tensor::Batch& batch = *source->next();
-  neon::StepScalars scalars;
-  scalars.batch_size = options.batch_size;
+  neon::TrainingStep which;
   const std::vector<double> took = measure(seconds, [&] {
     if (inference) {
       plan->infer(batch.input());
     } else {
-      plan->train_step(batch, scalars);
-      ++scalars.step;
+      plan->train_step(batch, which);
+      ++which.step;
     }
   });
   fmt::print("{}\n", neon::description(model.graph));

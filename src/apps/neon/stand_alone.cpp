@@ -29,12 +29,20 @@ neon::ModelSpec spec_of(const Options& options) {
   if (options.epochs) spec.epochs = *options.epochs;
   if (options.batch_size) spec.batch_size = *options.batch_size;
   if (options.rng_seed) spec.seed = options.rng_seed;
+  if (!options.start_from.empty()) spec.start_from = options.start_from;
+  if (!options.new_layers.empty()) spec.new_layers = options.new_layers;
   return spec;
 }
 
 std::filesystem::path data_folder(const Options& options) {
   return options.data_dir.empty() ? std::filesystem::path(options.model_file).parent_path()
                                   : std::filesystem::path(options.data_dir);
+}
+
+/// Of the command line as it is; of the model file from where that file lies.
+std::filesystem::path model_to_start_from(const Options& options, const std::string& name) {
+  if (!options.start_from.empty()) return name;
+  return std::filesystem::path(options.model_file).parent_path() / name;
 }
 
 /// The file's or the command line's; of a resumed training its own; else a drawn one, which checkpoints keep.
@@ -130,7 +138,10 @@ int run_stand_alone(const Options& options) {
   training.threads = threads;
   training.checkpoint_every = options.serialize > 0 ? options.serialize : options.save_path.empty() ? 0 : 1;
   training.evaluate_every = options.eval_freq;
-  if (!options.load_path.empty()) training.resume_from = neon::read_checkpoint(options.load_path);
+  if (!options.load_path.empty())
+    training.resume_from = neon::read_checkpoint(options.load_path);
+  else if (checked.spec.start_from)
+    training.start_from = neon::read_checkpoint(model_to_start_from(options, *checked.spec.start_from));
   training.seed = seed_of(checked.spec, training.resume_from);
   if (options.save_path.empty())
     fmt::print(stderr, "neon: nothing will be kept; give --save_path FILE to keep the trained model\n");

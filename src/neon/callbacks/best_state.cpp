@@ -21,10 +21,15 @@ class BestState final : public Callback {
   void check(const std::vector<std::string>& figures) const override { watched_.check(figures); }
   void on_epoch(EpochEvent& event, Plan& plan, std::optional<std::string>&) override {
     const auto value = watched_.of(event);
-    if (value && watched_.improves(*value)) best_ = plan.export_parameters();
+    if (!value || !watched_.improves(*value)) return;
+    const EvaluatedWeights weights(plan);
+    best_ = plan.export_parameters();
   }
   void on_end(Plan& plan) override {
-    if (!best_.empty()) plan.import_parameters(best_);
+    if (best_.empty()) return;
+    plan.import_parameters(best_);
+    const EvaluatedWeights weights(plan);
+    plan.import_parameters(best_);
   }
 
   CallbackState state() const override {

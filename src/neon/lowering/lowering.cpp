@@ -133,14 +133,18 @@ void Lowering::add(std::string name, tensor::Kernel kernel, const std::vector<st
   steps_[static_cast<std::size_t>(phase_)].push_back(std::move(step));
 }
 
-void Lowering::declare(const Node& node, int states, bool frozen) {
+void Lowering::declare(const Node& node, const UpdateNeeds& needs, bool frozen) {
   for (const ParameterSpec& spec : node.parameters) {
     Parameter parameter{&node, &spec};
     parameter.weights = lasting(Lasting::weights, 0);
     if (training_ && spec.trained) {
       parameter.learns = !frozen;
-      parameter.gradient = frozen ? scratch(0) : lasting(Lasting::gradients, 0);
-      for (int i = 0; i < (frozen ? 0 : states); ++i) parameter.states.push_back(lasting(Lasting::states, 0));
+      parameter.gradient = frozen || needs.sums ? scratch(0) : lasting(Lasting::gradients, 0);
+      if (!frozen) {
+        if (needs.sums) parameter.sum = lasting(Lasting::gradients, 0);
+        if (needs.averages) parameter.average = lasting(Lasting::states, 0);
+        for (int i = 0; i < needs.states; ++i) parameter.states.push_back(lasting(Lasting::states, 0));
+      }
     }
     parameters_.push_back(parameter);
   }
@@ -163,9 +167,11 @@ Parameter& Lowering::parameter(const Node& node, std::string_view name) {
 
 void Lowering::settle(Parameter& parameter, const tensor::Layout& layout) {
   parameter.layout = layout;
-  for (const int buffer : parameter.states) buffers_[index_of(buffer)].size_bytes = layout.size_bytes();
-  if (parameter.gradient >= 0) buffers_[index_of(parameter.gradient)].size_bytes = layout.size_bytes();
-  buffers_[index_of(parameter.weights)].size_bytes = layout.size_bytes();
+  const auto resize = [&](int buffer) {
+    if (buffer >= 0) buffers_[index_of(buffer)].size_bytes = layout.size_bytes();
+  };
+  for (const int buffer : parameter.states) resize(buffer);
+  for (const int buffer : {parameter.weights, parameter.gradient, parameter.sum, parameter.average}) resize(buffer);
 }
 
 Value Lowering::weights(Parameter& parameter, const tensor::Layout& wanted) {
@@ -241,7 +247,9 @@ Program Lowering::finish() {
   }
   const auto address = [&](int buffer) { return buffer < 0 ? nullptr : program.address(buffer); };
   for (const Parameter& p : parameters_) {
-    PlacedParameter placed{p.node, p.spec, p.layout, address(p.weights), p.learns ? address(p.gradient) : nullptr};
+    PlacedParameter placed{p.node, p.spec, p.layout, address(p.weights)};
+    if (p.learns) placed.gradient = address(p.sum >= 0 ? p.sum : p.gradient);
+    placed.average = address(p.average);
     for (const int state : p.states) placed.states.push_back(address(state));
     program.parameters.push_back(std::move(placed));
   }

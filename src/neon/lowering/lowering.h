@@ -29,8 +29,16 @@ struct Parameter {
   const ParameterSpec* spec = nullptr;
   tensor::Layout layout;  ///< empty until a layer's kernel has chosen
   int weights = -1, gradient = -1;
+  int sum = -1;         ///< of the gradients of several batches, where they are summed
+  int average = -1;     ///< of the weights, where one is kept
   bool learns = false;  ///< otherwise nobody reads what is written to `gradient`
   std::vector<int> states;
+};
+
+/// What an update keeps for each learned parameter.
+struct UpdateNeeds {
+  int states = 0;
+  bool sums = false, averages = false;
 };
 
 /// What layers see while a plan is made.
@@ -86,8 +94,8 @@ class Lowering {
 
   Parameter& parameter(const Node& node, std::string_view name);
   /// Announces the parameters of a node. When this plan trains, each trained one gets a gradient and, unless the layer
-  /// is frozen, so many optimizer states.
-  void declare(const Node& node, int states, bool frozen);
+  /// is frozen, what its update needs.
+  void declare(const Node& node, const UpdateNeeds& needs, bool frozen);
   /// Uses the weights of another plan's program, which has the same parameters.
   void share_weights(const Program& other);
   std::list<Parameter>& parameters() { return parameters_; }

@@ -113,7 +113,11 @@ class PlanMaker {
       if (states > kMaximumStates)
         throw base::Error(base::Code::internal, fmt::format("the update rule of layer '{}' keeps {} states; at most {}",
                                                             node.name, states, kMaximumStates));
-      b_.declare(node, states, rule != nullptr && !rule->learns());
+      b_.declare(node,
+                 {.states = states,
+                  .sums = rule != nullptr && s_.options.batches_per_update > 1,
+                  .averages = rule != nullptr && s_.options.weight_average.has_value()},
+                 rule != nullptr && !rule->learns());
     }
     if (s_.options.weights_of != nullptr) b_.share_weights(s_.options.weights_of->state_->program);
   }
@@ -302,6 +306,7 @@ class PlanMaker {
   /// Right after the gradient, while it is warm; except where the rule first needs the norm of all gradients.
   void add_updates(const Group& group) {
     for_each_learned(group, [&](Parameter& parameter, const Optimizer& rule) {
+      if (parameter.sum >= 0) add_to_sum(parameter);
       if (!rule.gradient_clip_norm()) add_update(parameter, rule, -1);
     });
   }
@@ -329,21 +334,34 @@ class PlanMaker {
     std::vector<std::pair<Slot, int>> buffers{{Slot::result, scale}};
     std::vector<tensor::Layout> gradients;
     for (const Parameter* parameter : parameters) {
-      buffers.emplace_back(Slot::diff_weights, parameter->gradient);
+      buffers.emplace_back(Slot::diff_weights, gradient_for_update(*parameter));
       gradients.push_back(parameter->layout);
     }
     b_.add("norm of the gradients", norm_kernel(limit, gradients), buffers);
     return scale;
   }
 
+  static int gradient_for_update(const Parameter& parameter) {
+    return parameter.sum >= 0 ? parameter.sum : parameter.gradient;
+  }
+
+  void add_to_sum(const Parameter& parameter) {
+    b_.work_on(parameter.node, Stage::update);
+    b_.add(parameter.node->name + " sum of gradients", gradient_sum_kernel(parameter.layout),
+           {{Slot::diff_weights, parameter.gradient}, {Slot::state, parameter.sum}});
+  }
+
   void add_update(const Parameter& parameter, const Optimizer& rule, int scale) {
     b_.work_on(parameter.node, Stage::update);
     std::vector<std::pair<Slot, int>> buffers{{Slot::weights, parameter.weights},
-                                              {Slot::diff_weights, parameter.gradient}};
+                                              {Slot::diff_weights, gradient_for_update(parameter)}};
     for (const int state : parameter.states) buffers.emplace_back(Slot::state, state);
     if (scale >= 0) buffers.emplace_back(Slot::result, scale);
     b_.add(parameter.node->name + " update", update_kernel(rule, parameter.layout, parameter.states.size(), scale >= 0),
            buffers);
+    if (parameter.average >= 0)
+      b_.add(parameter.node->name + " average", average_kernel(s_.options.weight_average->decay, parameter.layout),
+             {{Slot::weights, parameter.weights}, {Slot::state, parameter.average}});
   }
 
   /// A group's outputs, and how many steps make them.
@@ -415,6 +433,8 @@ void check(const Graph& graph, const PlanOptions& options) {
                          tensor::text(shape)));
   }
   if (options.optimizer && !options.trains()) refuse("training needs a cost");
+  if (options.batches_per_update < 1)
+    refuse(fmt::format("batches_per_update must be positive, got {}", options.batches_per_update));
   if (options.trains()) check_statistics(graph, options.batch_size);
 }
 

@@ -1,4 +1,5 @@
 // The plan's weights, gradients and optimizer states as plain tensors in neon's shapes, and back.
+#include <algorithm>
 #include <cmath>
 #include <set>
 
@@ -83,6 +84,20 @@ std::vector<Place> state_places(const Program& program) {
   return places;
 }
 
+std::vector<Place> gradient_places(const Program& program) {
+  std::vector<Place> places;
+  for (const PlacedParameter& p : program.parameters)
+    if (p.gradient != nullptr) places.push_back({name_of(p), &p, p.gradient});
+  return places;
+}
+
+std::vector<Place> average_places(const Program& program) {
+  std::vector<Place> places;
+  for (const PlacedParameter& p : program.parameters)
+    if (p.average != nullptr) places.push_back({name_of(p), &p, p.average});
+  return places;
+}
+
 std::vector<NamedTensor> export_places(const std::vector<Place>& places) {
   std::vector<NamedTensor> tensors;
   for (const Place& place : places) tensors.push_back(read(*place.parameter, place.data, place.name));
@@ -94,12 +109,9 @@ std::vector<NamedTensor> export_places(const std::vector<Place>& places) {
 std::vector<NamedTensor> Plan::export_parameters() const { return export_places(parameter_places(state_->program)); }
 std::vector<NamedTensor> Plan::export_optimizer_states() const { return export_places(state_places(state_->program)); }
 
-std::vector<NamedTensor> Plan::export_gradients() const {
-  std::vector<Place> places;
-  for (const PlacedParameter& p : state_->program.parameters)
-    if (p.gradient != nullptr) places.push_back({name_of(p), &p, p.gradient});
-  return export_places(places);
-}
+std::vector<NamedTensor> Plan::export_gradients() const { return export_places(gradient_places(state_->program)); }
+
+std::vector<NamedTensor> Plan::export_averages() const { return export_places(average_places(state_->program)); }
 
 std::vector<float> Plan::export_input_gradient() const {
   return {state_->input_gradient.begin(), state_->input_gradient.end()};
@@ -154,6 +166,27 @@ std::string Plan::output_not_finite(bool training) {
 
 void Plan::import_parameters(std::span<const NamedTensor> tensors) {
   fill_places(parameter_places(state_->program), tensors, "parameters");
+}
+
+void Plan::import_some_parameters(std::span<const NamedTensor> tensors) {
+  std::vector<Place> places = parameter_places(state_->program);
+  std::set<std::string_view> given;
+  for (const NamedTensor& tensor : tensors) given.insert(tensor.name);
+  std::erase_if(places, [&](const Place& place) { return !given.contains(place.name); });
+  fill_places(places, tensors, "parameters");
+}
+
+void Plan::import_gradients(std::span<const NamedTensor> tensors) {
+  fill_places(gradient_places(state_->program), tensors, "gradients");
+}
+
+void Plan::import_averages(std::span<const NamedTensor> tensors) {
+  fill_places(average_places(state_->program), tensors, "averages");
+}
+
+void Plan::swap_averages() {
+  for (const PlacedParameter& p : state_->program.parameters)
+    if (p.average != nullptr) std::swap_ranges(p.weights, p.weights + p.layout.size_bytes(), p.average);
 }
 
 void Plan::import_optimizer_states(std::span<const NamedTensor> tensors) {

@@ -47,7 +47,8 @@ struct PlacedParameter {
   const ParameterSpec* spec = nullptr;
   tensor::Layout layout;
   std::byte* weights = nullptr;
-  std::byte* gradient = nullptr;  ///< absent where nothing is learned
+  std::byte* gradient = nullptr;  ///< of the last step, or the sum of several; absent where nothing is learned
+  std::byte* average = nullptr;   ///< of the weights; absent where none is kept
   std::vector<std::byte*> states;
 
   std::size_t count() const { return layout.size_bytes() / sizeof(float); }

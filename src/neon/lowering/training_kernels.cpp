@@ -1,5 +1,6 @@
 #include "neon/lowering/training_kernels.h"
 
+#include <algorithm>
 #include <array>
 #include <cmath>
 
@@ -84,6 +85,47 @@ class MaskedCostKernel final : public tensor::OwnKernel {
   bool takes_shortcut_;
 };
 
+NCLOUD_VECTORIZED void add_to(float* __restrict sum, const float* __restrict values, std::int64_t count) {
+  for (std::int64_t i = 0; i < count; ++i) sum[i] += values[i];
+}
+
+class GradientSumKernel final : public tensor::OwnKernel {
+ public:
+  explicit GradientSumKernel(const tensor::Layout& layout)
+      : OwnKernel("sum of gradients", {{Slot::diff_weights, layout}, {Slot::state, layout}}) {}
+
+  void run(const tensor::RunContext& context) const override {
+    tensor::for_elements(floats_in(arguments_[0].layout), [&](std::int64_t begin, std::int64_t end) {
+      context.begins_sum ? void(std::copy_n(at(0) + begin, end - begin, at(1) + begin))
+                         : add_to(at(1) + begin, at(0) + begin, end - begin);
+    });
+  }
+};
+
+NCLOUD_VECTORIZED void move_mean(float* __restrict mean, const float* __restrict values, std::int64_t count,
+                                 float share) {
+  for (std::int64_t i = 0; i < count; ++i) mean[i] += share * (values[i] - mean[i]);
+}
+
+class AverageKernel final : public tensor::OwnKernel {
+ public:
+  AverageKernel(double decay, const tensor::Layout& layout)
+      : OwnKernel("average", {{Slot::weights, layout}, {Slot::state, layout}}), decay_(decay) {}
+
+  void run(const tensor::RunContext& context) const override {
+    if (!context.updates) return;
+    const double gathered = 1 - std::pow(decay_, static_cast<double>(context.update));
+    const auto share = static_cast<float>((1 - decay_) / gathered);
+    tensor::for_elements(floats_in(arguments_[0].layout), [&](std::int64_t begin, std::int64_t end) {
+      context.update == 1 ? void(std::copy_n(at(0) + begin, end - begin, at(1) + begin))
+                          : move_mean(at(1) + begin, at(0) + begin, end - begin, share);
+    });
+  }
+
+ private:
+  double decay_;
+};
+
 class NormKernel final : public tensor::OwnKernel {
  public:
   NormKernel(double limit, std::span<const tensor::Layout> gradients)
@@ -92,6 +134,7 @@ class NormKernel final : public tensor::OwnKernel {
   }
 
   void run(const tensor::RunContext& context) const override {
+    if (!context.updates) return;
     double sum = 0;
     for (std::size_t i = 1; i < arguments_.size(); ++i) sum += sum_of_squares(at(i), floats_in(arguments_[i].layout));
     const double norm = std::sqrt(sum) / static_cast<double>(context.batch_size);
@@ -114,7 +157,8 @@ class UpdateKernel final : public tensor::OwnKernel {
   }
 
   void run(const tensor::RunContext& context) const override {
-    StepScalars scalars{context.epoch, context.step, context.batch_size, 1};
+    if (!context.updates) return;
+    StepScalars scalars{context.epoch, context.update, context.batch_size, 1};
     if (clips_) scalars.norm_scale = *at<double>(2 + states_);
     const auto update = [&](std::int64_t begin, std::int64_t end) {
       const auto length = static_cast<std::size_t>(end - begin);
@@ -143,6 +187,12 @@ tensor::Kernel cost_kernel(std::shared_ptr<const Cost> cost, const tensor::Shape
 
 void mask_numbers(std::span<const float> values, std::span<const float> mask, std::span<float> out) {
   multiply(values.data(), mask.data(), out.data(), out.size());
+}
+
+tensor::Kernel gradient_sum_kernel(const tensor::Layout& layout) { return std::make_shared<GradientSumKernel>(layout); }
+
+tensor::Kernel average_kernel(double decay, const tensor::Layout& layout) {
+  return std::make_shared<AverageKernel>(decay, layout);
 }
 
 tensor::Kernel norm_kernel(double limit, std::span<const tensor::Layout> gradients) {

@@ -17,6 +17,13 @@ tensor::Kernel cost_kernel(std::shared_ptr<const Cost> cost, const tensor::Shape
 /// out = values·mask, number by number.
 void mask_numbers(std::span<const float> values, std::span<const float> mask, std::span<float> out);
 
+/// Begins or goes on with the sum of the gradients for one update. Arguments: diff_weights, state (the sum).
+tensor::Kernel gradient_sum_kernel(const tensor::Layout& layout);
+
+/// The exponential mean of the weights after each update, without a trace of where it began: the newest of t values has
+/// the weight (1 − decay) / (1 − decayᵗ). Arguments: weights, state (the mean).
+tensor::Kernel average_kernel(double decay, const tensor::Layout& layout);
+
 /// c / max(norm of all gradients / batch size, c). Arguments: result, diff_weights...
 tensor::Kernel norm_kernel(double limit, std::span<const tensor::Layout> gradients);
 

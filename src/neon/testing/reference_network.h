@@ -206,9 +206,9 @@ inline void compare_with_reference(const Graph& graph, std::int64_t batch, doubl
   for (std::size_t i = 0; i < graph.predicted_count(); ++i)
     expect_near(network.output(i), plan->output(i), tolerance, fmt::format("prediction {}", i));
 
-  StepScalars scalars;
-  scalars.step = kStep;
-  const double cost = plan->train_step(data, scalars);
+  TrainingStep which;
+  which.step = kStep;
+  const double cost = plan->train_step(data, which);
   network.forward(true);
   network.backward(cotangents);
   double expected_cost = 0;

@@ -8,18 +8,23 @@ namespace {
 constexpr std::size_t kLimitBytes = 1 << 20;
 
 /// The words of the file and the fields of the description that they stand for; backend stands for none.
-constexpr std::array<std::pair<std::string_view, std::string_view>, 12> kKeys{{{"layers", "layers"},
-                                                                               {"cost", "cost"},
-                                                                               {"optimizer", "optimizer"},
-                                                                               {"metric", "metric"},
-                                                                               {"callbacks", "callbacks"},
-                                                                               {"dataset", "dataset"},
-                                                                               {"epochs", "epochs"},
-                                                                               {"batchsize", "batch_size"},
-                                                                               {"batch_size", "batch_size"},
-                                                                               {"rng_seed", "seed"},
-                                                                               {"seed", "seed"},
-                                                                               {"backend", ""}}};
+constexpr std::array<std::pair<std::string_view, std::string_view>, 16> kKeys{
+    {{"layers", "layers"},
+     {"cost", "cost"},
+     {"optimizer", "optimizer"},
+     {"metric", "metric"},
+     {"callbacks", "callbacks"},
+     {"dataset", "dataset"},
+     {"epochs", "epochs"},
+     {"batchsize", "batch_size"},
+     {"batch_size", "batch_size"},
+     {"batches_per_update", "batches_per_update"},
+     {"weight_average", "weight_average"},
+     {"start_from", "start_from"},
+     {"new_layers", "new_layers"},
+     {"rng_seed", "seed"},
+     {"seed", "seed"},
+     {"backend", ""}}};
 
 /// neon's words for where to compute. This program has one backend, so that a file for any of neon's runs unchanged.
 void check_backend(const base::json::value& value) {
