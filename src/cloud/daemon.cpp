@@ -73,7 +73,7 @@ Machine this_machine() {
 Daemon::Daemon(const std::filesystem::path& data_folder, std::unique_ptr<Worker> worker, Machine machine)
     : store_(data_folder / "ncloud.db"),
       answers_(store_),
-      objects_(store_, data_folder / "objects"),
+      objects_(store_, objects_in(data_folder)),
       identities_(store_),
       first_token_(identities_.first_start(machine)),
       logs_(data_folder / "events"),

@@ -38,6 +38,9 @@ class Daemon {
  public:
   Daemon(const std::filesystem::path& data_folder, std::unique_ptr<Worker> worker, Machine machine);
 
+  /// Where the objects of a data folder are.
+  static std::filesystem::path objects_in(const std::filesystem::path& data_folder) { return data_folder / "objects"; }
+
   /// Jobs get `grace_ms` to write checkpoints; the next start goes on with them.
   void close(int grace_ms) { supervisor_.close(grace_ms); }
 

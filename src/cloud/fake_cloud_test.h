@@ -17,6 +17,7 @@
 #include "base/files.h"
 #include "base/sha256.h"
 #include "cloud/daemon.h"
+#include "cloud/disk/object_folder.h"
 #include "records/shard.h"
 
 namespace cloud {
@@ -24,12 +25,22 @@ namespace cloud {
 /// A job that a test plays.
 class FakeJob {
  public:
-  TrainOrder train;
-  ServeOrder serve;
+  Order order;
   std::atomic<bool> stop_asked = false, killed = false;
   base::Fd socket;  ///< of a serving job: its end
 
-  void say(const wire::Event& event) { listener.event(event, folder.path()); }
+  const wire::TrainJob& train() const { return *order.program.train; }
+  /// The bytes of an input, such as train().resume_from.
+  std::string input(const std::string& path) const {
+    for (const Input& input : order.inputs)
+      if (wire::input_path(input.name) == path) return base::read_file(objects->path_of(input.sha256));
+    return "no such input";
+  }
+
+  void say(const wire::Event& event) {
+    if (event.kind != wire::EventKind::checkpoint) return listener.event(event);
+    listener.checkpoint(event, base::open_foreign_file(folder.path(), event.file.value_or("")));
+  }
   void say_epoch(std::int64_t epoch, double cost = 1) {
     say({.kind = wire::EventKind::epoch,
          .epoch = epoch,
@@ -58,10 +69,12 @@ class FakeJob {
   JobListener listener;
   std::atomic<bool> ended = false;
   base::TemporaryFolder folder;
+  const ObjectFolder* objects = nullptr;
 };
 
 class FakeWorker : public Worker {
  public:
+  explicit FakeWorker(const std::filesystem::path& data_folder) : objects_(Daemon::objects_in(data_folder)) {}
   ~FakeWorker() override {
     for (std::thread& thread : threads_) thread.join();
   }
@@ -74,19 +87,21 @@ class FakeWorker : public Worker {
     if (model.yaml.find("odd") != std::string::npos) checked.warnings = {"inputs of 0-255 are not scaled"};
     return checked;
   }
-  std::unique_ptr<Job> train(const TrainOrder& order, JobListener listener) override {
-    auto job = add(std::move(listener));
-    job->train = order;
-    return std::make_unique<Handle>(*this, job);
-  }
-  std::unique_ptr<Job> serve(const ServeOrder& order, base::Fd& socket, JobListener listener) override {
-    auto job = add(std::move(listener));
-    job->serve = order;
-    int ends[2];
-    ::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends);
-    socket = base::Fd(ends[0]);
-    job->socket = base::Fd(ends[1]);
-    return std::make_unique<Handle>(*this, job);
+  std::unique_ptr<Job> start(const Order& order, JobListener listener) override {
+    if (next_fails) std::rethrow_exception(std::exchange(next_fails, nullptr));
+    auto job = std::make_shared<FakeJob>();
+    job->listener = std::move(listener);
+    job->order = order;
+    job->objects = &objects_;
+    auto handle = std::make_unique<Handle>(*this, job);
+    if (order.program.serve) {
+      int ends[2];
+      ::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends);
+      handle->channel = base::Fd(ends[0]);
+      job->socket = base::Fd(ends[1]);
+    }
+    jobs_.push_back(std::move(job));
+    return handle;
   }
 
   std::exception_ptr next_fails;  // to start
@@ -98,8 +113,10 @@ class FakeWorker : public Worker {
   struct Handle : Job {
     FakeWorker& worker;
     std::shared_ptr<FakeJob> job;
+    base::Fd channel;
     Handle(FakeWorker& worker, std::shared_ptr<FakeJob> job) : worker(worker), job(std::move(job)) {}
     ~Handle() override { kill(); }
+    base::Fd take_channel() override { return std::move(channel); }
     void stop(int grace_ms) override {
       job->stop_asked = true;
       if (grace_ms == 0) kill();
@@ -111,13 +128,7 @@ class FakeWorker : public Worker {
     }
   };
 
-  std::shared_ptr<FakeJob> add(JobListener listener) {
-    if (next_fails) std::rethrow_exception(std::exchange(next_fails, nullptr));
-    auto job = std::make_shared<FakeJob>();
-    job->listener = std::move(listener);
-    return jobs_.emplace_back(std::move(job));
-  }
-
+  const ObjectFolder objects_;
   std::mutex mutex_;
   std::vector<std::shared_ptr<FakeJob>> jobs_;
   std::vector<std::thread> threads_;
@@ -134,7 +145,7 @@ class FakeCloud : public testing::Test {
 
   // Also again, on the same folder.
   void start() {
-    auto fake = std::make_unique<FakeWorker>();
+    auto fake = std::make_unique<FakeWorker>(folder.path());
     worker = fake.get();
     daemon.emplace(folder.path(), std::move(fake), Machine{4, std::int64_t{8} << 30});
     if (daemon->first_token()) admin_token = *daemon->first_token();

@@ -96,7 +96,7 @@ TEST_F(Storage, the_checkpoint_before_the_newest_is_kept_and_goes_with_the_model
   call(user, api::resume_model, {.model = id});
   eventually([&] { return show(user, id).state == ModelState::running; });
   ASSERT_EQ(worker->started(), 1u);
-  EXPECT_EQ(base::read_file(worker->last().train.resume_from), "epoch 1");
+  EXPECT_EQ(worker->last().input(worker->last().train().resume_from), "epoch 1");
   EXPECT_EQ(show(user, id).epochs_completed, 2);
   worker->last().end(wire::Outcome::stopped);
   EXPECT_GE(call(user, api::delete_model, {.model = id}).freed_bytes, 7);

@@ -164,7 +164,7 @@ class Supervisor {
 
   void start_training(std::int64_t model);
   void launch_training(const ModelRow& row, Training& training);
-  TrainOrder train_order(ModelRow row);
+  Order train_order(ModelRow row);
   void training_ended_held(std::int64_t model, const JobEnd& end);
   void training_crashed(std::int64_t model, const JobEnd& end);
   void training_waits(std::int64_t model, const std::string& reason);
@@ -178,9 +178,9 @@ class Supervisor {
   void enlist(std::int64_t model, std::shared_ptr<Deployment> deployment);
 
   // What processes report.
-  void training_said(std::int64_t model, const wire::Event& event, const std::filesystem::path& folder);
+  void training_said(std::int64_t model, const wire::Event& event);
   void training_ended(std::int64_t model, const JobEnd& end);
-  void checkpoint_came(std::int64_t model, const wire::Event& event, const std::filesystem::path& folder);
+  void checkpoint_came(std::int64_t model, const wire::Event& event, const base::Fd& bytes);
   void serving_said(std::int64_t model, const wire::Event& event);
   void serving_ended(std::int64_t model, const JobEnd& end);
 

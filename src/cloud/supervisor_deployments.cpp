@@ -20,14 +20,12 @@ void Supervisor::enlist(std::int64_t model, std::shared_ptr<Deployment> deployme
 
 void Supervisor::launch_serving(const ModelRow& row, Serving& serving) {
   const std::int64_t model = row.id;
-  base::Fd socket;
+  Order order{.limits = {row.deploy_cpus, row.deploy_memory_bytes}};
+  order.program.serve = {.checkpoint = order.add("checkpoint", row.checkpoint_sha256), .threads = row.deploy_cpus};
   serving.ready_us = 0;
-  serving.job = worker_.serve(
-      {.checkpoint = objects_.path_of(row.checkpoint_sha256), .limits = {row.deploy_cpus, row.deploy_memory_bytes}},
-      socket,
-      {.event = [this, model](const wire::Event& event, const std::filesystem::path&) { serving_said(model, event); },
-       .end = [this, model](const JobEnd& end) { serving_ended(model, end); }});
-  serving.deployment = std::make_shared<Deployment>(model, row.tenant_id, std::move(socket));
+  serving.job = worker_.start(order, {.event = [this, model](const wire::Event& event) { serving_said(model, event); },
+                                      .end = [this, model](const JobEnd& end) { serving_ended(model, end); }});
+  serving.deployment = std::make_shared<Deployment>(model, row.tenant_id, serving.job->take_channel());
   enlist(model, serving.deployment);
 }
 

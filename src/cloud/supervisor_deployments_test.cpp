@@ -12,7 +12,7 @@ TEST_F(Supervising, deploy_predict_undeploy) {
   EXPECT_REFUSED(call(user, api::undeploy_model, {.model = id}), conflict, "not deployed");
   EXPECT_EQ(call(user, api::deploy_model, {.model = id}).state, deploying);
   FakeJob& job = worker->last();
-  EXPECT_EQ(base::read_file(job.serve.checkpoint), "weights");
+  EXPECT_EQ(job.input(job.order.program.serve->checkpoint), "weights");
   EXPECT_REFUSED(call(user, api::predict, {.model = id}, "png"), unavailable, "not ready yet");
   job.say({.kind = wire::EventKind::ready});
   EXPECT_EQ(show(user, id).state, deployed);

@@ -20,7 +20,7 @@ TEST_F(Supervising, a_restart_finds_every_state_true) {
   base::TemporaryFolder copy;  // what kill -9 would leave
   std::filesystem::copy(folder.path(), copy.path(),
                         std::filesystem::copy_options::recursive | std::filesystem::copy_options::overwrite_existing);
-  auto fake = std::make_unique<FakeWorker>();
+  auto fake = std::make_unique<FakeWorker>(copy.path());
   FakeWorker& reborn = *fake;
   worker->last().end(wire::Outcome::stopped);
   daemon.emplace(copy.path(), std::move(fake), Machine{4, std::int64_t{8} << 30});
@@ -31,7 +31,7 @@ TEST_F(Supervising, a_restart_finds_every_state_true) {
   EXPECT_EQ(show(user, run).epochs_completed, 1);
   EXPECT_EQ(show(user, wait).state, queued);
   ASSERT_EQ(reborn.started(), 2u);
-  EXPECT_EQ(base::read_file(reborn.last().train.resume_from), "one");
+  EXPECT_EQ(reborn.last().input(reborn.last().train().resume_from), "one");
   EXPECT_EQ(call(user, api::get_checkpoint, {.model = run}), "one");
 }
 
@@ -47,7 +47,7 @@ TEST_F(Supervising, a_graceful_end_keeps_the_step_it_stopped_at) {
   daemon.reset();
   start();
   EXPECT_EQ(show(user, 1).state, running);
-  EXPECT_EQ(base::read_file(worker->last().train.resume_from), "here");
+  EXPECT_EQ(worker->last().input(worker->last().train().resume_from), "here");
 }
 
 TEST_F(Supervising, a_stop_that_the_daemon_did_not_live_to_see_is_finished) {

@@ -32,11 +32,11 @@ TEST_F(Supervising, a_training_from_submit_to_completion) {
   EXPECT_EQ(submitted.owner, "vision-user");
   ASSERT_EQ(worker->started(), 1u);
   FakeJob& job = worker->last();
-  EXPECT_EQ(job.train.job.seed, 7u);
-  EXPECT_EQ(job.train.job.threads, 2);
-  EXPECT_EQ(job.train.job.labels, (std::vector<std::string>{"bag", "boot"}));
-  ASSERT_EQ(job.train.train_shards.size(), 1u);
-  EXPECT_EQ(base::read_file(job.train.train_shards[0]), shard(4));
+  EXPECT_EQ(job.train().seed, 7u);
+  EXPECT_EQ(job.train().threads, 2);
+  EXPECT_EQ(job.train().labels, (std::vector<std::string>{"bag", "boot"}));
+  ASSERT_EQ(job.train().train_shards.size(), 1u);
+  EXPECT_EQ(job.input(job.train().train_shards[0]), shard(4));
   EXPECT_REFUSED(call(user, api::get_checkpoint, {.model = 1}), conflict, "no checkpoint yet");
   job.say({.kind = wire::EventKind::step, .epoch = 0, .batch = 1, .batches = 10, .cost = 2.5, .eta_s = 30.0});
   job.say({.kind = wire::EventKind::step,
@@ -130,7 +130,7 @@ TEST_F(Supervising, stop_and_resume) {
   EXPECT_EQ(show(user, 1).epochs_completed, 1);
   EXPECT_REFUSED(call(user, api::stop_model, {.model = 1}), conflict, "model 1 is stopped");
   EXPECT_EQ(call(user, api::resume_model, {.model = 1}).state, running);
-  EXPECT_EQ(base::read_file(worker->last().train.resume_from), "two");
+  EXPECT_EQ(worker->last().input(worker->last().train().resume_from), "two");
   worker->last().say_epoch(1);
   worker->last().say_epoch(2);
   worker->last().write_checkpoint(2, 10, "three");
@@ -138,7 +138,7 @@ TEST_F(Supervising, stop_and_resume) {
   EXPECT_REFUSED(call(user, api::stop_model, {.model = 1}), conflict, "model 1 is completed");
   EXPECT_REFUSED(call(user, api::resume_model, {.model = 1}), conflict, "ncloud model resume 1 --epochs 4");
   EXPECT_EQ(call(user, api::resume_model, {.model = 1, .epochs = 5}).state, running);
-  EXPECT_EQ(worker->last().train.job.epochs, 5);
+  EXPECT_EQ(worker->last().train().epochs, 5);
 }
 
 TEST_F(Supervising, who_waits_is_answered_when_it_is_done) {
@@ -272,7 +272,7 @@ TEST_F(Supervising, a_crash_goes_on_from_the_last_checkpoint) {
   EXPECT_NE(model.reason.find("from the checkpoint of epoch 1"), std::string::npos) << model.reason;
   EXPECT_NE(model.reason.find("boom"), std::string::npos);
   ASSERT_EQ(worker->started(), 2u);
-  EXPECT_EQ(base::read_file(worker->last().train.resume_from), "one");
+  EXPECT_EQ(worker->last().input(worker->last().train().resume_from), "one");
 }
 
 TEST_F(Supervising, crashes_without_progress_end_in_an_error) {

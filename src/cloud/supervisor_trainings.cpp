@@ -43,25 +43,26 @@ void check_epoch(const ModelRow& row, const wire::Event& event) {
 
 }  // namespace
 
-TrainOrder Supervisor::train_order(ModelRow row) {
+Order Supervisor::train_order(ModelRow row) {
   store_.read([&](Database& db) { load_definition(db, row); });
-  TrainOrder order;
-  order.job = {.model_file = row.filename,
-               .yaml = row.yaml,
-               .epochs = row.epochs,
-               .batch_size = row.batch_size,
-               .seed = row.seed,
-               .threads = row.cpus,
-               .labels = row.labels};
-  order.limits = {row.cpus, row.memory_bytes};
+  Order order{.limits = {row.cpus, row.memory_bytes}};
+  wire::TrainJob& job = order.program.train.emplace();
+  job = {.model_file = row.filename,
+         .yaml = row.yaml,
+         .epochs = row.epochs,
+         .batch_size = row.batch_size,
+         .seed = row.seed,
+         .threads = row.cpus,
+         .labels = row.labels};
   store_.read([&](Database& db) {
     for (const DatasetOfModel& use : datasets_of(db, row.id)) {
       if (!use.dataset_id) throw Error(Code::conflict, fmt::format("dataset '{}' has been removed", use.name));
-      auto& shards = use.role == "eval" ? order.eval_shards : order.train_shards;
-      for (const std::string& sha256 : shards_of(db, *use.dataset_id)) shards.push_back(objects_.path_of(sha256));
+      std::vector<std::string>& shards = use.role == "eval" ? job.eval_shards : job.train_shards;
+      for (std::string& sha256 : shards_of(db, *use.dataset_id))
+        shards.push_back(order.add(fmt::format("{}-{:06}", use.role, shards.size()), std::move(sha256)));
     }
   });
-  if (!row.checkpoint_sha256.empty()) order.resume_from = objects_.path_of(row.checkpoint_sha256);
+  if (!row.checkpoint_sha256.empty()) job.resume_from = order.add("checkpoint", row.checkpoint_sha256);
   return order;
 }
 
@@ -71,11 +72,11 @@ void Supervisor::launch_training(const ModelRow& row, Training& training) {
   training.step_logged_us = 0;
   training.epoch = -1;
   training.log_bytes = 0;
-  training.job = worker_.train(
-      train_order(row),
-      {.event = [this, model](const wire::Event& event,
-                              const std::filesystem::path& folder) { training_said(model, event, folder); },
-       .end = [this, model](const JobEnd& end) { training_ended(model, end); }});
+  training.job = worker_.start(
+      train_order(row), {.event = [this, model](const wire::Event& event) { training_said(model, event); },
+                         .checkpoint = [this, model](const wire::Event& event,
+                                                     const base::Fd& bytes) { checkpoint_came(model, event, bytes); },
+                         .end = [this, model](const JobEnd& end) { training_ended(model, end); }});
 }
 
 void Supervisor::start_training(std::int64_t model) {
@@ -101,8 +102,7 @@ void Supervisor::start_training(std::int64_t model) {
   note_state(*store_.read([&](Database& db) { return find_model(db, model); }));
 }
 
-void Supervisor::training_said(std::int64_t model, const wire::Event& said, const std::filesystem::path& folder) {
-  if (said.kind == wire::EventKind::checkpoint) return checkpoint_came(model, said, folder);
+void Supervisor::training_said(std::int64_t model, const wire::Event& said) {
   const wire::Event event = checked(said);
   const std::lock_guard lock(control_);
   const auto found = trainings_.find(model);
@@ -162,14 +162,13 @@ void Supervisor::training_said(std::int64_t model, const wire::Event& said, cons
   }
 }
 
-void Supervisor::checkpoint_came(std::int64_t model, const wire::Event& event, const std::filesystem::path& folder) {
+void Supervisor::checkpoint_came(std::int64_t model, const wire::Event& event, const base::Fd& bytes) {
   // Reads the whole file: not under the lock.
   const std::int64_t limit_bytes = store_.read([&](Database& db) {
     const auto row = find_model(db, model);
     return row ? checkpoint_limit_bytes(row->memory_bytes) : 0;
   });
-  const Objects::Pin pin =
-      objects_.adopt(base::open_foreign_file(folder, event.file.value_or("")), event.sha256.value_or(""), limit_bytes);
+  const Objects::Pin pin = objects_.adopt(bytes, event.sha256.value_or(""), limit_bytes);
   const std::lock_guard lock(control_);
   std::string before;
   change(model, [&](Database& db, ModelRow& row) {

@@ -1,6 +1,5 @@
 #pragma once
 #include <algorithm>
-#include <filesystem>
 #include <functional>
 #include <memory>
 #include <string>
@@ -23,19 +22,24 @@ inline std::int64_t checkpoint_limit_bytes(std::int64_t memory_bytes) {
   return std::max(memory_bytes, std::int64_t{64} << 20);
 }
 
-/// A training to carry out. The worker fills in the paths of `job`, because it knows how the job will see them.
-struct TrainOrder {
-  wire::TrainJob job;
-  std::vector<std::filesystem::path> train_shards;
-  std::vector<std::filesystem::path> eval_shards;
-  std::filesystem::path resume_from;  ///< empty to begin
-  Limits limits;
+/// Bytes that a job reads as wire::input_path(name).
+struct Input {
+  std::string name;
+  std::string sha256;
 };
 
-struct ServeOrder {
-  std::filesystem::path checkpoint;
-  int max_batch = 32;
+/// A job to carry out: it names objects, and the worker fetches those that it lacks.
+struct Order {
+  wire::Order program;  ///< to train or to serve; the worker adds the limits and the files for checkpoints
+  std::vector<Input> inputs;
   Limits limits;
+
+  /// The path of an input that is added hereby.
+  std::string add(std::string name, std::string sha256) {
+    std::string path = wire::input_path(name);
+    inputs.push_back({std::move(name), std::move(sha256)});
+    return path;
+  }
 };
 
 /// How a job's process ended.
@@ -50,11 +54,13 @@ struct JobEnd {
   std::string text() const;  ///< "signal 9 (Killed)", "exit code 3: cannot …"
 };
 
-/// Who hears about a job. Both are called from one thread of the worker, one after the other; nothing follows `end`.
+/// Who hears about a job. All are called from one thread of the worker, one after the other; nothing follows `end`.
 /// `end` may block for as long as it likes.
 struct JobListener {
-  /// What it throws ends the job: as nonsense with an error of what the job said (invalid_argument, too_large).
-  std::function<void(const wire::Event&, const std::filesystem::path& checkpoint_folder)> event;
+  /// What these throw ends the job: as nonsense with an error of what the job said (invalid_argument, too_large).
+  std::function<void(const wire::Event&)> event;
+  /// The bytes are a regular file's, which the job may still be writing to. The job may use it again afterwards.
+  std::function<void(const wire::Event&, const base::Fd& bytes)> checkpoint;
   std::function<void(const JobEnd&)> end;
 };
 
@@ -75,6 +81,9 @@ class Job {
   /// long as it is seen to write the checkpoint, three times that.
   virtual void stop(int grace_ms) = 0;
   virtual void kill() = 0;
+
+  /// Of a job that serves, once: where predictions go (wire/frames.h) when it has said `ready`.
+  virtual base::Fd take_channel() { return {}; }
 };
 
 /// Runs jobs: on this machine, or one day elsewhere. Destroying it ends all jobs and waits for their listeners.
@@ -88,11 +97,9 @@ class Worker {
   /// with the file; unavailable when no process can read it now.
   virtual wire::Checked check(const wire::CheckJob& job) = 0;
 
-  /// Starts a training at once. Errors: disk_full or internal when it cannot be started.
-  virtual std::unique_ptr<Job> train(const TrainOrder& order, JobListener listener) = 0;
-
-  /// Starts a process that answers predictions on `socket` once it said `ready` (frames: wire/frames.h).
-  virtual std::unique_ptr<Job> serve(const ServeOrder& order, base::Fd& socket, JobListener listener) = 0;
+  /// Starts a job at once. Errors: disk_full or internal when it cannot be started; data_loss when an input is not
+  /// there.
+  virtual std::unique_ptr<Job> start(const Order& order, JobListener listener) = 0;
 };
 
 }  // namespace cloud

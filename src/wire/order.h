@@ -8,7 +8,11 @@
 
 namespace wire {
 
-/// What to train. Paths are as the job sees them.
+/// Where a job finds an input, and a file that it may write: paths are relative to the folder that it starts in.
+inline std::string input_path(std::string_view name) { return "in/" + std::string(name); }
+inline std::string output_path(std::string_view name) { return "out/" + std::string(name); }
+
+/// What to train.
 struct TrainJob {
   std::string model_file;
   std::string yaml;

@@ -68,7 +68,8 @@ void serve(const ncloudd::Options& options) {
   const cloud::DataFolder folder(options.data_dir);
   if (!options.sandbox)
     base::log_warning("jobs run WITHOUT a sandbox (--no-sandbox): they can read and write what this user can");
-  auto worker = cloud::make_local_worker(folder.path() / "jobs", options.neon, options.sandbox);
+  auto worker = cloud::make_local_worker(folder.path() / "jobs", cloud::Daemon::objects_in(folder.path()), options.neon,
+                                         options.sandbox);
   cloud::Daemon daemon(folder.path(), std::move(worker), machine);
   if (daemon.first_token()) say("admin token (shown once): " + *daemon.first_token());
 

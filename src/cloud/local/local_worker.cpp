@@ -95,7 +95,7 @@ struct LocalWorker::Running {
   const Cgroup cgroup;
   std::vector<std::string> checkpoint_files;
   ProcessStart start;
-  base::Fd their_socket;
+  base::Fd our_socket, their_socket;
   std::function<void()> on_first_step;
   base::Fd wake = event_descriptor();
 
@@ -195,13 +195,14 @@ class LocalWorker::LocalJob : public Job {
   ~LocalJob() override { running_->kill(); }
   void stop(int grace_ms) override { running_->stop(grace_ms); }
   void kill() override { running_->kill(); }
+  base::Fd take_channel() override { return std::move(running_->our_socket); }
 
  private:
   std::shared_ptr<Running> running_;
 };
 
-LocalWorker::LocalWorker(Sandbox sandbox, std::filesystem::path folder)
-    : sandbox_(std::move(sandbox)), folder_(std::move(folder)) {
+LocalWorker::LocalWorker(Sandbox sandbox, std::filesystem::path folder, const std::filesystem::path& objects)
+    : sandbox_(std::move(sandbox)), folder_(std::move(folder)), objects_(objects) {
   std::error_code error;
   std::filesystem::create_directories(folder_, error);
   if (error)
@@ -255,7 +256,13 @@ std::shared_ptr<LocalWorker::Running> LocalWorker::make_training() {
   return running;
 }
 
-std::unique_ptr<Job> LocalWorker::train(const TrainOrder& order, JobListener listener) {
+std::unique_ptr<Job> LocalWorker::start(const Order& order, JobListener listener) {
+  if (order.program.train) return train(order, std::move(listener));
+  if (order.program.serve) return serve(order, std::move(listener));
+  throw Error(Code::internal, "an order to do nothing");
+}
+
+std::unique_ptr<Job> LocalWorker::train(const Order& order, JobListener listener) {
   std::shared_ptr<Running> running = take_spare(order.limits, listener);
   const bool has_started = running != nullptr;
   if (!has_started) {
@@ -266,7 +273,7 @@ std::unique_ptr<Job> LocalWorker::train(const TrainOrder& order, JobListener lis
   }
   try {
     prepare(*running, order);
-    if (!has_started) start(running, wire::kTrainMode);
+    if (!has_started) launch(running, wire::kTrainMode);
   } catch (...) {
     running->set_listener({});  // the caller hears of it here
     running->kill();
@@ -275,42 +282,32 @@ std::unique_ptr<Job> LocalWorker::train(const TrainOrder& order, JobListener lis
   return std::make_unique<LocalJob>(std::move(running));
 }
 
-/// Puts what the training needs into its folder and says what to do.
-void LocalWorker::prepare(Running& running, const TrainOrder& order) const {
-  const auto inside = [&](const std::filesystem::path& object, const std::string& name) {
-    running.folder.link(object, name);
-    return sandbox_.path_inside(running.folder.path(), "in/" + name);
-  };
-  wire::TrainJob job = order.job;
-  for (std::size_t i = 0; i < order.train_shards.size(); ++i)
-    job.train_shards.push_back(inside(order.train_shards[i], fmt::format("train-{:06}", i)));
-  for (std::size_t i = 0; i < order.eval_shards.size(); ++i)
-    job.eval_shards.push_back(inside(order.eval_shards[i], fmt::format("eval-{:06}", i)));
-  if (!order.resume_from.empty()) job.resume_from = inside(order.resume_from, "checkpoint");
-  for (const std::string& file : running.checkpoint_files)
-    job.checkpoint_files.push_back(sandbox_.path_inside(running.folder.path(), "out/" + file));
-  job.file_limit_bytes = checkpoint_limit_bytes(order.limits.memory_bytes);
-  job.memory_bytes = order.limits.memory_bytes;
-  running.order({.train = std::move(job)});
+/// Puts what the job needs into its folder and says what to do.
+void LocalWorker::prepare(Running& running, const Order& order) const {
+  for (const Input& input : order.inputs) running.folder.link(objects_.path_of(input.sha256), input.name);
+  wire::Order program = order.program;
+  if (program.train) {
+    for (const std::string& file : running.checkpoint_files)
+      program.train->checkpoint_files.push_back(wire::output_path(file));
+    program.train->file_limit_bytes = checkpoint_limit_bytes(order.limits.memory_bytes);
+    program.train->memory_bytes = order.limits.memory_bytes;
+  }
+  if (program.serve) program.serve->memory_bytes = order.limits.memory_bytes;
+  running.order(program);
 }
 
-std::unique_ptr<Job> LocalWorker::serve(const ServeOrder& order, base::Fd& socket, JobListener listener) {
+std::unique_ptr<Job> LocalWorker::serve(const Order& order, JobListener listener) {
   const std::shared_ptr<Running> running = make_running();
   running->set_listener(std::move(listener));
-  running->folder.link(order.checkpoint, "checkpoint");
   int ends[2];
   if (::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) != 0)
     throw base::system_error("cannot make a socket", errno);
-  socket = base::Fd(ends[0]);
+  running->our_socket = base::Fd(ends[0]);
   running->their_socket = base::Fd(ends[1]);
   running->start.socket = ends[1];
-  const wire::ServeJob job{.checkpoint = sandbox_.path_inside(running->folder.path(), "in/checkpoint"),
-                           .threads = order.limits.cpus,
-                           .max_batch = order.max_batch,
-                           .memory_bytes = order.limits.memory_bytes};
   limit(*running, order.limits);
-  running->order({.serve = job});
-  start(running, wire::kServeMode);
+  prepare(*running, order);
+  launch(running, wire::kServeMode);
   return std::make_unique<LocalJob>(running);
 }
 
@@ -319,10 +316,11 @@ void LocalWorker::limit(Running& running, const Limits& limits) const {
   if (limits.memory_bytes > 0) running.start.data_limit_bytes = limits.memory_bytes + kMemoryBesidesBytes;
 }
 
-void LocalWorker::start(const std::shared_ptr<Running>& running, std::string_view mode, bool waits) {
+void LocalWorker::launch(const std::shared_ptr<Running>& running, std::string_view mode, bool waits) {
   running->start.command =
       sandbox_.command(running->folder.path(), mode, running->checkpoint_files, limits_processes());
   running->start.environment = sandbox_.environment();
+  running->start.folder = running->folder.path();
   running->start.filter = sandbox_.filter();
   running->start.cgroup_procs = running->cgroup.procs_files();
   {
@@ -367,7 +365,7 @@ void LocalWorker::start_waiting(std::unique_lock<Mutex>& lock) {
     starts_spare_ = false;
     changed_.notify_all();
   });
-  start(make_training(), wire::kTrainMode, true);
+  launch(make_training(), wire::kTrainMode, true);
 }
 
 std::future<wire::Event> LocalWorker::ask(const wire::CheckJob& job) {
@@ -567,7 +565,13 @@ void LocalWorker::supervise(const std::shared_ptr<Running>& running) {
   try {
     Talk talk(start_process(running->start), [&running, folder = running->folder.out()](const wire::Event& event) {
       if (event.kind == wire::EventKind::checked) return running->answer(event);
-      if (const JobListener listener = running->hears(); listener.event) listener.event(event, folder);
+      const JobListener listener = running->hears();
+      if (event.kind == wire::EventKind::checkpoint) {
+        const base::Fd bytes = base::open_foreign_file(folder, event.file.value_or(""));
+        if (listener.checkpoint) listener.checkpoint(event, bytes);
+      } else if (listener.event) {
+        listener.event(event);
+      }
     });
     running->their_socket.reset();
     end = talk.run(*running);
@@ -593,9 +597,9 @@ void LocalWorker::supervise(const std::shared_ptr<Running>& running) {
   changed_.notify_all();
 }
 
-std::unique_ptr<Worker> make_local_worker(const std::filesystem::path& folder, const std::filesystem::path& neon,
-                                          bool walls) {
-  auto worker = std::make_unique<LocalWorker>(Sandbox(neon, walls), folder);
+std::unique_ptr<Worker> make_local_worker(const std::filesystem::path& folder, const std::filesystem::path& objects,
+                                          const std::filesystem::path& neon, bool walls) {
+  auto worker = std::make_unique<LocalWorker>(Sandbox(neon, walls), folder, objects);
   worker->keep_spare();
   return worker;
 }

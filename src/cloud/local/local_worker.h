@@ -6,6 +6,7 @@
 #include <mutex>
 #include <set>
 
+#include "cloud/disk/object_folder.h"
 #include "cloud/local/cgroup.h"
 #include "cloud/local/sandbox.h"
 #include "cloud/lock_order.h"
@@ -22,15 +23,14 @@ namespace cloud {
 /// and always again; without, the first check starts it.
 class LocalWorker : public Worker {
  public:
-  /// `folder` is emptied: what is there belonged to jobs of an earlier daemon, which ended with it. It must be on the
-  /// file system of the objects.
-  LocalWorker(Sandbox sandbox, std::filesystem::path folder);
+  /// `folder` is emptied: what is there belonged to jobs of an earlier daemon, which ended with it. The daemon's
+  /// `objects` are what this worker need not fetch: jobs get hard links to them, so both must be on one file system.
+  LocalWorker(Sandbox sandbox, std::filesystem::path folder, const std::filesystem::path& objects);
   ~LocalWorker() override;
 
   Protection protection() const override;
   wire::Checked check(const wire::CheckJob& job) override;
-  std::unique_ptr<Job> train(const TrainOrder& order, JobListener listener) override;
-  std::unique_ptr<Job> serve(const ServeOrder& order, base::Fd& socket, JobListener listener) override;
+  std::unique_ptr<Job> start(const Order& order, JobListener listener) override;
 
   /// From now on a spare process waits. Trainings take it only where cgroups limit memory: nothing else can be limited
   /// after the start.
@@ -43,8 +43,10 @@ class LocalWorker : public Worker {
   bool limits_processes() const;
   std::shared_ptr<Running> make_running();
   std::shared_ptr<Running> make_training();
-  void start(const std::shared_ptr<Running>& running, std::string_view mode, bool waits = false);
-  void prepare(Running& running, const TrainOrder& order) const;
+  std::unique_ptr<Job> train(const Order& order, JobListener listener);
+  std::unique_ptr<Job> serve(const Order& order, JobListener listener);
+  void launch(const std::shared_ptr<Running>& running, std::string_view mode, bool waits = false);
+  void prepare(Running& running, const Order& order) const;
   void limit(Running& running, const Limits& limits) const;
   std::future<wire::Event> ask(const wire::CheckJob& job);
   void start_waiting(std::unique_lock<Mutex>& lock);
@@ -54,6 +56,7 @@ class LocalWorker : public Worker {
 
   Sandbox sandbox_;
   std::filesystem::path folder_;
+  ObjectFolder objects_;
   Cgroups cgroups_;
   std::atomic<std::int64_t> next_{1};
   Mutex mutex_{locks::kWorker};

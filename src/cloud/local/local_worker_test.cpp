@@ -18,6 +18,8 @@
 namespace cloud {
 namespace {
 
+const std::string kShard = base::sha256("records");
+
 // What a job said and how it ended.
 struct Heard {
   std::mutex mutex;
@@ -28,10 +30,16 @@ struct Heard {
 
   JobListener listener() {
     return {.event =
-                [this](const wire::Event& event, const std::filesystem::path& folder) {
+                [this](const wire::Event& event) {
                   const std::lock_guard lock(mutex);
                   events.push_back(event);
-                  if (event.file) checkpoints.push_back(base::read_file(folder / *event.file));
+                  changed.notify_all();
+                },
+            .checkpoint =
+                [this](const wire::Event& event, const base::Fd& bytes) {
+                  const std::lock_guard lock(mutex);
+                  events.push_back(event);
+                  checkpoints.push_back(base::read_file(bytes, "checkpoint", 1 << 20));
                   changed.notify_all();
                 },
             .end =
@@ -63,7 +71,7 @@ class Working {
   base::TemporaryFolder folder;
   std::optional<LocalWorker> worker;
   Heard heard;
-  TrainOrder order;
+  Order order;
 
   // Without a worker, where walls cannot be had: the rest of the test is left out.
   void start(const std::string& script, bool walls) {
@@ -71,7 +79,7 @@ class Working {
     std::filesystem::create_directories(program.parent_path());
     std::ofstream(program) << "#!/bin/sh\n" << script << "\n";
     ::chmod(program.c_str(), 0755);
-    std::ofstream(folder.path() / "shard") << "records";
+    ObjectFolder(folder.path() / "objects").write(kShard, "records");
     const Sandbox sandbox(program, walls);
     try {
       sandbox.check();
@@ -79,9 +87,9 @@ class Working {
       skip(error.message);
       return;
     }
-    worker.emplace(sandbox, folder.path() / "jobs");
-    order.job.model_file = "m.yaml";
-    order.train_shards = {folder.path() / "shard"};
+    worker.emplace(sandbox, folder.path() / "jobs", folder.path() / "objects");
+    order = {};
+    order.program.train = {.model_file = "m.yaml", .train_shards = {order.add("train-000000", kShard)}};
     order.limits = {1, std::int64_t{256} << 20};
   }
 
@@ -121,7 +129,7 @@ echo "$word" >&2
 echo '{"kind":"end","outcome":"completed"}'
 )sh");
   if (!worker) return;
-  const auto job = worker->train(order, heard.listener());
+  const auto job = worker->start(order, heard.listener());
   ASSERT_TRUE(heard.wait_for_end());
   EXPECT_EQ(heard.end->exit_code, 0);
   EXPECT_EQ(heard.end->signal, 0);
@@ -137,7 +145,7 @@ TEST_P(LocalWorking, asks_to_stop_and_kills_what_does_not) {
       "read job; echo '{\"kind\":\"ready\"}'; read word; echo "
       "\"{\\\"kind\\\":\\\"log\\\",\\\"text\\\":\\\"$word\\\"}\"; sleep 100");
   if (!worker) return;
-  const auto job = worker->train(order, heard.listener());
+  const auto job = worker->start(order, heard.listener());
   ASSERT_TRUE(heard.wait([&] { return !heard.events.empty(); }));
   job->stop(1000);
   ASSERT_TRUE(heard.wait_for_end());
@@ -150,7 +158,7 @@ TEST_F(BehindWalls, a_job_that_writes_its_checkpoint_is_given_more_time) {
 for i in 1 2 3 4 5 6 7 8; do sleep 0.3; echo part >> /job/out/checkpoint-0; done
 echo '{"kind":"checkpoint","file":"checkpoint-0","sha256":"x"}')sh");
   if (!worker) return;
-  const auto job = worker->train(order, heard.listener());
+  const auto job = worker->start(order, heard.listener());
   ASSERT_TRUE(heard.wait([&] { return !heard.events.empty(); }));
   job->stop(2000);
   ASSERT_TRUE(heard.wait_for_end());
@@ -161,12 +169,12 @@ echo '{"kind":"checkpoint","file":"checkpoint-0","sha256":"x"}')sh");
 TEST_P(LocalWorking, tells_exit_codes_from_signals) {
   start("echo 'no weights' >&2; exit 7");
   if (!worker) return;
-  const auto job = worker->train(order, heard.listener());
+  const auto job = worker->start(order, heard.listener());
   ASSERT_TRUE(heard.wait_for_end());
   EXPECT_EQ(heard.end->text(), "exit code 7: no weights");
   Heard other;
   std::ofstream(folder.path() / "bin/neon") << "#!/bin/sh\nkill -SEGV $$\n";
-  const auto again = worker->train(order, other.listener());
+  const auto again = worker->start(order, other.listener());
   ASSERT_TRUE(other.wait_for_end());
   EXPECT_EQ(other.end->signal, 11) << other.end->text();
 }
@@ -174,7 +182,7 @@ TEST_P(LocalWorking, tells_exit_codes_from_signals) {
 TEST_P(LocalWorking, a_killed_job_leaves_no_process_and_no_folder) {
   start("sleep 100 & sleep 100 & echo '{\"kind\":\"ready\"}'; wait");
   if (!worker) return;
-  auto job = worker->train(order, heard.listener());
+  auto job = worker->start(order, heard.listener());
   ASSERT_TRUE(heard.wait([&] { return !heard.events.empty(); }));
   job.reset();
   ASSERT_TRUE(heard.wait_for_end());
@@ -189,7 +197,7 @@ TEST_P(LocalWorking, a_training_takes_the_process_that_waits) {
   worker->keep_spare();
   for (int i = 0; i < 3; ++i) {
     Heard each;
-    const auto job = worker->train(order, each.listener());
+    const auto job = worker->start(order, each.listener());
     ASSERT_TRUE(each.wait_for_end());
     EXPECT_EQ(each.end->text(), "exit code 0: working");
     EXPECT_NE(each.logged().find("working\n"), std::string::npos);
@@ -253,7 +261,7 @@ TEST_P(LocalWorking, many_are_checked_at_once_and_then_trained) {
     });
   for (std::thread& thread : threads) thread.join();
   EXPECT_EQ(good, 80);
-  const auto job = worker->train(order, heard.listener());
+  const auto job = worker->start(order, heard.listener());
   ASSERT_TRUE(heard.wait_for_end());
   EXPECT_NE(heard.logged().find("trains in "), std::string::npos) << heard.logged();
 }
@@ -261,7 +269,7 @@ TEST_P(LocalWorking, many_are_checked_at_once_and_then_trained) {
 TEST_P(LocalWorking, an_answer_that_nobody_asked_for_ends_the_job) {
   start("read job; echo '{\"kind\":\"checked\"}'; sleep 100");
   if (!worker) return;
-  const auto job = worker->train(order, heard.listener());
+  const auto job = worker->start(order, heard.listener());
   ASSERT_TRUE(heard.wait_for_end());
   EXPECT_TRUE(heard.end->spoke_nonsense) << heard.end->text();
 }
@@ -269,7 +277,7 @@ TEST_P(LocalWorking, an_answer_that_nobody_asked_for_ends_the_job) {
 TEST_P(LocalWorking, a_line_that_is_no_event_ends_the_job) {
   start("echo nonsense; sleep 100");
   if (!worker) return;
-  const auto job = worker->train(order, heard.listener());
+  const auto job = worker->start(order, heard.listener());
   ASSERT_TRUE(heard.wait_for_end());
   EXPECT_NE(heard.end->last_words.find("not valid JSON"), std::string::npos) << heard.end->last_words;
 }
@@ -285,19 +293,19 @@ ls /proc | grep -c '^[0-9]' >&2
 cat /proc/net/dev | grep -c : >&2
 )sh");
   if (!worker) return;
-  const auto job = worker->train(order, heard.listener());
+  const auto job = worker->start(order, heard.listener());
   ASSERT_TRUE(heard.wait_for_end());
   const std::string text = heard.logged();
   EXPECT_EQ(text.find("secret"), std::string::npos) << text;
   EXPECT_EQ(text.find("/etc/passwd\n"), std::string::npos) << text;
   EXPECT_NE(text.find("records"), std::string::npos) << text;
-  EXPECT_EQ(base::read_file(folder.path() / "shard"), "records");
+  EXPECT_EQ(base::read_file(ObjectFolder(folder.path() / "objects").path_of(kShard)), "records");
 }
 
 TEST_P(LocalWorking, the_destructor_ends_all_jobs) {
   start("read job; sleep 100");
   if (!worker) return;
-  const auto job = worker->train(order, heard.listener());
+  const auto job = worker->start(order, heard.listener());
   worker.reset();
   EXPECT_TRUE(heard.end.has_value());
 }
@@ -305,7 +313,7 @@ TEST_P(LocalWorking, the_destructor_ends_all_jobs) {
 TEST_P(LocalWorking, what_is_not_utf8_is_heard_all_the_same) {
   start(R"sh(printf '{"kind":"log","text":"caf\303"}\n'; printf 'label caf\303\n' >&2)sh");
   if (!worker) return;
-  const auto job = worker->train(order, heard.listener());
+  const auto job = worker->start(order, heard.listener());
   ASSERT_TRUE(heard.wait_for_end());
   EXPECT_EQ(heard.end->text(), "exit code 0: label caf\\xc3");
   EXPECT_NE(heard.logged().find("caf\xef\xbf\xbd\n"), std::string::npos) << heard.logged();
@@ -317,7 +325,7 @@ TEST_P(LocalWorking, what_cannot_be_is_nonsense_and_not_a_crash) {
     start("read job; echo '" + line + "'; sleep 100");
     if (!worker) return;
     Heard each;
-    const auto job = worker->train(order, each.listener());
+    const auto job = worker->start(order, each.listener());
     ASSERT_TRUE(each.wait_for_end()) << line;
     EXPECT_TRUE(each.end->spoke_nonsense) << line << each.end->text();
     worker.reset();
@@ -328,7 +336,7 @@ TEST_P(LocalWorking, a_flood_of_log_lines_waits) {
   start("yes $(head -c 3000 /dev/zero | tr '\\0' x) >&2");
   if (!worker) return;
   const auto began = std::chrono::steady_clock::now();
-  const auto job = worker->train(order, heard.listener());
+  const auto job = worker->start(order, heard.listener());
   ASSERT_TRUE(heard.wait([&] { return heard.events.size() > 330; }));  // the burst
   std::this_thread::sleep_for(std::chrono::milliseconds(500));
   job->kill();
@@ -340,7 +348,7 @@ TEST_P(LocalWorking, a_flood_of_log_lines_waits) {
 TEST_P(LocalWorking, what_left_the_group_and_still_writes_is_not_waited_for) {
   start("setsid sh -c 'echo $$ >&2; exec yes $(head -c 3000 /dev/zero | tr \"\\0\" x) >&2' & sleep 0.2; exit 3");
   if (!worker) return;
-  const auto job = worker->train(order, heard.listener());
+  const auto job = worker->start(order, heard.listener());
   ASSERT_TRUE(heard.wait_for_end());
   EXPECT_EQ(heard.end->exit_code, 3) << heard.end->text();
   const std::lock_guard lock(heard.mutex);
@@ -351,10 +359,11 @@ TEST_P(LocalWorking, what_left_the_group_and_still_writes_is_not_waited_for) {
 TEST_P(LocalWorking, a_start_that_fails_leaves_nothing) {
   start("sleep 100");
   if (!worker) return;
-  order.eval_shards = {folder.path() / "missing"};
-  EXPECT_THROW(worker->train(order, heard.listener()), base::Error);
-  base::Fd socket;
-  EXPECT_THROW(worker->serve({.checkpoint = folder.path() / "missing"}, socket, heard.listener()), base::Error);
+  order.add("eval-000000", base::sha256("missing"));
+  EXPECT_THROW(worker->start(order, heard.listener()), base::Error);
+  Order serves;
+  serves.program.serve = {.checkpoint = serves.add("checkpoint", base::sha256("missing"))};
+  EXPECT_THROW(worker->start(serves, heard.listener()), base::Error);
   EXPECT_TRUE(std::filesystem::is_empty(folder.path() / "jobs"));
 }
 
@@ -373,7 +382,7 @@ head -c 100M /dev/zero > /dev/shm/large && echo '{"kind":"log","text":"large /de
 echo records > checkpoint-1 && echo '{"kind":"checkpoint","file":"checkpoint-1","sha256":"x"}'
 )sh");
   if (!worker) return;
-  const auto job = worker->train(order, heard.listener());
+  const auto job = worker->start(order, heard.listener());
   ASSERT_TRUE(heard.wait_for_end());
   EXPECT_EQ(heard.logged(), "sees checkpoint-0 checkpoint-1 \n");
   EXPECT_EQ(heard.checkpoints, std::vector<std::string>{"records\n"});
@@ -403,7 +412,7 @@ for name, family in (("inet", 2), ("netlink", 16), ("vsock", 40)):
 call("unix", 41, 1, 1, 0)
 ')sh");
   if (!worker) return;
-  const auto job = worker->train(order, heard.listener());
+  const auto job = worker->start(order, heard.listener());
   ASSERT_TRUE(heard.wait_for_end());
   EXPECT_EQ(heard.logged(),
             "ptrace EPERM\nunshare EPERM\nclone EPERM\nclone3 ENOSYS\nkeyctl EPERM\nio_uring_setup EPERM\n"
@@ -414,7 +423,7 @@ call("unix", 41, 1, 1, 0)
 TEST_P(LocalWorking, a_job_has_so_many_processes_and_no_more) {
   start("read job; exec 3<&0; for i in $(seq 2000); do read wait <&3 & done; echo all");
   if (!worker || misses("processes")) return;
-  const auto job = worker->train(order, heard.listener());
+  const auto job = worker->start(order, heard.listener());
   ASSERT_TRUE(heard.wait([&] { return heard.end || heard.logged().find("annot fork") != std::string::npos; }));
   EXPECT_NE(heard.logged().find("annot fork"), std::string::npos) << heard.logged();
 }
@@ -423,7 +432,7 @@ TEST_P(LocalWorking, a_job_has_its_cpus_and_no_more) {
   start("read job; for i in 1 2 3; do timeout 2 sh -c 'while :; do :; done' & done; wait; times >&2");
   if (!worker || misses("cpu")) return;
   const auto began = std::chrono::steady_clock::now();
-  const auto job = worker->train(order, heard.listener());
+  const auto job = worker->start(order, heard.listener());
   ASSERT_TRUE(heard.wait_for_end());
   const double wall_s = std::chrono::duration<double>(std::chrono::steady_clock::now() - began).count();
   double user_s = 100, system_s = 100;
@@ -436,7 +445,7 @@ TEST_P(LocalWorking, a_job_has_its_cpus_and_no_more) {
 TEST_P(LocalWorking, a_job_over_its_memory_is_killed_and_that_is_said) {
   start("read job; dd if=/dev/zero of=/dev/null bs=400M count=1; sleep 100");
   if (!worker || misses("memory")) return;
-  const auto job = worker->train(order, heard.listener());
+  const auto job = worker->start(order, heard.listener());
   // With v1 only the largest process is killed.
   heard.wait([&] { return heard.end || heard.logged().find("Killed") != std::string::npos; });
   job->kill();
@@ -488,7 +497,8 @@ INSTANTIATE_TEST_SUITE_P(Walls, LocalWorking, testing::Bool(),
 
 TEST(LocalWorker, a_missing_program_is_said_at_the_start) {
   const base::TemporaryFolder folder;
-  EXPECT_THROW(LocalWorker(Sandbox(folder.path() / "neon", false), folder.path() / "jobs"), base::Error);
+  EXPECT_THROW(LocalWorker(Sandbox(folder.path() / "neon", false), folder.path() / "jobs", folder.path() / "objects"),
+               base::Error);
 }
 
 }  // namespace

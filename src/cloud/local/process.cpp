@@ -93,6 +93,7 @@ bool limit(__rlimit_resource resource, std::int64_t bytes) {
   if (!limit(RLIMIT_CORE, 0) || (start.data_limit_bytes > 0 && !limit(RLIMIT_DATA, start.data_limit_bytes)) ||
       (start.file_limit_bytes > 0 && !limit(RLIMIT_FSIZE, start.file_limit_bytes)))
     give_up("cannot limit", command[0]);
+  if (!start.folder.empty() && ::chdir(start.folder.c_str()) != 0) give_up("cannot go to", start.folder.c_str());
   ::execve(command[0], command, environment);
   give_up("cannot run", command[0]);
 }

@@ -2,6 +2,7 @@
 #include <sys/types.h>
 
 #include <cstdint>
+#include <filesystem>
 #include <string>
 #include <vector>
 
@@ -24,6 +25,7 @@ inline constexpr int kChildFilter = wire::kSocket + 1;
 struct ProcessStart {
   std::vector<std::string> command;
   std::vector<std::string> environment;
+  std::filesystem::path folder;           ///< that it starts in; empty: this process's
   int socket = -1;                        ///< becomes wire::kSocket, when there is one
   int filter = -1;                        ///< a file; becomes kChildFilter, to be read from its beginning
   std::int64_t data_limit_bytes = 0;      ///< of its private memory; 0: none

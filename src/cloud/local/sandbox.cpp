@@ -77,7 +77,7 @@ std::vector<std::string> Sandbox::command(const std::filesystem::path& folder, s
                 "--dir", "/job/out"});
   for (const std::string& file : out_files)
     add(command, {"--bind", (folder / "out" / file).string(), "/job/out/" + file});
-  add(command, {"--remount-ro", "/", "--chdir", "/job/out", "--"});
+  add(command, {"--remount-ro", "/", "--chdir", "/job", "--"});
   // Counted in the job's own user namespace, so other processes of this user do not matter.
   if (limits_processes) add(command, {"/usr/bin/prlimit", fmt::format("--nproc={}", kProcesses)});
   add(command, {"/opt/ncloud/neon", std::string(mode)});
@@ -87,10 +87,6 @@ std::vector<std::string> Sandbox::command(const std::filesystem::path& folder, s
 // GOMP_SPINCOUNT: as in apps/neon/main.cpp, and given here it saves a start.
 std::vector<std::string> Sandbox::environment() const {
   return {"PATH=/usr/bin:/bin", "HOME=/tmp", "LANG=C.UTF-8", "GOMP_SPINCOUNT=10000"};
-}
-
-std::string Sandbox::path_inside(const std::filesystem::path& folder, const std::string& file) const {
-  return walls_ ? "/job/" + file : (folder / file).string();
 }
 
 }  // namespace cloud

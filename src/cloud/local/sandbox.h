@@ -28,9 +28,6 @@ class Sandbox {
   /// All of a job's environment.
   std::vector<std::string> environment() const;
 
-  /// How the job sees a file of its folder: "in/train-000000".
-  std::string path_inside(const std::filesystem::path& folder, const std::string& file) const;
-
   bool walls() const { return walls_; }
 
   /// The descriptor of the filter, for ProcessStart; -1 without walls.
