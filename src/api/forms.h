@@ -26,6 +26,10 @@ inline constexpr TextForm kLabel{
     .said = "1 to 256 characters without control characters", .shortest = 1, .longest = 256, .pattern = kTitle.pattern};
 /// Of something that there is: what is not found is not found, however it looks.
 inline constexpr TextForm kReference{.said = "an id or a name", .shortest = 1, .longest = 200};
+inline constexpr TextForm kPassword{
+    .said = "8 to 200 characters without control characters", .shortest = 8, .longest = 200, .pattern = kTitle.pattern};
+/// As it was given to somebody who asks with it: it fits or it does not.
+inline constexpr TextForm kAnyPassword{.said = "a password", .shortest = 0, .longest = 1000};
 inline constexpr TextForm kSha256{
     .said = "a SHA-256: 64 lower-case hex digits", .shortest = 64, .longest = 64, .pattern = "[0-9a-f]*"};
 inline constexpr TextForm kSize{

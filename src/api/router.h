@@ -23,6 +23,7 @@ struct Once {
 struct Call {
   Identity identity;
   std::string request_id;
+  std::string address;       ///< of the client
   std::string if_match;      ///< of a PATCH; empty when not sent
   std::optional<Once> once;  ///< of operations that create: their handler keeps the answer under it
   std::string_view body;     ///< of operations that take bytes; holds during the call

@@ -32,6 +32,7 @@ struct Error : std::exception {
   std::string where;  ///< JSON pointer into the document at fault, such as "/layers/2/config"; empty when there is none
   /// What a server tells its clients instead, because the message names paths of its machine; empty when it names none.
   std::string public_message;
+  int retry_after_s = 0;  ///< when the same may work; 0: not known
 
   Error(Code code, std::string message, std::string where = {});
   const char* what() const noexcept override { return message.c_str(); }

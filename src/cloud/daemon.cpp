@@ -9,8 +9,11 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <condition_variable>
 #include <fstream>
+#include <mutex>
 
+#include "base/caught.h"
 #include "base/error.h"
 #include "base/log.h"
 #include "cloud/tenants.h"
@@ -18,6 +21,8 @@
 namespace cloud {
 
 namespace {
+
+constexpr std::chrono::seconds kBetweenChores(60);
 
 // Only a folder that this program made, or an empty one, may be worked in: whatever lies in it is ours to remove.
 void refuse_foreign(const std::filesystem::path& folder) {
@@ -75,6 +80,7 @@ Daemon::Daemon(const std::filesystem::path& data_folder, std::unique_ptr<Worker>
       answers_(store_),
       objects_(store_, objects_in(data_folder)),
       identities_(store_),
+      logins_(store_, identities_),
       first_token_(identities_.first_start(machine)),
       logs_(data_folder / "events"),
       worker_(std::move(worker)),
@@ -85,7 +91,7 @@ Daemon::Daemon(const std::filesystem::path& data_folder, std::unique_ptr<Worker>
   objects_.find_missing();
   const std::int64_t freed = objects_.sweep();
   if (freed > 0) base::log_info("removed {} bytes that an interrupted write had left", freed);
-  const Parts parts{store_, identities_, objects_, supervisor_, *worker_, machine};
+  const Parts parts{store_, identities_, logins_, objects_, supervisor_, *worker_, machine};
   handle_server(router_, worker_->protection());
   handle_tenants(router_, parts);
   handle_users(router_, parts);
@@ -93,6 +99,24 @@ Daemon::Daemon(const std::filesystem::path& data_folder, std::unique_ptr<Worker>
   handle_datasets(router_, parts);
   handle_models(router_, parts);
   supervisor_.recover();
+  chores_ = std::jthread([this](const std::stop_token& stop) {
+    std::mutex mutex;
+    std::condition_variable_any ended;
+    std::unique_lock lock(mutex);
+    do {
+      ended.wait_for(lock, stop, kBetweenChores, [] { return false; });
+      do_chores();
+    } while (!stop.stop_requested());
+  });
+}
+
+/// What need not be on the disk at once, and should be after a while.
+void Daemon::do_chores() {
+  try {
+    identities_.keep_last_uses();
+  } catch (const std::exception&) {
+    base::log_warning("cannot write down which tokens were used: {}", base::caught().message);
+  }
 }
 
 std::string Daemon::what_hangs() {

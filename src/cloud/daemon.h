@@ -3,6 +3,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <thread>
 
 #include "api/router.h"
 #include "cloud/answers.h"
@@ -10,6 +11,7 @@
 #include "cloud/handlers/handlers.h"
 #include "cloud/health.h"
 #include "cloud/identity.h"
+#include "cloud/logins.h"
 #include "cloud/objects.h"
 #include "cloud/store.h"
 #include "cloud/supervisor.h"
@@ -65,11 +67,13 @@ class Daemon {
 
  private:
   std::string what_hangs();
+  void do_chores();
 
   Store store_;
   Answers answers_;
   Objects objects_;
   Identities identities_;
+  Logins logins_;
   std::optional<std::string> first_token_;
   EventLogs logs_;
   std::unique_ptr<Worker> worker_;
@@ -77,6 +81,7 @@ class Daemon {
   Machine machine_;
   api::Router router_;
   Health health_;
+  std::jthread chores_;
 };
 
 }  // namespace cloud

@@ -176,6 +176,13 @@ class FakeCloud : public testing::Test {
       return base::decode<typename Op::Response>(answer.json);
   }
 
+  // A call without a token.
+  template <class Op>
+  auto anonymously(const Op& operation, const typename Op::Request& request, std::string address = "10.0.0.1") {
+    const api::Call call{.address = std::move(address)};
+    return base::decode<typename Op::Response>(daemon->router().call(operation, call, base::encode(request)).json);
+  }
+
   std::unique_ptr<api::EventFeed> follow(const std::string& token, std::int64_t model, bool follow) {
     api::Call call{.identity = *daemon->identities().authenticate(token)};
     return std::move(

@@ -459,6 +459,83 @@ TEST_F(Identity, a_token_says_when_it_was_used_last) {
   EXPECT_EQ(used_at(unused.id), used);
 }
 
+constexpr const char* kPassword = "correct horse battery staple";
+
+TEST_F(Identity, a_login_opens_a_session_that_ends) {
+  const std::string user = make_tenant("vision");
+  EXPECT_FALSE(call(user, api::list_members, {}).items.empty());
+  EXPECT_REFUSED(anonymously(api::log_in, {.user = "vision-user", .password = kPassword}), unauthenticated,
+                 "user or password is wrong");  // has none yet
+  EXPECT_FALSE(call(admin_token, api::get_user, {.user = "vision-user"}).has_password);
+  call(user, api::set_password, {.user = "vision-user", .password = kPassword});
+  EXPECT_TRUE(call(admin_token, api::get_user, {.user = "vision-user"}).has_password);
+  const auto session = anonymously(api::log_in, {.user = "vision-user", .password = kPassword, .hours = 2});
+  EXPECT_EQ(session.scope, api::Role::manager);
+  EXPECT_EQ(call(*session.token, api::get_caller, {}).role, api::Role::member);
+  EXPECT_REFUSED(call(*session.token, api::create_token, {.expires_in_days = 1}), permission_denied,
+                 "cannot live longer");
+  // What the session makes ends with it; what the password makes does not.
+  const auto of_session = call(*session.token, api::create_token, {});
+  const auto lasting = call(*session.token, api::create_token, {.expires_in_days = 90, .password = kPassword});
+  EXPECT_FALSE(lasting.made_by);
+  EXPECT_REFUSED(call(*session.token, api::create_token, {.password = "another one"}), unauthenticated, "not yours");
+  call(*session.token, api::log_out, {});
+  EXPECT_FALSE(daemon->identities().authenticate(*session.token));
+  EXPECT_FALSE(daemon->identities().authenticate(*of_session.token));
+  EXPECT_TRUE(daemon->identities().authenticate(*lasting.token));
+  EXPECT_REFUSED(call(*lasting.token, api::log_out, {}), conflict, "ncloud token revoke");
+  const auto small =
+      anonymously(api::log_in, {.user = "vision-user", .password = kPassword, .scope = api::Role::viewer});
+  EXPECT_EQ(call(*small.token, api::get_caller, {}).role, api::Role::viewer);
+}
+
+TEST_F(Identity, a_new_password_ends_the_sessions_of_the_old_one) {
+  const std::string user = make_tenant("vision");
+  call(user, api::set_password, {.user = "vision-user", .password = kPassword});
+  const auto here = anonymously(api::log_in, {.user = "vision-user", .password = kPassword});
+  const auto there = anonymously(api::log_in, {.user = "vision-user", .password = kPassword});
+  EXPECT_REFUSED(call(*here.token, api::set_password, {.user = "vision-user", .password = "something else"}),
+                 unauthenticated, "the current password is wrong");
+  EXPECT_REFUSED(
+      call(*here.token, api::set_password, {.user = "vision-user", .password = "short", .current = kPassword}),
+      invalid_argument, "8 to 200");
+  call(*here.token, api::set_password, {.user = "vision-user", .password = "something else", .current = kPassword});
+  EXPECT_TRUE(daemon->identities().authenticate(*here.token));
+  EXPECT_FALSE(daemon->identities().authenticate(*there.token));
+  EXPECT_TRUE(daemon->identities().authenticate(user));  // no session
+  // A manager's: everything opened with it ends, and the new one is made and shown once.
+  const auto made = call(admin_token, api::set_password, {.user = "vision-user"});
+  EXPECT_FALSE(daemon->identities().authenticate(*here.token));
+  ASSERT_TRUE(made.password);
+  EXPECT_EQ(made.password->size(), 24u);
+  anonymously(api::log_in, {.user = "vision-user", .password = *made.password});
+  // Nobody else's.
+  call(admin_token, api::create_user, {.name = "mia", .tenants = {"vision"}, .role = api::Role::manager});
+  const std::string mia = *call(admin_token, api::create_token, {.user = "mia"}).token;
+  EXPECT_REFUSED(call(user, api::set_password, {.user = "mia"}), not_found, "no user 'mia'");
+  EXPECT_REFUSED(call(mia, api::set_password, {.user = "admin"}), not_found, "no user 'admin'");
+  call(mia, api::set_member, {.user = "admin", .role = api::Role::viewer});
+  EXPECT_REFUSED(call(mia, api::set_password, {.user = "admin"}), conflict, "more than your tenant");
+  EXPECT_TRUE(call(mia, api::set_password, {.user = "vision-user"}).password);
+}
+
+TEST_F(Identity, who_guesses_waits_whether_or_not_there_is_such_a_user) {
+  const std::string user = make_tenant("vision");
+  call(user, api::set_password, {.user = "vision-user", .password = kPassword});
+  std::vector<std::string> said;
+  for (const std::string name : {"vision-user", "nobody"}) {
+    for (int i = 0; i < 5; ++i)
+      EXPECT_REFUSED(anonymously(api::log_in, {.user = name, .password = "wrong"}, "10.0.0.9"), unauthenticated,
+                     "user or password is wrong");
+    const base::Error slow =
+        error_of([&] { anonymously(api::log_in, {.user = name, .password = kPassword}, "10.0.0.9"); });
+    EXPECT_EQ(slow.code, base::Code::too_many);
+    EXPECT_GT(slow.retry_after_s, 20);
+  }
+  // From elsewhere the user gets in, and right ones count for nothing.
+  for (int i = 0; i < 7; ++i) anonymously(api::log_in, {.user = "vision-user", .password = kPassword}, "10.0.0.1");
+}
+
 // A database of the release before roles: who was somebody stays that, tokens keep their makers, numbers come once.
 TEST(PeopleBefore, keep_their_tokens_and_rights) {
   const base::TemporaryFolder folder;

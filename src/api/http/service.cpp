@@ -129,7 +129,8 @@ HttpAnswer problem_answer(const Error& error, int status, Headers headers, std::
   const bool has_retry =
       std::any_of(answer.headers.begin(), answer.headers.end(), [](const auto& h) { return h.first == "retry-after"; });
   if (status == 401) answer.headers.emplace_back("www-authenticate", "Bearer");
-  if ((status == 503 || status == 429) && !has_retry) answer.headers.emplace_back("retry-after", "1");
+  if ((status == 503 || status == 429) && !has_retry)
+    answer.headers.emplace_back("retry-after", std::to_string(std::max(1, error.retry_after_s)));
   answer.headers.emplace_back("content-type", std::string(kProblemType));
   answer.headers.emplace_back("x-request-id", std::string(request_id));
   answer.content = base::to_text(problem_of(error, request_id, status));
@@ -379,6 +380,7 @@ HttpAnswer Service::run(const RequestHead& head, Destination& to, const Identity
   // What goes on after this call (a stream, a download) goes on in the same tenant, or ends.
   if (call.identity.tenant_id != 0) to.credentials.tenant = std::to_string(call.identity.tenant_id);
   call.request_id = to.request_id;
+  call.address = to.address;
   take_shares(to, call.identity);
   if (operation.method == Method::patch) call.if_match = head.header("if-match");
   std::optional<json::value> json_body;

@@ -11,7 +11,7 @@
 #include "api/http/request_parser.h"
 #include "api/http/server.h"
 #include "api/http/shares.h"
-#include "api/http/wrong_tokens.h"
+#include "base/allowances.h"
 
 namespace api {
 
@@ -114,7 +114,7 @@ class Service {
   std::map<std::int64_t, std::int64_t> reserved_by_;  // users that hold some
   std::map<std::string, PlainRoute, std::less<>> plain_routes_;
   IdempotencyStore* store_ = nullptr;
-  mutable WrongTokens wrong_tokens_;
+  mutable base::Allowances wrong_tokens_{50, 10};  // of each address
   std::mutex running_mutex_;
   std::set<std::string> running_keys_;
   std::string request_prefix_;

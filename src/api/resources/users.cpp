@@ -47,7 +47,7 @@ const Operation<CreateToken, Token> create_token{
      .summary = "Make a token for yourself (administrators: for anybody); it is shown once",
      .command = "token add",
      .done = "token {id} of {user}[ for tenant {tenant}], shown this once: {token}",
-     .errors = {Code::permission_denied, Code::over_allotment},
+     .errors = {Code::permission_denied, Code::over_allotment, Code::too_many, Code::unavailable},
      .example = R"({"user": "ada", "tenant": "vision"})",
      .creates = true}};
 
@@ -75,5 +75,36 @@ const Operation<Nothing, Caller> get_caller{{.name = "get_caller",
                                              .permission = Permission::signed_in,
                                              .summary = "Show who you are to the server",
                                              .command = "whoami"}};
+
+const Operation<LogIn, Token> log_in{{.name = "log_in",
+                                      .method = Method::post,
+                                      .path = "/api/v2/session",
+                                      .permission = Permission::anyone,
+                                      .summary = "Open a session with user name and password; its token is shown once",
+                                      .command = "login",
+                                      .done = "{user} is logged in until {expires_at}",
+                                      .errors = {Code::unauthenticated, Code::too_many, Code::unavailable},
+                                      .example = R"({"user": "ada", "password": "correct horse battery staple"})"}};
+
+const Operation<Nothing, Nothing> log_out{{.name = "log_out",
+                                           .method = Method::del,
+                                           .path = "/api/v2/session",
+                                           .permission = Permission::signed_in,
+                                           .summary = "End the session: its token, and what that made, are revoked",
+                                           .command = "logout",
+                                           .done = "logged out",
+                                           .errors = {Code::conflict}}};
+
+const Operation<SetPassword, NewPassword> set_password{
+    {.name = "set_password",
+     .method = Method::put,
+     .path = "/api/v2/users/{user}/password",
+     .permission = Permission::signed_in,
+     .summary =
+         "Set your password (managers: of their tenant's users), and end the sessions opened with the one before",
+     .command = "passwd",
+     .done = "{user} has a new password[, shown this once: {password}]",
+     .errors = {Code::conflict, Code::unauthenticated, Code::too_many, Code::unavailable},
+     .example = R"({"password": "correct horse battery staple", "current": "before it was this"})"}};
 
 }  // namespace api

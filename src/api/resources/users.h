@@ -80,6 +80,7 @@ struct CreateToken {
   std::string note;
   int expires_in_days = 0;
   std::optional<Role> scope;
+  std::string password;
   static constexpr auto fields() {
     return std::tuple(
         base::field("user", &CreateToken::user, "id or name; yourself when left out")
@@ -93,7 +94,10 @@ struct CreateToken {
             .range(0, 36500),
         base::field("scope", &CreateToken::scope,
                     "viewer, member, manager or admin: the most that calls with it may do; as your own when left out")
-            .flag('s'));
+            .flag('s'),
+        base::field("password", &CreateToken::password,
+                    "your own: the token is then made by you and not by the token you call with, which it may outlive")
+            .empty_or_like(kAnyPassword));
   }
 };
 
@@ -107,6 +111,44 @@ struct RevokeToken {
         base::field("keep_made", &RevokeToken::keep_made, "keep the tokens that it made for other users"),
         base::field("force", &RevokeToken::force,
                     "even if it is the last with an administrator's rights, or tokens of other users go with it"));
+  }
+};
+
+struct LogIn {
+  std::string user;
+  std::string password;
+  int hours = 12;
+  std::optional<Role> scope;
+  static constexpr auto fields() {
+    return std::tuple(
+        base::field("user", &LogIn::user, "name").like(kReference).required().positional(),
+        base::field("password", &LogIn::password, "the user's password").like(kAnyPassword).required(),
+        base::field("hours", &LogIn::hours, "how long the session lasts").range(1, 720),
+        base::field("scope", &LogIn::scope, "the most that it may do; all that the user may when left out").flag('s'));
+  }
+};
+
+struct SetPassword {
+  std::string user;
+  std::optional<std::string> password;
+  std::string current;
+  static constexpr auto fields() {
+    return std::tuple(
+        base::field("user", &SetPassword::user, "id or name").like(kReference).required().positional(),
+        base::field("password", &SetPassword::password, "the new one; one is made and answered when left out")
+            .like(kPassword)
+            .such_as("correct horse battery staple"),
+        base::field("current", &SetPassword::current, "of one's own: the password before, if there is one")
+            .like(kAnyPassword));
+  }
+};
+
+struct NewPassword {
+  std::string user;
+  std::optional<std::string> password;
+  static constexpr auto fields() {
+    return std::tuple(base::field("user", &NewPassword::user, "name"),
+                      base::field("password", &NewPassword::password, "the password that was made; shown this once"));
   }
 };
 
@@ -134,5 +176,8 @@ extern const Operation<CreateToken, Token> create_token;
 extern const Operation<PageRequest, Page<Token>> list_tokens;
 extern const Operation<RevokeToken, Nothing> revoke_token;
 extern const Operation<Nothing, Caller> get_caller;
+extern const Operation<LogIn, Token> log_in;
+extern const Operation<Nothing, Nothing> log_out;
+extern const Operation<SetPassword, NewPassword> set_password;
 
 }  // namespace api

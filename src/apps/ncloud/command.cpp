@@ -12,33 +12,6 @@ std::vector<Command>& shelf() {
   return all;
 }
 
-/// "tenant vision added" for "tenant {name} added": values of the answer, else of the request. What is in brackets is
-/// left out while its field is empty.
-std::string filled(std::string_view sentence, const json::object& given, const json::value& answer) {
-  const auto part_to = [&](char end) {
-    const std::string_view part = sentence.substr(0, std::min(sentence.find(end), sentence.size()));
-    sentence.remove_prefix(std::min(part.size() + 1, sentence.size()));
-    return part;
-  };
-  const auto value_of = [&](std::string_view name) {
-    const json::value* value = answer.is_object() ? answer.get_object().if_contains(name) : nullptr;
-    if (value == nullptr) value = given.if_contains(name);
-    return value == nullptr ? "" : cell(name, *value);
-  };
-  std::string out;
-  while (!sentence.empty()) {
-    const auto open = std::min(sentence.find_first_of("{["), sentence.size());
-    out += sentence.substr(0, open);
-    const bool is_optional = sentence.substr(open).starts_with('[');
-    sentence.remove_prefix(std::min(open + 1, sentence.size()));
-    const std::string_view before = is_optional ? part_to('{') : "";
-    const std::string value = value_of(part_to('}'));
-    const std::string_view after = is_optional ? part_to(']') : "";
-    if (!is_optional || !value.empty()) out += fmt::format("{}{}{}", before, value, after);
-  }
-  return out;
-}
-
 /// "models" of "model ls", "shards" of "dataset shards".
 std::string listed(const api::OperationInfo& operation) {
   const auto space = operation.command.find(' ');
@@ -140,6 +113,31 @@ std::vector<Command> gather() {
 
 Shelved::Shelved(Command command) { shelf().push_back(std::move(command)); }
 
+std::string filled(std::string_view sentence, const json::object& given, const json::value& answer) {
+  const auto part_to = [&](char end) {
+    const std::string_view part = sentence.substr(0, std::min(sentence.find(end), sentence.size()));
+    sentence.remove_prefix(std::min(part.size() + 1, sentence.size()));
+    return part;
+  };
+  const auto value_of = [&](std::string_view name) {
+    const json::value* value = answer.is_object() ? answer.get_object().if_contains(name) : nullptr;
+    if (value == nullptr) value = given.if_contains(name);
+    return value == nullptr ? "" : cell(name, *value);
+  };
+  std::string out;
+  while (!sentence.empty()) {
+    const auto open = std::min(sentence.find_first_of("{["), sentence.size());
+    out += sentence.substr(0, open);
+    const bool is_optional = sentence.substr(open).starts_with('[');
+    sentence.remove_prefix(std::min(open + 1, sentence.size()));
+    const std::string_view before = is_optional ? part_to('{') : "";
+    const std::string value = value_of(part_to('}'));
+    const std::string_view after = is_optional ? part_to(']') : "";
+    if (!is_optional || !value.empty()) out += fmt::format("{}{}{}", before, value, after);
+  }
+  return out;
+}
+
 const std::vector<Command>& commands() {
   static const std::vector<Command> all = gather();
   return all;
@@ -154,7 +152,6 @@ const std::vector<Alias>& aliases() {
                                       {"group", {"g", "groups"}},
                                       {"resource", {"res", "resources"}},
                                       {"token", {"tkn", "tokens"}},
-                                      {"configure", {"login"}},
                                       {"ls", {"list", "l"}},
                                       {"show", {"s"}},
                                       {"rm", {"remove"}},

@@ -62,6 +62,10 @@ Command command(std::string words, std::string summary,
           .makes = std::move(makes)};
 }
 
+/// "tenant vision added" for "tenant {name} added": values of the answer, else of the request. What is in brackets is
+/// left out while its field is empty.
+std::string filled(std::string_view sentence, const base::json::object& given, const base::json::value& answer);
+
 /// Short words: {"model", "m"}, {"ls", "list"}, ...
 struct Alias {
   std::string_view word;

@@ -177,7 +177,7 @@ void build(CLI::App& app, std::vector<std::unique_ptr<Given>>& all) {
 
 std::string_view hint_for(Code code, std::string_view message) {
   if (message.find("ncloud ") != std::string_view::npos) return "";  // it names a command itself
-  if (code == Code::unauthenticated) return "run: ncloud configure";
+  if (code == Code::unauthenticated) return "run: ncloud login (user and password), or ncloud configure (a token)";
   if (code == Code::over_allotment) return "what is allotted and in use: ncloud resource ls";
   return "";
 }

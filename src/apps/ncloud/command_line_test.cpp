@@ -230,7 +230,7 @@ TEST_F(CommandLine, habits_of_other_programs_lead_somewhere) {
       {{"dataset", "create", "x"}, "ncloud dataset upload x"},
       {{"upload", "m.tsv"}, "ncloud dataset upload m.tsv"},
       {{"push", "m.tsv"}, "ncloud dataset upload m.tsv"},
-      {{"auth", "login"}, "ncloud configure"},
+      {{"auth", "login"}, "ncloud login"},
       {{"me"}, "ncloud whoami"},
       {{"status"}, "ncloud info"},
   };
@@ -251,7 +251,7 @@ TEST_F(CommandLine, habits_of_other_programs_lead_somewhere) {
   EXPECT_EQ(run({"version"}), 0);
   EXPECT_TRUE(out_.starts_with("ncloud ")) << out_;
   EXPECT_EQ(run({"login", "--help"}), 0);
-  EXPECT_NE(out_.find("--token-stdin"), std::string::npos) << out_;
+  EXPECT_NE(out_.find("--password-stdin"), std::string::npos) << out_;
   EXPECT_EQ(run({"ls"}), 0) << "a verb alone is one of model: " << err_;
   EXPECT_EQ(run({"models", "list"}), 0) << err_;
   EXPECT_EQ(run({"show", "7"}), 0) << err_;
@@ -287,7 +287,7 @@ TEST_F(CommandLine, unknown_options_say_where_they_belong) {
 
 TEST_F(CommandLine, every_field_of_a_request_can_be_given) {
   // What a command makes of its files, or always does.
-  const std::set<std::string> implied{"filename", "yaml", "datasets", "follow"};
+  const std::set<std::string> implied{"filename", "yaml", "datasets", "follow", "password", "current"};
   for (const api::OperationInfo* operation : api::operations()) {
     if (operation->command.empty()) continue;
     const auto command = std::find_if(commands().begin(), commands().end(),

@@ -14,7 +14,10 @@ struct Habit {
 
 const std::vector<Habit>& whole_commands() {
   static const std::vector<Habit> habits{
-      {"configure", {"signin", "auth", "init", "config", "setup", "connect"}},
+      {"configure", {"init", "config", "setup", "connect"}},
+      {"login", {"signin", "auth"}},
+      {"logout", {"signout"}},
+      {"passwd", {"password", "pwreset", "pwrst"}},
       {"whoami", {"me", "id"}},
       {"info", {"status", "ping", "health", "cluster-info", "server"}},
       {"completion", {"completions", "autocomplete"}},
@@ -52,8 +55,8 @@ const std::vector<Habit>& nouns() {
        {"job", "training", "train", "experiment", "trial", "deployment", "endpoint", "service", "pod", "container",
         "process", "checkpoint", "stream"}},
       {"dataset", {"data", "image", "images", "volume", "vs", "v"}},
-      {"tenant", {"org", "organization", "namespace", "ns", "project", "group", "team"}},
-      {"user", {"account", "member"}},
+      {"tenant", {"org", "organization", "namespace", "ns", "project", "team"}},
+      {"user", {"account"}},
       {"resource", {"quota", "allotment", "machine", "node", "limit"}},
       {"token", {"key", "secret", "credential", "apikey"}},
   };

@@ -21,6 +21,12 @@ namespace {
 
 volatile std::sig_atomic_t interrupt_count = 0;
 
+std::string trimmed(std::string text) {
+  while (!text.empty() && std::isspace(static_cast<unsigned char>(text.back()))) text.pop_back();
+  const auto start = text.find_first_not_of(" \t\r\n");
+  return start == std::string::npos ? "" : text.substr(start);
+}
+
 void on_interrupt(int) {
   interrupt_count = interrupt_count + 1;
   if (interrupt_count > 1) ::_exit(130);
@@ -77,12 +83,18 @@ bool concerns_all(base::Code code) {
 void tell(std::string_view line) { std::fputs(fmt::format("{}\n", line).c_str(), stderr); }
 void complain(std::string_view message) { tell(fmt::format("{} {}", red("ncloud:"), base::printable(message))); }
 
+std::string line_of_input() {
+  std::string line;
+  std::getline(std::cin, line);
+  return trimmed(line);
+}
+
 std::string ask(std::string_view question) {
   need_terminal(question);
   fmt::print(stderr, "{}: ", question);
   std::string line;
   if (!std::getline(std::cin, line)) throw base::Error(base::Code::interrupted, "no answer");
-  return line;
+  return trimmed(line);
 }
 
 std::string ask_secret(std::string_view question) {

@@ -33,6 +33,9 @@ void complain(std::string_view message);
 std::string ask(std::string_view question);
 std::string ask_secret(std::string_view question);
 
+/// The first line of standard input that was not read yet, without blanks at its ends; for scripts.
+std::string line_of_input();
+
 /// Ctrl-C asks this program to stop; the second one ends it at once.
 void catch_interrupts();
 bool interrupted();

@@ -8,12 +8,14 @@
 
 namespace cloud {
 
+class Logins;
 class Supervisor;
 
 /// What handlers work on; all of it outlives the router.
 struct Parts {
   Store& store;
   Identities& identities;
+  Logins& logins;
   Objects& objects;
   Supervisor& supervisor;
   Worker& worker;

@@ -9,6 +9,7 @@
 #include "base/log.h"
 #include "cloud/answers.h"
 #include "cloud/handlers/handlers.h"
+#include "cloud/logins.h"
 #include "cloud/names.h"
 #include "cloud/people.h"
 #include "cloud/tenants.h"
@@ -31,6 +32,7 @@ api::User user_with(Database& db, std::int64_t id) {
                          .created_at = base::rfc3339(row.integer(3))};
       },
       id);
+  user.has_password = db.number("select count(*) from passwords where user_id = ?", id) > 0;
   user.tenants = db.all(
       "select t.name from roles r join tenants t on t.id = r.tenant_id where r.user_id = ? order by r.position",
       [](const Row& row) { return row.text(0); }, id);
@@ -102,6 +104,7 @@ void remove(const Parts& parts, const api::Call& call, const api::UserRef& reque
     db.run("delete from answers where user_id = ?", id);
     db.run("delete from memberships where user_id = ?", id);
     db.run("delete from group_members where user_id = ?", id);
+    db.run("delete from passwords where user_id = ?", id);
     db.run("delete from users where id = ?", id);
   });
   parts.identities.reload();
@@ -139,6 +142,12 @@ std::optional<std::int64_t> expiry_within(const Maker& maker, int days, std::int
   return wanted;
 }
 
+// Who shows a password makes tokens as oneself.
+Maker person(Database& db, std::int64_t user) {
+  const bool admin = db.number("select admin from users where id = ?", user) != 0;
+  return {.scope = admin ? api::Role::admin : api::Role::manager};
+}
+
 api::Role scope_within(const Maker& maker, const std::optional<api::Role>& scope) {
   if (scope && *scope > maker.scope)
     throw Error(Code::permission_denied,
@@ -171,6 +180,9 @@ std::optional<std::int64_t> tenant_within(Database& db, const Maker& maker, std:
 }
 
 api::Token create_token(const Parts& parts, const api::Call& call, const api::CreateToken& request) {
+  const bool by_password = !request.password.empty();
+  if (by_password && !parts.logins.is_right(call.identity.user, request.password, call.address))
+    throw Error(Code::unauthenticated, "the password is not yours", "/password");
   const std::string secret = new_secret();
   api::Token token = parts.store.write([&](Database& db) {
     std::int64_t user = call.identity.user_id;
@@ -179,11 +191,15 @@ api::Token create_token(const Parts& parts, const api::Call& call, const api::Cr
       if (!call.identity.admin()) throw no_such_user(request.user);  // says nothing about who exists
       user = user_id_of(db, request.user);
     }
-    const Maker maker = maker_of(db, call);
+    if (by_password && user != call.identity.user_id)
+      throw Error(Code::invalid_argument, "with your password you make tokens of your own; leave it out, or user",
+                  "/password");
+    const Maker maker = by_password ? person(db, user) : maker_of(db, call);
     const auto tenant = tenant_within(db, maker, user, request.tenant);
     const api::Role scope = scope_within(maker, request.scope);
     const std::int64_t now = base::wall_now_us();
     const auto expires = expiry_within(maker, request.expires_in_days, now);
+    const auto parent = by_password ? std::nullopt : std::optional(call.identity.token_id);
     db.run("delete from tokens where expires_us <= ?", now);  // with those they made, which end no later
     const std::int64_t held = db.number("select count(*) from tokens where user_id = ?", user);
     if (held >= kMaxTokens)
@@ -194,8 +210,7 @@ api::Token create_token(const Parts& parts, const api::Call& call, const api::Cr
         "insert into tokens (user_id, tenant_id, hash, note, created_us, expires_us, parent_id, scope) values (?, ?, "
         "?, ?, "
         "?, ?, ?, ?) returning id",
-        user, tenant, hash_of_secret(secret), request.note, now, expires, call.identity.token_id,
-        static_cast<int>(scope));
+        user, tenant, hash_of_secret(secret), request.note, now, expires, parent, static_cast<int>(scope));
     api::Token made = *db.first(fmt::format("{}t.id = ?", kTokensWhere), token_of, id);
     made.token = secret;
     return kept_answer(db, call, std::move(made));
@@ -254,6 +269,17 @@ void revoke(const Parts& parts, const api::Call& call, const api::RevokeToken& r
   parts.identities.reload();
 }
 
+void end_session(const Parts& parts, const api::Call& call) {
+  parts.store.write([&](Database& db) {
+    if (db.number("select session from tokens where id = ?", call.identity.token_id) == 0)
+      throw Error(Code::conflict,
+                  fmt::format("you use token {}, which no login made; revoke it: ncloud token revoke {}",
+                              call.identity.token_id, call.identity.token_id));
+    db.run(fmt::format("{}delete from tokens where id in (select id from family)", kFamily), call.identity.token_id);
+  });
+  parts.identities.reload();
+}
+
 }  // namespace
 
 void handle_users(api::Router& router, Parts parts) {
@@ -298,6 +324,16 @@ void handle_users(api::Router& router, Parts parts) {
   router.handle(api::revoke_token, [parts](const api::Call& call, const api::RevokeToken& request) {
     revoke(parts, call, request);
     return api::Nothing{};
+  });
+  router.handle(api::log_in, [parts](const api::Call& call, const api::LogIn& request) {
+    return parts.logins.log_in(call, request);
+  });
+  router.handle(api::log_out, [parts](const api::Call& call, const api::Nothing&) {
+    end_session(parts, call);
+    return api::Nothing{};
+  });
+  router.handle(api::set_password, [parts](const api::Call& call, const api::SetPassword& request) {
+    return parts.logins.set_password(call, request);
   });
   router.handle(api::get_caller, [parts](const api::Call& call, const api::Nothing&) {
     const api::Identity& caller = call.identity;

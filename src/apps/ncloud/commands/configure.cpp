@@ -1,5 +1,3 @@
-#include <iostream>
-
 #include "apps/ncloud/command.h"
 #include "apps/ncloud/terminal.h"
 
@@ -30,12 +28,6 @@ int list_profiles(Session& session, const Settings& settings) {
   return 0;
 }
 
-std::string trimmed(std::string text) {
-  while (!text.empty() && std::isspace(static_cast<unsigned char>(text.back()))) text.pop_back();
-  const auto start = text.find_first_not_of(" \t\r\n");
-  return start == std::string::npos ? "" : text.substr(start);
-}
-
 /// Keeps a person from losing a token that is stored nowhere else.
 void check_replacement(const Configure& options, const std::string& name, const Profile& before, const Profile& now) {
   const bool same_owner = before.user == now.user && normal_host(before.host) == now.host;
@@ -43,8 +35,7 @@ void check_replacement(const Configure& options, const std::string& name, const 
   const std::string what = fmt::format("profile '{}' holds the token of {} at {}", name,
                                        before.user.empty() ? "a user" : before.user, before.host);
   if (!options.token_stdin) {
-    const std::string answer =
-        trimmed(ask(fmt::format("{}; replace it by that of {} at {}? [y/N]", what, now.user, now.host)));
+    const std::string answer = ask(fmt::format("{}; replace it by that of {} at {}? [y/N]", what, now.user, now.host));
     if (answer == "y" || answer == "Y" || answer == "yes") return;
   }
   throw base::Error(
@@ -61,17 +52,15 @@ int configure(Session& session, const Configure& options) {
   if (session.overrides().host) {
     profile.host = *session.overrides().host;
   } else if (!options.token_stdin) {
-    const std::string answer = trimmed(ask(fmt::format("host [{}]", profile.host)));
+    const std::string answer = ask(fmt::format("host [{}]", profile.host));
     if (!answer.empty()) profile.host = answer;
   }
   profile.host = normal_host(profile.host);
   if (options.token_stdin) {
-    std::string line;
-    std::getline(std::cin, line);
-    profile.token = trimmed(line);
+    profile.token = line_of_input();
   } else {
     const std::string answer =
-        trimmed(ask_secret(profile.token.empty() ? "token (not shown)" : "token (not shown; empty: keep)"));
+        ask_secret(profile.token.empty() ? "token (not shown)" : "token (not shown; empty: keep)");
     if (!answer.empty()) profile.token = answer;
   }
   if (profile.token.empty())
