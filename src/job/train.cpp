@@ -37,6 +37,7 @@ class Reporter : public neon::TrainingEvents {
   }
 
   void on_step(const neon::StepEvent& step) override {
+    if (training_.listener != nullptr) training_.listener->on_step(step);
     const std::int64_t now = base::steady_now_us();
     const bool last_of_epoch = step.batch == step.batches;
     if (!first_ && !last_of_epoch && now - last_step_us_ < kStepEventEveryUs) return;
@@ -56,6 +57,7 @@ class Reporter : public neon::TrainingEvents {
   }
 
   void on_epoch(const neon::EpochEvent& epoch) override {
+    if (training_.listener != nullptr) training_.listener->on_epoch(epoch);
     Event event{.kind = EventKind::epoch,
                 .epoch = epoch.epoch,
                 .epochs = epoch.epochs,

@@ -26,7 +26,8 @@ struct ParameterSpec {
   bool transposed = false;                  ///< neon's 2-D order is the transpose of `shape` seen as (columns, rows)
   std::shared_ptr<const Initializer> init;  ///< absent: `constant`
   float constant = 0;
-  bool trained = true;  ///< false for statistics
+  bool trained = true;        ///< false for statistics
+  std::optional<double> rho;  ///< of running statistics: the share of the old value that a step keeps
 };
 
 /// One layer's tensors in double and plain order, n outermost: what the oracle of the tests computes with.

@@ -148,20 +148,24 @@ void Plan::State::set_target(const tensor::Batch& batch, const CostTerm& term, R
   }
 }
 
-double Plan::train_step(const tensor::Batch& batch, const TrainingStep& step) {
-  if (!state_->options.trains())
+void Plan::State::run_forward(const tensor::Batch& batch, const TrainingStep& step) {
+  if (!options.trains())
     throw base::Error(base::Code::internal, "this plan was compiled without a cost and cannot train");
+  bind_inputs(Phase::train, batch.inputs);
+  set_targets(batch, RowOrder::of_time);
+  context = {.seed = options.seed,
+             .epoch = step.epoch,
+             .step = step.step,
+             .update = step.update > 0 ? step.update : step.step,
+             .batch_size = options.batch_size * (step.summed + 1),
+             .begins_sum = step.summed == 0,
+             .updates = step.updates};
+  run(Phase::train, 0, cost_end);
+}
+
+double Plan::train_step(const tensor::Batch& batch, const TrainingStep& step) {
   const tensor::ThreadScope scope(state_->threads);
-  state_->bind_inputs(Phase::train, batch.inputs);
-  state_->set_targets(batch, State::RowOrder::of_time);
-  state_->context = {.seed = state_->options.seed,
-                     .epoch = step.epoch,
-                     .step = step.step,
-                     .update = step.update > 0 ? step.update : step.step,
-                     .batch_size = state_->options.batch_size * (step.summed + 1),
-                     .begins_sum = step.summed == 0,
-                     .updates = step.updates};
-  state_->run(Phase::train, 0, state_->cost_end);
+  state_->run_forward(batch, step);
   double cost = 0;
   for (std::size_t i = 0; i < state_->costs.size(); ++i) cost += state_->options.costs[i].weight * *state_->costs[i];
   if (std::isfinite(cost)) state_->run(Phase::train, state_->cost_end, state_->program.of(Phase::train).size());

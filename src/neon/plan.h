@@ -99,6 +99,10 @@ class Plan {
   std::vector<NamedTensor> export_averages() const;   ///< of what is learned; empty unless the plan averages
   std::vector<float> export_input_gradient() const;   ///< row-major; empty unless asked for
 
+  /// What layers that keep running statistics take of one batch in training: named as parameters, not mixed with those
+  /// before. Weights and running statistics stay as they are. Frozen layers take none.
+  std::vector<NamedTensor> batch_statistics(const tensor::Batch& batch, const TrainingStep& step);
+
   double gradient_norm() const;  ///< ‖all gradients‖₂ of the last step, summed over its batch
   double weight_norm() const;    ///< ‖all learned parameters‖₂
 

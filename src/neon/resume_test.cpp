@@ -313,7 +313,7 @@ TEST(WeightAverage, EvaluationsAndPredictionsUseItWhenAsked) {
   EXPECT_TRUE(same_bits(parameters_of(checkpoint, Weights::newest), newest->export_parameters()));
   const auto by_average = plan_for(spec_with(kMomentum), 16);
   by_average->import_parameters(parameters_of(checkpoint));
-  EXPECT_EQ(evaluate(*by_average, same, nullptr, false)->cost, *evaluated.epochs.back().eval_cost);
+  EXPECT_EQ(evaluate(*by_average, same, {}, false)->cost, *evaluated.epochs.back().eval_cost);
 
   spec.weight_average->evaluate = false;
   trained(spec, 16, kept, 2, &test);

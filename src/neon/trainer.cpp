@@ -79,11 +79,22 @@ constexpr std::string_view kDiverged =
 
 }  // namespace
 
-std::optional<Evaluation> evaluate(Plan& plan, tensor::BatchSource& source, const Metric* metric,
+std::array<std::int64_t, kHistogramBins> histogram_of(std::span<const float> values) {
+  std::array<std::int64_t, kHistogramBins> counts{};
+  constexpr double kLast = static_cast<double>(kHistogramBins) - 1;
+  for (const float value : values) {
+    const double bin =
+        std::rint(std::log2(std::abs(static_cast<double>(value)))) - static_cast<double>(kHistogramOffset);
+    ++counts[static_cast<std::size_t>(std::clamp(bin, 0.0, kLast))];
+  }
+  return counts;
+}
+
+std::optional<Evaluation> evaluate(Plan& plan, tensor::BatchSource& source, const std::vector<const Metric*>& metrics,
                                    const std::atomic<bool>& stop, std::string_view when) {
-  std::vector<std::string> names;
-  if (metric != nullptr) names = metric->names();
-  std::vector<double> sums(metric != nullptr ? metric->sum_count() : 0), figures(names.size());
+  std::vector<std::pair<const Metric*, std::vector<double>>> sums;
+  for (const Metric* metric : metrics)
+    if (metric != nullptr) sums.emplace_back(metric, std::vector<double>(metric->sum_count()));
   double cost_sum = 0;
   std::int64_t count = 0, rows = 0;
   source.seek(0, 0);
@@ -95,7 +106,7 @@ std::optional<Evaluation> evaluate(Plan& plan, tensor::BatchSource& source, cons
                         fmt::format("the cost of evaluation records {} to {}{} is not a number ({}): {}", count,
                                     count + batch->count - 1, when, got.cost, lost_where(plan, *batch, false)));
     cost_sum += got.cost * static_cast<double>(batch->count);
-    if (metric != nullptr) metric->add(got.outputs, got.targets, got.rows, got.columns, sums);
+    for (auto& [metric, its] : sums) metric->add(got.outputs, got.targets, got.rows, got.columns, its);
     count += batch->count;
     rows += got.rows;
   }
@@ -103,8 +114,12 @@ std::optional<Evaluation> evaluate(Plan& plan, tensor::BatchSource& source, cons
   Evaluation result;
   const std::int64_t records = std::max<std::int64_t>(count, 1);
   result.cost = cost_sum / static_cast<double>(records);
-  if (metric != nullptr) metric->finish(sums, std::max<std::int64_t>(rows, 1), figures);
-  for (std::size_t i = 0; i < names.size(); ++i) result.metrics.emplace_back(names[i], figures[i]);
+  for (auto& [metric, its] : sums) {
+    const std::vector<std::string> names = metric->names();
+    std::vector<double> figures(names.size());
+    metric->finish(its, std::max<std::int64_t>(rows, 1), figures);
+    for (std::size_t i = 0; i < names.size(); ++i) result.metrics.emplace_back(names[i], figures[i]);
+  }
   return result;
 }
 
@@ -123,13 +138,48 @@ Trainer::Trainer(Plan& plan, tensor::BatchSource& train, tensor::BatchSource* ev
   position_.threads = plan.threads();
   position_.batch_size = plan.options().batch_size;
   position_.records = train.info().record_count;
-  std::vector<std::string> figures{"cost"};
-  if (eval != nullptr && options.evaluate_every > 0) {
-    figures.push_back("eval_cost");
-    if (metric != nullptr)
-      for (std::string& name : metric->names()) figures.push_back(std::move(name));
+  set_up_callbacks();
+}
+
+void Trainer::set_up_callbacks() {
+  for (const auto& callback : callbacks_) {
+    callback->prepare({plan_.graph(), train_.info().labels, eval_ != nullptr});
+    if (!options_.evaluate_every) options_.evaluate_every = callback->evaluation_freq();
+    if (!options_.checkpoint_every) options_.checkpoint_every = callback->checkpoint_freq();
   }
+  std::vector<std::string> figures{"cost"};
+  const auto add_figures_of = [&](const Metric* metric) {
+    if (metric == nullptr) return;
+    for (std::string& name : metric->names()) {
+      if (std::find(figures.begin(), figures.end(), name) != figures.end())
+        throw base::Error(base::Code::invalid_argument,
+                          fmt::format("the figure '{}' is measured twice; leave one of its metrics out", name),
+                          "/callbacks");
+      figures.push_back(std::move(name));
+    }
+  };
+  if (eval_ != nullptr && options_.evaluate_every.value_or(1) > 0) {
+    figures.push_back("eval_cost");
+    add_figures_of(metric_);
+  }
+  for (const auto& callback : callbacks_) add_figures_of(callback->watches().metric);
   for (const auto& callback : callbacks_) callback->check(figures);
+}
+
+/// What is done every so many epochs, and after the last; 0: never.
+bool Trainer::due(std::int64_t every) const {
+  return every > 0 && (position_.epoch == options_.epochs || position_.epoch % every == 0);
+}
+
+/// Of the evaluation after the epoch that has ended; none when there is to be no evaluation.
+std::vector<const Metric*> Trainer::due_metrics() const {
+  std::vector<const Metric*> metrics;
+  if (eval_ == nullptr) return metrics;
+  if (due(options_.evaluate_every.value_or(1))) metrics.push_back(metric_);
+  for (const auto& callback : callbacks_)
+    if (const Callback::Watch watch = callback->watches(); watch.metric != nullptr && due(watch.epoch_freq))
+      metrics.push_back(watch.metric);
+  return metrics;
 }
 
 void Trainer::resume(const Checkpoint& checkpoint) {
@@ -215,6 +265,7 @@ Checkpoint Trainer::checkpoint() const {
 }
 
 Trainer::Outcome Trainer::run(TrainingEvents& events, const std::atomic<bool>& stop) {
+  for (const auto& callback : callbacks_) callback->on_begin();
   for (;;) {
     if (position_.awaits_evaluation() && !finish_epoch(events, stop)) return Outcome::stopped;
     if (position_.epoch >= options_.epochs || position_.finished) return Outcome::completed;
@@ -243,8 +294,10 @@ bool Trainer::train_epoch(TrainingEvents& events, const std::atomic<bool>& stop)
     step(*batch);
     epoch_images_ += batch->count;
     rate.add(batch->count);
-    events.on_step(
-        {position_.epoch, options_.epochs, position_.batch, batches, position_.step, recent_cost(), rate.per_second()});
+    StepEvent event{position_.epoch, options_.epochs, position_.batch,   batches,
+                    position_.step,  recent_cost(),   rate.per_second(), last_cost_};
+    for (const auto& callback : callbacks_) callback->on_step(event, plan_);
+    events.on_step(event);
   }
   epoch_seconds_ = static_cast<double>(base::steady_now_us() - begin) * 1e-6;
   ++position_.epoch;
@@ -277,6 +330,7 @@ void Trainer::step(const tensor::Batch& batch) {
   ++position_.batch;
   position_.updates += now.updates ? 1 : 0;
   position_.summed = now.updates ? 0 : position_.summed + 1;
+  last_cost_ = cost;
   position_.epoch_cost_sum += cost;
   ++position_.epoch_cost_count;
   recent_[static_cast<std::size_t>(recent_count_++) % recent_.size()] = cost;
@@ -285,8 +339,7 @@ void Trainer::step(const tensor::Batch& batch) {
 /// Evaluates and reports the epoch that is trained. False when stopped before its evaluation was done.
 bool Trainer::finish_epoch(TrainingEvents& events, const std::atomic<bool>& stop) {
   const bool last = position_.epoch == options_.epochs;
-  const auto due = [&](std::int64_t every) { return every > 0 && (last || position_.epoch % every == 0); };
-  const bool saves = last || due(options_.checkpoint_every);
+  const bool saves = last || due(options_.checkpoint_every.value_or(1));
   check_finite();
   EpochEvent event;
   event.epoch = position_.epoch - 1;
@@ -295,10 +348,14 @@ bool Trainer::finish_epoch(TrainingEvents& events, const std::atomic<bool>& stop
   event.cost = position_.epoch_cost_sum / static_cast<double>(position_.epoch_cost_count);
   event.seconds = epoch_seconds_;
   event.images_per_s = epoch_seconds_ > 0 ? static_cast<double>(epoch_images_) / epoch_seconds_ : 0;
-  if (eval_ != nullptr && due(options_.evaluate_every)) {
-    if (saves) save(events);
-    auto evaluation = evaluate_or_save(events, stop);
+  const std::vector<const Metric*> metrics = due_metrics();
+  if (!metrics.empty() && saves) save(events);
+  for (const auto& callback : callbacks_) callback->before_evaluation({plan_, train_, event.epoch, stop});
+  if (!metrics.empty()) {
+    const std::int64_t begin = base::steady_now_us();
+    auto evaluation = evaluate_or_save(events, metrics, stop);
     if (!evaluation) return false;
+    event.eval_seconds = static_cast<double>(base::steady_now_us() - begin) * 1e-6;
     event.eval_cost = evaluation->cost;
     event.metrics = std::move(evaluation->metrics);
   }
@@ -323,12 +380,13 @@ void Trainer::ask_callbacks(EpochEvent& event) {
 }
 
 /// Nothing when stopped. In that case, and when it fails, the trained epoch is kept.
-std::optional<Evaluation> Trainer::evaluate_or_save(TrainingEvents& events, const std::atomic<bool>& stop) {
+std::optional<Evaluation> Trainer::evaluate_or_save(TrainingEvents& events, const std::vector<const Metric*>& metrics,
+                                                    const std::atomic<bool>& stop) {
   try {
     std::optional<Evaluation> evaluation;
     {
       const EvaluatedWeights weights(plan_);
-      evaluation = evaluate(plan_, *eval_, metric_, stop,
+      evaluation = evaluate(plan_, *eval_, metrics, stop,
                             fmt::format(" after epoch {} (step {})", position_.epoch - 1, position_.step));
     }
     if (!evaluation) save(events);

@@ -3,6 +3,7 @@
 #include <atomic>
 #include <cstdint>
 #include <optional>
+#include <span>
 #include <string>
 #include <utility>
 #include <vector>
@@ -15,6 +16,15 @@
 
 namespace neon {
 
+/// How many of a tensor's numbers have which power of two.
+inline constexpr std::size_t kHistogramBins = 64;
+inline constexpr std::int64_t kHistogramOffset = -48;  ///< what the first bin stands for, and all that is smaller
+struct Histogram {
+  std::string name;  ///< "<layer>/<parameter>"; of gradients "<layer>/d<parameter>"
+  std::array<std::int64_t, kHistogramBins> counts{};
+};
+std::array<std::int64_t, kHistogramBins> histogram_of(std::span<const float> values);
+
 struct StepEvent {
   std::int64_t epoch = 0;  ///< from 0
   std::int64_t epochs = 0;
@@ -23,6 +33,8 @@ struct StepEvent {
   std::int64_t step = 0;     ///< batches since the beginning of training
   double cost = 0;           ///< mean of the last up to 10 batches of this run
   double images_per_s = 0;
+  double batch_cost = 0;              ///< of this batch alone
+  std::vector<Histogram> histograms;  ///< of callbacks
 };
 
 struct EpochEvent {
@@ -33,8 +45,10 @@ struct EpochEvent {
   std::optional<double> eval_cost;                      ///< over the evaluation records, when there was an evaluation
   std::vector<std::pair<std::string, double>> metrics;  ///< likewise
   double seconds = 0;                                   ///< of training in this run's part of the epoch
+  double eval_seconds = 0;                              ///< of the evaluation
   double images_per_s = 0;
-  std::string ended_because;  ///< of the last epoch, when a callback ended the training before its time
+  std::vector<Histogram> histograms;  ///< of callbacks
+  std::string ended_because;          ///< of the last epoch, when a callback ended the training before its time
 };
 
 class Trainer;
@@ -53,19 +67,19 @@ class TrainingEvents {
 
 struct TrainerOptions {
   std::int64_t epochs = 1;
-  std::int64_t checkpoint_every = 1;  ///< epochs; 0: only at the end and when stopped
-  std::int64_t evaluate_every = 1;    ///< epochs; 0: never
-  std::vector<Part> callbacks;        ///< of the model; in the order in which they are asked
+  std::optional<std::int64_t> checkpoint_every;  ///< epochs; 0: only at the end and when stopped
+  std::optional<std::int64_t> evaluate_every;    ///< epochs; 0: never. Both where absent: as callbacks say, or 1
+  std::vector<Part> callbacks;                   ///< of the model; in the order in which they are asked
 };
 
 /// Mean cost and metrics over the records of a source, by the prediction pass. Nothing when `stop` became true, which
-/// is looked at between batches. Errors: invalid_argument when the cost is not a number, with `when` in the message;
-/// those of the source.
+/// is looked at between batches. `metrics` may hold null pointers. Errors: invalid_argument when the cost is not a
+/// number, with `when` in the message; those of the source.
 struct Evaluation {
   double cost = 0;
   std::vector<std::pair<std::string, double>> metrics;
 };
-std::optional<Evaluation> evaluate(Plan& plan, tensor::BatchSource& source, const Metric* metric,
+std::optional<Evaluation> evaluate(Plan& plan, tensor::BatchSource& source, const std::vector<const Metric*>& metrics,
                                    const std::atomic<bool>& stop, std::string_view when = {});
 
 /// Trains a plan on a source. Everything that the next step depends on is in the plan's tensors and the position, so a
@@ -103,8 +117,12 @@ class Trainer {
   void resume_averages(const Checkpoint& checkpoint);
   void check_finite();
   void save(TrainingEvents& events);
+  void set_up_callbacks();
   void ask_callbacks(EpochEvent& event);
-  std::optional<Evaluation> evaluate_or_save(TrainingEvents& events, const std::atomic<bool>& stop);
+  bool due(std::int64_t every) const;
+  std::vector<const Metric*> due_metrics() const;
+  std::optional<Evaluation> evaluate_or_save(TrainingEvents& events, const std::vector<const Metric*>& metrics,
+                                             const std::atomic<bool>& stop);
   double recent_cost() const;
 
   Plan& plan_;
@@ -117,6 +135,7 @@ class Trainer {
   std::optional<std::pair<std::int64_t, bool>> saved_;  ///< step of the last checkpoint; whether it awaits evaluation
   double epoch_seconds_ = 0;                            ///< of this run's part of the epoch
   std::int64_t epoch_images_ = 0;
+  double last_cost_ = 0;
   std::int64_t checked_step_ = -1;
   bool first_batch_ = true;
   const tensor::Batch* last_batch_ = nullptr;  ///< while its data hold

@@ -53,7 +53,7 @@ TEST(Trainer, EvaluationFinishesTheFiguresOfAllRecords) {
     count += static_cast<double>(got.outputs.size());
   }
   const auto metric = Shelf<Metric>::instance().make(part(R"("RootMeanSquaredError")"));
-  const auto evaluation = evaluate(*plan, records, metric.get(), false);
+  const auto evaluation = evaluate(*plan, records, {metric.get()}, false);
   ASSERT_TRUE(evaluation);
   ASSERT_EQ(evaluation->metrics.size(), 1u);
   EXPECT_NEAR(evaluation->metrics[0].second, std::sqrt(squares / count), 1e-9);

@@ -51,8 +51,8 @@ struct ShiftNormalisation {
 };
 Kernel shift_norm_forward(const Layout& src, const ShiftNormalisation& how, bool training);
 /// Powers of two count as the numbers that they stand for. Arguments: src, diff_dst, scale, workspace, diff_src (may be
-/// diff_dst), diff_scale, diff_shift, scratchpad.
-Kernel shift_norm_backward(const Layout& src);
+/// diff_dst), diff_scale, diff_shift, scratchpad. Without `of_batch` the statistics were given and depend on no src.
+Kernel shift_norm_backward(const Layout& src, bool of_batch);
 
 /// dst = src < 0 ? -1 : 1. Arguments: src, dst.
 Kernel sign(const Layout& layout);

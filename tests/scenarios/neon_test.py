@@ -233,6 +233,61 @@ class Commands(unittest.TestCase):
         self.call(*words, "--new_layers", "Linear_0", "-s", "again.safetensors")
         self.assertIn("excludes", self.call(*words, "--model_file", "again.safetensors", "--start_from", "bars.safetensors", expect=2))
 
+    def dump(self, path, attribute=None):
+        """The numbers of a data set, or the text of an attribute, as HDF5's own program reads them."""
+        words = ["-a", attribute] if attribute else ["-d", path]
+        done = subprocess.run(["h5dump", *words, "run.h5"], capture_output=True, text=True, cwd=self.folder, timeout=60)
+        self.assertEqual(done.returncode, 0, done.stderr + path)
+        data = done.stdout.split("DATA {", 1)[1].split("}", 1)[0]
+        return [word.rstrip(",") for word in re.sub(r"\(\d+(,\d+)?\):", "", data).split()]
+
+    def test_events_go_to_hdf5_in_neons_layout(self):
+        (self.folder / "told.yaml").write_text(
+            self.model.read_text() + "callbacks:\n  - HistCallback\n  - {type: MetricCallback, config: {metric: LogLoss, epoch_freq: 2}}\n")
+        (self.folder / "run.h5").write_text("of before")
+        words = ("told.yaml", "--threads", "1", "--no_progress_bar", "-r", "3", "-s", "told.safetensors")
+        self.call(*words, "-o", "run.h5", "-e", "3", "-l", "told.log")
+        self.call(*words, "-o", "run.jsonl", "-e", "3")
+        epochs = [event for event in map(json.loads, (self.folder / "run.jsonl").read_text().splitlines()) if event["kind"] == "epoch"]
+        self.assertEqual(self.dump("", "config/total_minibatches"), ["12"])
+        costs = [float(x) for x in self.dump("cost/train")]
+        self.assertEqual(len(costs), 12)
+        self.assertAlmostEqual(sum(costs[:1]), costs[0])
+        self.assertEqual([float(x) for x in self.dump("time_markers/minibatch")], [4, 8, 12])
+        self.assertEqual(self.dump("", "time_markers/minibatch/epochs_complete"), ["3"])
+        for told, event in zip(self.dump("cost/loss"), epochs, strict=True):
+            self.assertAlmostEqual(float(told), event["eval_cost"], places=4)
+        self.assertEqual(self.dump("metrics/LogLoss")[0], "nan")
+        self.assertAlmostEqual(float(self.dump("metrics/LogLoss")[1]), epochs[1]["metrics"]["LogLoss"], places=4)
+        self.assertEqual(self.dump("", "cost/loss/time_markers"), ['"epoch_freq"'])
+        counts = [int(float(x)) for x in self.dump("hist/Convolution_0_0_W")]
+        self.assertEqual(len(counts), 64 * 3)
+        self.assertEqual(sum(counts), 72 * 3)
+        begin, end = (float(self.dump(f"time/train/{which}_time")[0]) for which in ("start", "end"))
+        self.assertLessEqual(begin, end)
+        log = (self.folder / "told.log").read_text().splitlines()
+        self.assertEqual(sum("eval_cost" in line for line in log), 3)
+        # A resumed training has the batches of its own run.
+        self.call(*words, "-o", "run.h5", "-e", "4", "--model_file", "told.safetensors")
+        costs = self.dump("cost/train")
+        self.assertEqual(costs[:12], ["nan"] * 12)
+        self.assertNotIn("nan", costs[12:])
+
+    def test_options_of_neon_mean_something_or_say_why_not(self):
+        base = ("bars.yaml", "--threads", "1", "--no_progress_bar", "-r", "3")
+        for words, why in ((("-b", "gpu"), "one backend"), (("-d", "f16"), "computed in f32"), (("-i", "1"), "one device"),
+                           (("--caffe",), "pooling rounds"), (("-u", "10"), "rounds to nearest"), (("--log_token", "x"), "--log writes a file")):
+            self.assertIn(why, self.call(*base, *words, expect=2), words)
+        (self.folder / "half.tsv").write_text("".join((self.folder / "train.tsv").read_text().splitlines(True)[:65]))
+        (self.folder / "neon.cfg").write_text("epochs = 2\nbatch_size = 16\nbackend = mkl\n")
+        self.call(*base, "-c", "neon.cfg", "-e", "1", "--manifest", "train:half.tsv", "--deterministic", "-o", "short.jsonl", "-H", "2", "-s", "kept.st")
+        events = [json.loads(line) for line in (self.folder / "short.jsonl").read_text().splitlines()]
+        self.assertEqual({(event["epochs"], event["batches"]) for event in events if event["kind"] == "step"}, {(1, 4)})
+        self.assertEqual((self.folder / "kept.st").readlink().name, "kept_1.st")
+        self.assertIn("%", self.call("eval", "kept.st", "--threads", "1"))
+        self.assertIn("train:FILE", self.call(*base, "--manifest", "half.tsv", expect=2))
+        self.assertIn("7 runs", self.call("bars.yaml", "--profile", "--profile_iterations", "7", "--profile_iter_skip", "1", "--threads", "1"))
+
     def test_averages_of_the_weights_are_chosen_by_name(self):
         (self.folder / "mean.yaml").write_text(self.model.read_text() + "weight_average: {decay: 0.9}\nbatches_per_update: 2\n")
         self.call("mean.yaml", "-s", "mean.safetensors", "-r", "3", "--threads", "1", "-e", "2", "--no_progress_bar")

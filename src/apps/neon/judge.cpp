@@ -111,7 +111,7 @@ int judge(const EvalCommand& command) {
 
   const auto metric = neon::Shelf<neon::Metric>::instance().make(checkpoint.spec.metric);
   const std::atomic<bool> never{false};
-  const auto evaluation = neon::evaluate(*plan, loader, metric.get(), never);
+  const auto evaluation = neon::evaluate(*plan, loader, {metric.get()}, never);
   fmt::print("records {}\ncost {:.6g}\n", loader.info().record_count, evaluation->cost);
   for (const auto& [name, value] : evaluation->metrics) fmt::print("{} {:.6g}\n", name, value);
   if (loader.info().targets.front().dtype != tensor::Dtype::i32) return 0;

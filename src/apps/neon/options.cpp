@@ -14,9 +14,13 @@ void declare(CLI::App& app, Options& options) {
   app.add_option("-r,--rng_seed", options.rng_seed,
                  "of all random numbers, instead of the file's; drawn when neither has one");
   app.add_option("-s,--save_path", options.save_path, "checkpoint file");
-  app.add_option("--serialize", options.serialize, "epochs between checkpoints (1 when there is a save_path)")
+  app.add_option("--serialize", options.serialize,
+                 "epochs between checkpoints, 1 without a number; else as the model's SerializeModelCallback says")
+      ->expected(0, 1)
+      ->default_str("1")
       ->check(CLI::PositiveNumber);
-  app.add_option("-H,--history", options.history, "checkpoints kept; over 1 they are named SAVE_PATH_EPOCH")
+  app.add_option("-H,--history", options.history,
+                 "checkpoints kept; over 1 they are named SAVE_PATH_EPOCH, and SAVE_PATH is a link to the newest")
       ->check(CLI::PositiveNumber);
   auto* resume = app.add_option("--model_file", options.load_path, "checkpoint to go on from");
   app.add_option("--start_from", options.start_from,
@@ -24,16 +28,32 @@ void declare(CLI::App& app, Options& options) {
       ->excludes(resume);
   app.add_option("--new_layers", options.new_layers, "layers that take none of those weights, as a,b,c")
       ->delimiter(',');
-  app.add_option("-o,--output_file", options.output_file, "write all events there, one JSON object a line");
-  app.add_option("--eval_freq", options.eval_freq, "epochs between evaluations; 0: none")
+  app.add_option(
+      "-o,--output_file", options.output_file,
+      "write all events there: HDF5 in neon's layout to a name that ends with .h5 or .hdf5 (training-events.md), "
+      "else one JSON object a line");
+  app.add_option("-l,--log", options.log_file,
+                 "also append what is told after each epoch there, with the time; "
+                 "neon_log.txt without a name")
+      ->expected(0, 1)
+      ->default_str("neon_log.txt");
+  app.add_option("--eval_freq", options.eval_freq,
+                 "epochs between evaluations; 0: none. Else as the model's LossCallback says, or 1")
       ->check(CLI::NonNegativeNumber);
   app.add_option("-w,--data_dir", options.data_dir, "folder of the manifests, instead of the model file's");
+  app.add_option("--manifest", options.manifests,
+                 "train:FILE or eval:FILE, instead of the model file's; may be given for each");
+  app.add_option("--manifest_root", options.manifest_root, "folder that names in manifests start from");
   app.add_option("--threads", options.threads, "of the engine; 0: one per CPU")->check(CLI::NonNegativeNumber);
   app.add_flag("--no_progress_bar", options.no_progress_bar, "a line per epoch instead of a live line");
   app.add_flag("--profile", options.profile, "measure the network's speed on random data instead of training it");
   app.add_flag("--profile_inference", options.profile_inference, "with --profile: forward only");
   app.add_flag("--profile_loader", options.profile_loader, "measure one epoch of the loader instead of training");
   app.add_option("--profile_seconds", options.profile_seconds, "how long to measure")->check(CLI::PositiveNumber);
+  app.add_option("--profile_iterations", options.profile_iterations, "steps to measure, instead of seconds")
+      ->check(CLI::PositiveNumber);
+  app.add_option("--profile_iter_skip", options.profile_iter_skip, "steps before the first that is measured")
+      ->check(CLI::NonNegativeNumber);
   auto* check = app.add_option("--check", options.check, "decode every record of this manifest and tell all faults");
   app.add_option("--labels", options.labels, "with --check: file with the names of the classes")->needs(check);
   app.add_option("--root", options.root, "with --check: folder that relative names start from")->needs(check);
@@ -120,7 +140,9 @@ void declare_commands(CLI::App& app, Options& options) {
 std::optional<int> read_options(int argc, char** argv, Options& options) {
   CLI::App app("neon trains a model file, without any cloud.\n", "neon");
   app.set_version_flag("--version", std::string("neon ") + base::kVersion);
+  app.set_config("-c,--config", "", "file with options, a line each: epochs = 10; the command line goes before it");
   declare(app, options);
+  declare_neon_options(app);
   declare_commands(app, options);
   try {
     app.parse(argc, argv);

@@ -72,7 +72,10 @@ struct Options {
   std::string start_from;
   std::vector<std::string> new_layers;
   std::string output_file;
-  std::int64_t eval_freq = 1;
+  std::string log_file;
+  std::vector<std::string> manifests;  ///< "train:FILE", "eval:FILE"
+  std::string manifest_root;
+  std::optional<std::int64_t> eval_freq;
   std::string data_dir;
   int threads = 0;
   bool no_progress_bar = false;
@@ -80,6 +83,8 @@ struct Options {
   bool profile_inference = false;
   bool profile_loader = false;
   double profile_seconds = 2;
+  std::int64_t profile_iterations = 0;  ///< 0: as many as profile_seconds have
+  std::int64_t profile_iter_skip = 5;
   int verbose = 0;
   std::string check;   ///< a manifest whose records are checked; nothing is trained
   std::string labels;  ///< with check
@@ -102,6 +107,9 @@ class App;
 
 /// Declares the options; parsing sets them.
 void declare(CLI::App& app, Options& options);
+
+/// Declares neon's options that have no meaning here, or one value.
+void declare_neon_options(CLI::App& app);
 
 /// Declares the commands, each with its options.
 void declare_commands(CLI::App& app, Options& options);

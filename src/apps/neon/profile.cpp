@@ -10,13 +10,17 @@
 
 namespace {
 
-/// Durations of `work` in seconds, repeated until `seconds` are over, after a warm-up.
-std::vector<double> measure(double seconds, const std::function<void()>& work) {
-  for (int i = 0; i < 5; ++i) work();
+/// Durations of `work` in seconds, after a warm-up.
+std::vector<double> measure(const ProfileLength& length, const std::function<void()>& work) {
+  for (std::int64_t i = 0; i < length.skipped; ++i) work();
   std::vector<double> took;
   const std::int64_t begin = base::steady_now_us();
   std::int64_t now = begin;
-  while (static_cast<double>(now - begin) < seconds * 1e6) {
+  const auto goes_on = [&] {
+    return length.iterations > 0 ? static_cast<std::int64_t>(took.size()) < length.iterations
+                                 : static_cast<double>(now - begin) < length.seconds * 1e6;
+  };
+  while (goes_on()) {
     work();
     const std::int64_t end = base::steady_now_us();
     took.push_back(static_cast<double>(end - now) * 1e-6);
@@ -39,7 +43,7 @@ void print_rate(double images, const std::vector<double>& took) {
 
 }  // namespace
 
-int profile_network(const job::CheckedModel& model, int threads, double seconds, bool inference) {
+int profile_network(const job::CheckedModel& model, int threads, const ProfileLength& length, bool inference) {
   neon::PlanOptions options;
   options.batch_size = model.spec.batch_size;
   options.threads = threads;
@@ -53,7 +57,7 @@ int profile_network(const job::CheckedModel& model, int threads, double seconds,
   source->seek(0, 0);
   const tensor::Batch& batch = *source->next();
   neon::TrainingStep which;
-  const std::vector<double> took = measure(seconds, [&] {
+  const std::vector<double> took = measure(length, [&] {
     if (inference) {
       plan->infer(batch.input());
     } else {

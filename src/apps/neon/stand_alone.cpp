@@ -9,7 +9,9 @@
 
 #include "apps/neon/commands.h"
 #include "apps/neon/console.h"
+#include "apps/neon/hdf5/events.h"
 #include "apps/neon/profile.h"
+#include "base/clock.h"
 #include "base/error.h"
 #include "base/files.h"
 #include "base/log.h"
@@ -24,6 +26,20 @@ void ask_to_stop(int) {
   if (stop_asked.exchange(true)) std::_Exit(130);  // the second Ctrl-C does not wait for a checkpoint
 }
 
+/// --manifest and --manifest_root, whose names start where the program was started.
+void use_manifests(const Options& options, base::json::object& dataset) {
+  constexpr std::array<std::string_view, 3> known{"train", "eval", "val"};
+  for (const std::string& manifest : options.manifests) {
+    const std::size_t colon = manifest.find(':');
+    const std::string which = manifest.substr(0, colon);
+    if (colon == std::string::npos || std::find(known.begin(), known.end(), which) == known.end())
+      throw base::Error(base::Code::invalid_argument,
+                        fmt::format("--manifest takes train:FILE or eval:FILE, got '{}'", manifest));
+    dataset[which == "train" ? "train" : "eval"] = std::filesystem::absolute(manifest.substr(colon + 1)).string();
+  }
+  if (!options.manifest_root.empty()) dataset["root"] = std::filesystem::absolute(options.manifest_root).string();
+}
+
 neon::ModelSpec spec_of(const Options& options) {
   neon::ModelSpec spec = neon::read_model(options.model_file, job::check_rest);
   if (options.epochs) spec.epochs = *options.epochs;
@@ -31,6 +47,9 @@ neon::ModelSpec spec_of(const Options& options) {
   if (options.rng_seed) spec.seed = options.rng_seed;
   if (!options.start_from.empty()) spec.start_from = options.start_from;
   if (!options.new_layers.empty()) spec.new_layers = options.new_layers;
+  if (!spec.new_layers.empty() && !spec.start_from)
+    throw base::Error(base::Code::invalid_argument, "--new_layers needs --start_from, or start_from in the model file");
+  use_manifests(options, spec.dataset);
   return spec;
 }
 
@@ -83,6 +102,33 @@ void check_folder(const std::filesystem::path& save_path) {
     throw base::system_error(fmt::format("cannot write to folder '{}' of --save_path", folder.string()), errno);
 }
 
+using OpenFile = std::unique_ptr<std::FILE, int (*)(std::FILE*)>;
+
+/// Null when there is no name.
+OpenFile open_file(const std::string& name, const char* mode) {
+  OpenFile file(name.empty() ? nullptr : std::fopen(name.c_str(), mode), std::fclose);
+  if (!name.empty() && !file) throw base::system_error(fmt::format("cannot write '{}'", name), errno);
+  return file;
+}
+
+bool is_hdf5(const std::string& name) { return name.ends_with(".h5") || name.ends_with(".hdf5"); }
+
+/// Lines of a training's log: what it says, and a line for each epoch.
+void write_log(std::FILE* log, const wire::Event& event) {
+  std::string line;
+  if (event.kind == wire::EventKind::log) line = base::printable(event.text.value_or(""));
+  if (event.kind == wire::EventKind::epoch) {
+    line = fmt::format("epoch {} of {}: cost {:.6g}", event.epoch.value_or(0), event.epochs.value_or(0),
+                       event.cost.value_or(0));
+    if (event.eval_cost) line += fmt::format(", eval_cost {:.6g}", *event.eval_cost);
+    for (const auto& metric : event.metrics.value_or(base::json::object()))
+      line += fmt::format(", {} {}", std::string_view(metric.key()), base::to_text(metric.value()));
+  }
+  if (line.empty()) return;
+  fmt::print(log, "{} {}\n", base::rfc3339(base::wall_now_us()), line);
+  std::fflush(log);
+}
+
 /// Saves checkpoints under --save_path, the newest `history` of them.
 class Saver {
  public:
@@ -99,6 +145,7 @@ class Saver {
         fmt::format("{}_{}{}", path_.stem().string(), checkpoint.position.epoch, path_.extension().string());
     neon::write_checkpoint(checkpoint, numbered);
     newest_ = numbered;
+    point_to(numbered.filename());
     if (kept_.empty() || kept_.back() != numbered) kept_.push_back(numbered);
     if (static_cast<std::int64_t>(kept_.size()) > history_) {
       std::filesystem::remove(kept_.front());
@@ -109,6 +156,18 @@ class Saver {
   const std::filesystem::path& newest() const { return newest_; }  ///< empty when nothing was saved
 
  private:
+  /// The path itself is a link to the newest. A file of that name, which is no link, is somebody's and stays.
+  void point_to(const std::filesystem::path& newest) const {
+    std::error_code error;
+    if (std::filesystem::exists(std::filesystem::symlink_status(path_, error)) &&
+        !std::filesystem::is_symlink(path_, error))
+      return;
+    const std::filesystem::path temporary = path_.string() + ".link";
+    std::filesystem::remove(temporary, error);
+    std::filesystem::create_symlink(newest, temporary, error);
+    std::filesystem::rename(temporary, path_, error);
+  }
+
   std::filesystem::path path_;
   std::int64_t history_;
   std::vector<std::filesystem::path> kept_;
@@ -125,7 +184,8 @@ int run_stand_alone(const Options& options) {
       options.threads > 0 ? options.threads : static_cast<int>(std::max(1u, std::thread::hardware_concurrency()));
   if (options.profile)
     return profile_network(checked_model(options.model_file, options.batch_size, options.profile_inference), threads,
-                           options.profile_seconds, options.profile_inference);
+                           {options.profile_seconds, options.profile_iterations, options.profile_iter_skip},
+                           options.profile_inference);
   neon::ModelSpec spec = spec_of(options);
   const job::CheckedModel checked = job::check_model(spec, 0, 0);
   if (options.profile_loader) return profile_loader(checked, data_folder(options), threads);
@@ -136,7 +196,10 @@ int run_stand_alone(const Options& options) {
   training.section = checked.section;
   training.data = job::open_files(checked.section, data_folder(options));
   training.threads = threads;
-  training.checkpoint_every = options.serialize > 0 ? options.serialize : options.save_path.empty() ? 0 : 1;
+  if (options.save_path.empty())
+    training.checkpoint_every = 0;
+  else if (options.serialize > 0)
+    training.checkpoint_every = options.serialize;
   training.evaluate_every = options.eval_freq;
   if (!options.load_path.empty())
     training.resume_from = neon::read_checkpoint(options.load_path);
@@ -150,11 +213,13 @@ int run_stand_alone(const Options& options) {
   Saver saver(options.save_path, options.history);
   if (!options.save_path.empty()) training.save = [&](const neon::Checkpoint& checkpoint) { saver.save(checkpoint); };
 
-  std::unique_ptr<std::FILE, int (*)(std::FILE*)> output(nullptr, std::fclose);
-  if (!options.output_file.empty()) {
-    output.reset(std::fopen(options.output_file.c_str(), "w"));
-    if (!output) throw base::system_error(fmt::format("cannot write '{}'", options.output_file), errno);
-  }
+  const OpenFile log = open_file(options.log_file, "a");
+  std::unique_ptr<neon::TrainingEvents> measurements;
+  OpenFile output(nullptr, std::fclose);
+  if (is_hdf5(options.output_file))
+    training.listener = (measurements = hdf5_events(options.output_file)).get();
+  else
+    output = open_file(options.output_file, "w");
   Console console(checked.spec.cost.type, both_are_terminals() && !options.no_progress_bar);
   std::signal(SIGINT, ask_to_stop);
   std::signal(SIGTERM, ask_to_stop);
@@ -162,6 +227,7 @@ int run_stand_alone(const Options& options) {
       training,
       [&](const wire::Event& event) {
         console.show(event);
+        if (log) write_log(log.get(), event);
         if (output) fmt::print(output.get(), "{}\n", base::to_text(base::encode(event)));
       },
       stop_asked);

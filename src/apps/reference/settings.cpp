@@ -51,6 +51,9 @@ Page settings_page() {
                       "([model-yaml.md](../formats/model-yaml.md)).")};
   page.text += "\n## ncloudd\n\n" + options_of(ncloudd::declare);
   page.text += "\n## neon\n\n" + options_of(declare);
+  CLI::App of_neon;
+  declare_neon_options(of_neon);
+  page.text += "\nOptions of neon 2.6 that have one value here, or no meaning:\n\n" + table_of(of_neon);
   CLI::App neon;
   Options options;
   declare_commands(neon, options);

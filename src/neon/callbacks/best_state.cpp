@@ -1,4 +1,5 @@
 #include "neon/callback.h"
+#include "neon/callbacks/exact.h"
 #include "neon/callbacks/watched.h"
 
 namespace neon {
@@ -34,12 +35,12 @@ class BestState final : public Callback {
 
   CallbackState state() const override {
     base::json::object values;
-    if (watched_.best()) values["best"] = *watched_.best();
+    if (watched_.best()) values["best"] = exact(*watched_.best());
     return {values, best_};
   }
   void restore(const CallbackState& state) override {
     const auto best = state.values.find("best");
-    watched_.set_best(best == state.values.end() ? std::optional<double>() : base::decode<double>(best->value()));
+    watched_.set_best(best == state.values.end() ? std::optional<double>() : exact_number(best->value()));
     best_ = state.tensors;
   }
 

@@ -1,6 +1,7 @@
 #include <fmt/format.h>
 
 #include "neon/callback.h"
+#include "neon/callbacks/exact.h"
 #include "neon/callbacks/watched.h"
 
 namespace neon {
@@ -37,13 +38,13 @@ class EarlyStop final : public Callback {
 
   CallbackState state() const override {
     base::json::object values{{"idle", idle_}};
-    if (watched_.best()) values["best"] = *watched_.best();
+    if (watched_.best()) values["best"] = exact(*watched_.best());
     return {values, {}};
   }
   void restore(const CallbackState& state) override {
     idle_ = base::decode<std::int64_t>(state.values.at("idle"));
     const auto best = state.values.find("best");
-    watched_.set_best(best == state.values.end() ? std::optional<double>() : base::decode<double>(best->value()));
+    watched_.set_best(best == state.values.end() ? std::optional<double>() : exact_number(best->value()));
   }
 
  private:

@@ -33,8 +33,8 @@ class BatchNorm final : public UnaryLayer {
     const std::int64_t c = in[0];
     return {{"gamma", {c}, c, 1, false, nullptr, 1.0f},
             {"beta", {c}, c, 1, false, nullptr, 0.0f},
-            {"gmean", {c}, c, 1, false, nullptr, 0.0f, false},
-            {"gvar", {c}, c, 1, false, nullptr, 0.0f, false}};
+            {"gmean", {c}, c, 1, false, nullptr, 0.0f, false, config_.rho},
+            {"gvar", {c}, c, 1, false, nullptr, 0.0f, false, config_.rho}};
   }
   bool absorbs(const Transform& next) const override {
     const auto function = next.vendor_function();
@@ -121,7 +121,7 @@ class Steps final : public UnarySteps {
   Value forward(Lowering& lowering, const Value& src) override {
     x_ = in_feature_order(lowering, src, node_.name);
     const Value dst = lowering.value(x_.layout);
-    const tensor::Kernel kernel = tensor::batch_norm_forward(x_.layout, how_, lowering.training());
+    const tensor::Kernel kernel = tensor::batch_norm_forward(x_.layout, how_, lowering.takes_statistics(node_));
     saved_ = lowering.workspace(kernel);
     const auto weights = [&](std::string_view name) {
       return lowering.plain_weights(lowering.parameter(node_, name)).buffer;
@@ -141,12 +141,7 @@ class Steps final : public UnarySteps {
 
   Value backward(Lowering& lowering, const Value& diff_dst, bool wants_diff_src) override {
     const Value dy = lowering.in_layout(diff_dst, x_.layout, node_.name + " error in another order");
-    lowering.add(node_.name + " backward sums", tensor::batch_norm_backward_sums(x_.layout, how_),
-                 {{Slot::src, x_.buffer},
-                  {Slot::diff_dst, dy.buffer},
-                  {Slot::workspace, saved_},
-                  {Slot::diff_scale, lowering.parameter(node_, "gamma").gradient},
-                  {Slot::diff_shift, lowering.parameter(node_, "beta").gradient}});
+    if (lowering.takes_statistics(node_)) add_sums(lowering, dy);
     if (!wants_diff_src) return {};
     const Value dx = lowering.value(x_.layout);
     lowering.may_replace(dy, dx);
@@ -157,6 +152,16 @@ class Steps final : public UnarySteps {
   }
 
  private:
+  /// The gradients of gamma and beta, and what the input's gets because the statistics are the batch's.
+  void add_sums(Lowering& lowering, const Value& dy) const {
+    lowering.add(node_.name + " backward sums", tensor::batch_norm_backward_sums(x_.layout, how_),
+                 {{Slot::src, x_.buffer},
+                  {Slot::diff_dst, dy.buffer},
+                  {Slot::workspace, saved_},
+                  {Slot::diff_scale, lowering.parameter(node_, "gamma").gradient},
+                  {Slot::diff_shift, lowering.parameter(node_, "beta").gradient}});
+  }
+
   const Node& node_;
   tensor::Normalisation how_;
   Value x_;

@@ -93,7 +93,7 @@ class Steps final : public NormalisationSteps {
   tensor::Kernel forward_kernel(const tensor::Layout& layout, bool) const override {
     return tensor::group_norm_forward(layout, how_);
   }
-  tensor::Kernel backward_kernel(const tensor::Layout& layout) const override {
+  tensor::Kernel backward_kernel(const tensor::Layout& layout, bool) const override {
     return tensor::group_norm_backward(layout, how_);
   }
 

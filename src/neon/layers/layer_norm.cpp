@@ -76,7 +76,7 @@ class Steps final : public NormalisationSteps {
   tensor::Kernel forward_kernel(const tensor::Layout& layout, bool) const override {
     return tensor::layer_norm_forward(layout, eps_);
   }
-  tensor::Kernel backward_kernel(const tensor::Layout& layout) const override {
+  tensor::Kernel backward_kernel(const tensor::Layout& layout, bool) const override {
     return tensor::layer_norm_backward(layout);
   }
 

@@ -6,12 +6,11 @@ using tensor::Slot;
 
 Value NormalisationSteps::forward(Lowering& lowering, const Value& src) {
   x_ = ordered(lowering, src);
-  const tensor::Kernel kernel = forward_kernel(x_.layout, lowering.training());
+  const tensor::Kernel kernel = forward_kernel(x_.layout, lowering.takes_statistics(node_));
   saved_ = lowering.workspace(kernel);
   const Value y = lowering.value(x_.layout);
   if (!lowering.training()) lowering.may_replace(x_, y);
-  std::vector<std::pair<Slot, int>> buffers{
-      {Slot::src, x_.buffer}, {Slot::dst, y.buffer}, {Slot::workspace, saved_}};
+  std::vector<std::pair<Slot, int>> buffers{{Slot::src, x_.buffer}, {Slot::dst, y.buffer}, {Slot::workspace, saved_}};
   for (const ParameterSpec& spec : node_.parameters) {
     const Slot slot = spec.name == "gamma"   ? Slot::scale
                       : spec.name == "beta"  ? Slot::shift
@@ -27,7 +26,7 @@ Value NormalisationSteps::backward(Lowering& lowering, const Value& diff_dst, bo
   const Value dy = lowering.in_layout(diff_dst, x_.layout, node_.name + " error in another order");
   const Value dx = lowering.value(x_.layout);
   lowering.may_replace(dy, dx);
-  lowering.add(node_.name + " backward", backward_kernel(x_.layout),
+  lowering.add(node_.name + " backward", backward_kernel(x_.layout, lowering.takes_statistics(node_)),
                {{Slot::src, x_.buffer},
                 {Slot::diff_dst, dy.buffer},
                 {Slot::scale, lowering.plain_weights(lowering.parameter(node_, "gamma")).buffer},

@@ -18,8 +18,9 @@ class NormalisationSteps : public UnarySteps {
  private:
   /// The value in an order that the kernels take.
   virtual Value ordered(Lowering& lowering, const Value& src) const = 0;
-  virtual tensor::Kernel forward_kernel(const tensor::Layout& layout, bool training) const = 0;
-  virtual tensor::Kernel backward_kernel(const tensor::Layout& layout) const = 0;
+  /// `of_batch`: with the statistics of the batch, where the layer has running ones.
+  virtual tensor::Kernel forward_kernel(const tensor::Layout& layout, bool of_batch) const = 0;
+  virtual tensor::Kernel backward_kernel(const tensor::Layout& layout, bool of_batch) const = 0;
 
   const Node& node_;
   Value x_;

@@ -88,8 +88,8 @@ std::vector<ParameterSpec> RecurrentLayer::parameters(const tensor::Shape& in) c
   const std::int64_t c = parts.directions * parts.sums;
   specs.push_back({"gamma", {c}, c, 1, false, nullptr, 1.0f});
   specs.push_back({"beta", {c}, c, 1, false, nullptr, 0.0f});
-  specs.push_back({"gmean", {c}, c, 1, false, nullptr, 0.0f, false});
-  specs.push_back({"gvar", {c}, c, 1, false, nullptr, 0.0f, false});
+  specs.push_back({"gmean", {c}, c, 1, false, nullptr, 0.0f, false, kind_.how.rho});
+  specs.push_back({"gvar", {c}, c, 1, false, nullptr, 0.0f, false, kind_.how.rho});
   return specs;
 }
 

@@ -228,7 +228,7 @@ class Direction {
 
   Value normalise(Lowering& lowering, const Value& x) {
     normalised_ = x;
-    const tensor::Kernel kernel = tensor::batch_norm_forward(x.layout, kind_.how, lowering.training());
+    const tensor::Kernel kernel = tensor::batch_norm_forward(x.layout, kind_.how, lowering.takes_statistics(node_));
     saved_ = lowering.workspace(kernel);
     const Value y = lowering.value(x.layout);
     std::vector<std::pair<Slot, int>> buffers{{Slot::src, x.buffer}, {Slot::dst, y.buffer}, {Slot::workspace, saved_}};
@@ -244,12 +244,13 @@ class Direction {
     const auto gradient = [&](std::string_view name) {
       return of_direction(lowering, lowering.parameter(node_, name).gradient).buffer;
     };
-    lowering.add(name_ + " normalisation sums", tensor::batch_norm_backward_sums(dy.layout, kind_.how),
-                 {{Slot::src, normalised_.buffer},
-                  {Slot::diff_dst, dy.buffer},
-                  {Slot::workspace, saved_},
-                  {Slot::diff_scale, gradient("gamma")},
-                  {Slot::diff_shift, gradient("beta")}});
+    if (lowering.takes_statistics(node_))
+      lowering.add(name_ + " normalisation sums", tensor::batch_norm_backward_sums(dy.layout, kind_.how),
+                   {{Slot::src, normalised_.buffer},
+                    {Slot::diff_dst, dy.buffer},
+                    {Slot::workspace, saved_},
+                    {Slot::diff_scale, gradient("gamma")},
+                    {Slot::diff_shift, gradient("beta")}});
     const Value dx = lowering.value(dy.layout);
     lowering.may_replace(dy, dx);
     lowering.add(name_ + " normalisation derivative", tensor::batch_norm_backward_data(dy.layout, kind_.how),

@@ -25,8 +25,8 @@ class ShiftBatchNorm final : public UnaryLayer {
     const std::int64_t c = in[0];
     return {{"gamma", {c}, c, 1, false, nullptr, 1.0f},
             {"beta", {c}, c, 1, false, nullptr, 0.0f},
-            {"gmean", {c}, c, 1, false, nullptr, 0.0f, false},
-            {"gvar", {c}, c, 1, false, nullptr, 0.0f, false}};
+            {"gmean", {c}, c, 1, false, nullptr, 0.0f, false, shifts_.rho},
+            {"gvar", {c}, c, 1, false, nullptr, 0.0f, false, shifts_.rho}};
   }
   std::int64_t statistics_per_example(const tensor::Shape& in) const override {
     return tensor::element_count(in) / in[0];

@@ -39,11 +39,11 @@ class Steps final : public NormalisationSteps {
   Value ordered(Lowering& lowering, const Value& src) const override {
     return in_feature_order(lowering, src, node().name);
   }
-  tensor::Kernel forward_kernel(const tensor::Layout& layout, bool training) const override {
-    return tensor::shift_norm_forward(layout, how_, training);
+  tensor::Kernel forward_kernel(const tensor::Layout& layout, bool of_batch) const override {
+    return tensor::shift_norm_forward(layout, how_, of_batch);
   }
-  tensor::Kernel backward_kernel(const tensor::Layout& layout) const override {
-    return tensor::shift_norm_backward(layout);
+  tensor::Kernel backward_kernel(const tensor::Layout& layout, bool of_batch) const override {
+    return tensor::shift_norm_backward(layout, of_batch);
   }
 
   tensor::ShiftNormalisation how_;

@@ -165,6 +165,12 @@ Parameter& Lowering::parameter(const Node& node, std::string_view name) {
   throw base::Error(base::Code::internal, fmt::format("layer '{}' has no parameter '{}'", node.name, name));
 }
 
+bool Lowering::takes_statistics(const Node& node) const {
+  return training() && std::any_of(parameters_.begin(), parameters_.end(), [&](const Parameter& parameter) {
+           return parameter.node == &node && parameter.learns;
+         });
+}
+
 void Lowering::settle(Parameter& parameter, const tensor::Layout& layout) {
   parameter.layout = layout;
   const auto resize = [&](int buffer) {

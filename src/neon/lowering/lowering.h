@@ -93,6 +93,8 @@ class Lowering {
   std::size_t step_count() const { return steps_[static_cast<std::size_t>(phase_)].size(); }
 
   Parameter& parameter(const Node& node, std::string_view name);
+  /// Whether the steps being added train and the node is not frozen: only then it takes statistics of the batch.
+  bool takes_statistics(const Node& node) const;
   /// Announces the parameters of a node. When this plan trains, each trained one gets a gradient and, unless the layer
   /// is frozen, what its update needs.
   void declare(const Node& node, const UpdateNeeds& needs, bool frozen);

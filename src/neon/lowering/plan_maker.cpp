@@ -199,10 +199,9 @@ class PlanMaker {
     if (s_.options.input_gradient) {
       const int edge = s_.graph.inputs.front();
       const tensor::Layout layout = plain(s_.graph.spec_of(edge).shape);
-      const Value gradient = gradient_of(edge);
-      input_gradient_ = gradient ? b_.in_layout(gradient, layout, "input gradient in plain order")
-                                 : Value{b_.lasting(Lowering::Lasting::other, layout.size_bytes()), layout};  // zeros
-      b_.keep_to_end(input_gradient_);
+      // In a place of its own: predictions, which share memory with the steps of training, leave it as it is.
+      input_gradient_ = {b_.lasting(Lowering::Lasting::other, layout.size_bytes()), layout};
+      if (const Value gradient = gradient_of(edge)) b_.reorder(gradient, input_gradient_, "input gradient in plain order");
     }
     add_clipped_updates();
   }

@@ -41,6 +41,8 @@ struct Plan::State {
   void set_targets(const tensor::Batch& batch, RowOrder order);
   void set_target(const tensor::Batch& batch, const CostTerm& term, RowOrder order, std::byte* to) const;
   void set_mask(const tensor::Batch& batch, const CostTerm& term, RowOrder order, std::byte* to) const;
+  /// The steps of a training step up to its cost.
+  void run_forward(const tensor::Batch& batch, const TrainingStep& step);
   void run(Phase phase, std::size_t begin, std::size_t end) { program.run(phase, begin, end, context, threads); }
   void run(Phase phase) { run(phase, 0, program.of(phase).size()); }
 };

@@ -117,6 +117,29 @@ std::vector<float> Plan::export_input_gradient() const {
   return {state_->input_gradient.begin(), state_->input_gradient.end()};
 }
 
+std::vector<NamedTensor> Plan::batch_statistics(const tensor::Batch& batch, const TrainingStep& step) {
+  const Program& program = state_->program;
+  const auto learns = [&](const Node* node) {
+    return std::any_of(program.parameters.begin(), program.parameters.end(),
+                       [&](const PlacedParameter& p) { return p.node == node && p.gradient != nullptr; });
+  };
+  std::vector<Place> places;
+  for (const PlacedParameter& p : program.parameters)
+    if (p.spec->rho && learns(p.node)) places.push_back({name_of(p), &p, p.weights});
+  // A step keeps rho of what was there: nothing, so that the rest is the batch's.
+  const std::vector<NamedTensor> before = export_places(places);
+  for (const Place& place : places) std::fill_n(place.data, place.parameter->layout.size_bytes(), std::byte{});
+  const tensor::ThreadScope scope(state_->threads);
+  state_->run_forward(batch, step);
+  std::vector<NamedTensor> taken = export_places(places);
+  for (std::size_t i = 0; i < places.size(); ++i) {
+    const auto share = static_cast<float>(1 - *places[i].parameter->spec->rho);
+    for (float& value : taken[i].values) value /= share;
+  }
+  fill_places(places, before, "statistics");
+  return taken;
+}
+
 namespace {
 
 double norm_of(const std::vector<NamedTensor>& tensors) {

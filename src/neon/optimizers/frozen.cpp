@@ -23,7 +23,8 @@ class Frozen final : public Optimizer {
 const OnShelf<Optimizer, Frozen> registered(
     "Frozen", "nothing changes",
     R"(For layers that keep their weights, in a `MultiOptimizer`, by name or by class. Their gradients are not computed, and the walk back
-ends where all before is frozen. Statistics, such as those of a BatchNorm, are no weights and go on moving.
+ends where all before is frozen. A normalisation over the batch (`BatchNorm`, `ShiftBatchNorm`, `BiBNRNN`) that is frozen keeps its statistics too and
+computes with them as in prediction, also in training; PyTorch needs `eval()` for that.
 
 ```yaml
 optimizer:

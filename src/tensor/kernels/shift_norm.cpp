@@ -121,7 +121,7 @@ class ShiftNormForward final : public OwnKernel {
 
 class ShiftNormBackward final : public OwnKernel {
  public:
-  explicit ShiftNormBackward(const Layout& src)
+  ShiftNormBackward(const Layout& src, bool of_batch)
       : OwnKernel(
             "shift normalisation derivative",
             {{Slot::src, src},
@@ -132,7 +132,8 @@ class ShiftNormBackward final : public OwnKernel {
              {Slot::diff_scale, per_channel(src.feature_order().value())},
              {Slot::diff_shift, per_channel(src.feature_order().value())},
              {Slot::scratchpad, {}, static_cast<std::size_t>(src.feature_order()->padded_channels()) * sizeof(float)}}),
-        order_(src.feature_order().value()) {}
+        order_(src.feature_order().value()),
+        of_batch_(of_batch) {}
 
   void run(const RunContext&) const override {
     for_blocks(order_, [&](std::int64_t begin, std::int64_t end) { differentiate_blocks(begin, end); });
@@ -152,8 +153,8 @@ class ShiftNormBackward final : public OwnKernel {
       at(5)[k] = sum_gx[k];
       at(6)[k] = sum_g[k];
       factor[k] = nearest_power_of_two(at(2)[k]) * inverse[k];
-      sum_gx[k] /= count;
-      sum_g[k] /= count;
+      sum_gx[k] = of_batch_ ? sum_gx[k] / count : 0;
+      sum_g[k] = of_batch_ ? sum_g[k] / count : 0;
     }
     for_each_position(order_, begin, end, [&](std::int64_t i, std::int64_t k) {
       differentiate(at(0) + i, at(1) + i, mean + k, inverse + k, factor + k, sum_gx + k, sum_g + k, at(4) + i, block);
@@ -161,6 +162,7 @@ class ShiftNormBackward final : public OwnKernel {
   }
 
   ChannelOrder order_;
+  bool of_batch_;
 };
 
 NCLOUD_VECTORIZED void signs(const float* x, float* y, std::int64_t count) {
@@ -181,7 +183,9 @@ class Sign final : public OwnKernel {
 Kernel shift_norm_forward(const Layout& src, const ShiftNormalisation& how, bool training) {
   return std::make_shared<ShiftNormForward>(src, how, training);
 }
-Kernel shift_norm_backward(const Layout& src) { return std::make_shared<ShiftNormBackward>(src); }
+Kernel shift_norm_backward(const Layout& src, bool of_batch) {
+  return std::make_shared<ShiftNormBackward>(src, of_batch);
+}
 Kernel sign(const Layout& layout) { return std::make_shared<Sign>(layout); }
 
 }  // namespace tensor
