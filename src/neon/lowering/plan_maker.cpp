@@ -201,7 +201,8 @@ class PlanMaker {
       const tensor::Layout layout = plain(s_.graph.spec_of(edge).shape);
       // In a place of its own: predictions, which share memory with the steps of training, leave it as it is.
       input_gradient_ = {b_.lasting(Lowering::Lasting::other, layout.size_bytes()), layout};
-      if (const Value gradient = gradient_of(edge)) b_.reorder(gradient, input_gradient_, "input gradient in plain order");
+      if (const Value gradient = gradient_of(edge))
+        b_.reorder(gradient, input_gradient_, "input gradient in plain order");
     }
     add_clipped_updates();
   }

@@ -53,11 +53,13 @@ void write_attribute(hid_t object, const char* name, std::int64_t value) {
   write_attribute(object, name, H5T_NATIVE_INT64, &value);
 }
 
+/// Of any length, as h5py writes them, so that it reads them as texts.
 void write_attribute(hid_t object, const char* name, const std::string& text) {
   const Open type(H5Tcopy(H5T_C_S1), H5Tclose, "a type");
-  check(H5Tset_size(type, text.size()), name);
+  check(H5Tset_size(type, H5T_VARIABLE), name);
   check(H5Tset_cset(type, H5T_CSET_UTF8), name);
-  write_attribute(object, name, type, text.data());
+  const char* data = text.c_str();
+  write_attribute(object, name, type, &data);
 }
 
 /// A name of one object, not a path.
