@@ -13,6 +13,7 @@ struct Edge {
   TensorSpec spec;
   int producer = -1;           ///< node; -1: an input of the graph
   std::vector<int> consumers;  ///< nodes, in their order
+  int lengths = -1;            ///< of a sequence: the edge that says how many of its steps are real; -1: all are
 };
 
 /// A model with every name resolved and every shape known: values and the nodes between them. Compounds and containers
@@ -33,6 +34,8 @@ struct Graph {
     return out_shape(output).size() == 2 ? out_shape(output)[1] : 1;
   }
   std::int64_t columns(std::size_t output = 0) const { return out_count(output) / rows_per_example(output); }
+  /// The edge with the lengths of an output that is a sequence; -1: all its steps are real.
+  int lengths_of(std::size_t output) const { return edges[static_cast<std::size_t>(outputs[output])].lengths; }
   /// The node that makes an output; nullptr where an input comes out as it is.
   const Node* maker_of(std::size_t output = 0) const;
   bool is_output(int edge) const;

@@ -1,5 +1,7 @@
 #include "neon/graph_builder.h"
 
+#include <algorithm>
+
 #include "base/error.h"
 
 namespace neon {
@@ -59,7 +61,22 @@ std::string GraphBuilder::unique_name(const std::optional<std::string>& given, c
 
 std::vector<int> GraphBuilder::place(std::shared_ptr<const Layer> layer, const std::vector<int>& in) {
   const auto name = layer->given_name();
-  return place(std::move(layer), type_, name, in);
+  if (states_ == nullptr) return place(std::move(layer), type_, name, in);
+  const auto with_states = layer->with_states(states_->given, !states_->given);
+  if (with_states == nullptr) return place(std::move(layer), type_, name, in);
+  std::vector<int> edges = with_lengths(*layer, in);
+  if (states_->given) {
+    if (states_->taken == states_->first.size())
+      throw base::Error(base::Code::invalid_argument,
+                        fmt::format("the {} states of the encoder are taken by layers before this one; "
+                                    "decoder_connections needs a number for each recurrent layer of the decoder",
+                                    states_->first.size()));
+    edges.push_back(states_->first[states_->taken++]);
+    return place(with_states, type_, name, edges);
+  }
+  const std::vector<int> out = place(with_states, type_, name, edges);
+  states_->last.push_back(out[1]);
+  return {out[0]};
 }
 
 std::vector<int> GraphBuilder::place(std::shared_ptr<const Layer> layer, const std::string& type,
@@ -69,8 +86,8 @@ std::vector<int> GraphBuilder::place(std::shared_ptr<const Layer> layer, const s
   node.type = type;
   node.where = where_;
   node.name = unique_name(name, type);
-  node.in_edges = in;
-  for (const int edge : in) node.ins.push_back(spec_of(edge));
+  node.in_edges = with_lengths(*layer, in);
+  for (const int edge : node.in_edges) node.ins.push_back(spec_of(edge));
   try {
     node.outs = layer->infer(node.ins);
     node.parameters = layer->parameters(node.ins);
@@ -80,14 +97,44 @@ std::vector<int> GraphBuilder::place(std::shared_ptr<const Layer> layer, const s
     throw base::Error(error.code, fmt::format("layer '{}': {}", node.name, error.message), where_);
   }
   node.layer = std::move(layer);
-  for (const int edge : in)
+  for (const int edge : node.in_edges)
     graph_.edges[static_cast<std::size_t>(edge)].consumers.push_back(static_cast<int>(node.index));
   for (const TensorSpec& out : node.outs) {
     node.out_edges.push_back(static_cast<int>(graph_.edges.size()));
     graph_.edges.push_back({out, static_cast<int>(node.index), {}});
   }
+  pass_lengths_on(node);
   graph_.nodes.push_back(std::move(node));
   return graph_.nodes.back().out_edges;
+}
+
+void GraphBuilder::set_lengths(int sequence, int lengths) {
+  graph_.edges[static_cast<std::size_t>(sequence)].lengths = lengths;
+}
+
+std::vector<int> GraphBuilder::with_lengths(const Layer& layer, const std::vector<int>& in) const {
+  std::vector<int> edges = in;
+  const int read = layer.reads_lengths_of();
+  const auto is_length = [&](int edge) { return spec_of(edge).is_length(); };
+  if (read < 0 || static_cast<std::size_t>(read) >= in.size() || std::any_of(in.begin() + 1, in.end(), is_length))
+    return edges;
+  const int lengths = graph_.edges[static_cast<std::size_t>(in[static_cast<std::size_t>(read)])].lengths;
+  if (lengths >= 0) edges.push_back(lengths);
+  return edges;
+}
+
+/// What comes out of a node has the lengths of its first input as long as it has as many steps.
+void GraphBuilder::pass_lengths_on(const Node& node) {
+  if (node.in_edges.empty() || node.ins[0].shape.empty()) return;
+  int lengths = graph_.edges[static_cast<std::size_t>(node.in_edges[0])].lengths;
+  if (lengths < 0 && node.layer->reads_lengths_of() == 0)
+    for (std::size_t i = 1; i < node.ins.size(); ++i)
+      if (node.ins[i].is_length()) lengths = node.in_edges[i];  // given by the model itself
+  if (lengths < 0) return;
+  for (const int out : node.out_edges) {
+    const tensor::Shape& shape = spec_of(out).shape;
+    if (shape.size() > 1 && shape.back() == node.ins[0].shape.back()) set_lengths(out, lengths);
+  }
 }
 
 }  // namespace neon

@@ -2,6 +2,7 @@
 #include <map>
 #include <set>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "neon/graph.h"
@@ -31,6 +32,20 @@ class GraphBuilder {
 
   const TensorSpec& spec_of(int edge) const { return graph_.spec_of(edge); }
 
+  /// Says which edge tells how many steps of a sequence are real. Layers that keep the steps pass it on, and those that
+  /// read it (Layer::reads_lengths_of) get it as a further input.
+  void set_lengths(int sequence, int lengths);
+
+  /// What recurrent layers in one direction of time do with their states while they are built: start from these, one
+  /// each in order, and add the edges of their last ones there.
+  struct States {
+    std::vector<int> first, last;
+    std::size_t taken = 0;  ///< of `first`
+    bool given = false;     ///< whether layers start from `first` at all
+  };
+  /// nullptr: states start from zeros and are of no interest to others. Returns what held before.
+  States* exchange_states(States* states) { return std::exchange(states_, states); }
+
   /// The name that the next layer of this type would get.
   std::string next_name(std::string_view type) const;
 
@@ -43,10 +58,13 @@ class GraphBuilder {
   void predict_main_output_only() { graph_.predicts_main_output_only = true; }
 
  private:
+  std::vector<int> with_lengths(const Layer& layer, const std::vector<int>& in) const;
+  void pass_lengths_on(const Node& node);
   std::string unique_name(const std::optional<std::string>& given, const std::string& type);
 
   Graph& graph_;
   std::string type_, where_;  ///< of the part being built
+  States* states_ = nullptr;
   std::map<std::string, std::int64_t, std::less<>> counts_;
   std::set<std::string> taken_;
   std::map<std::string, int> branches_;

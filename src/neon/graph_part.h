@@ -15,6 +15,11 @@ class GraphBuilder;
 struct TensorSpec {
   tensor::Shape shape;
   tensor::Dtype dtype = tensor::Dtype::f32;
+
+  /// One whole number per sample: how many steps of a sequence are real.
+  bool is_length() const {
+    return dtype == tensor::Dtype::i32 && tensor::element_count(shape) == 1 && shape.size() < 2;
+  }
 };
 
 /// A configuration that a member registers for tests and benchmarks.

@@ -21,7 +21,9 @@ std::vector<TensorSpec> UnaryLayer::infer(std::span<const TensorSpec> in) const 
   if (in.size() != 1)
     throw base::Error(
         base::Code::invalid_argument,
-        fmt::format("it takes one input, but {} come in; join them with a merge layer before", in.size()));
+        fmt::format("it takes one input, but {} come in; join them with a merge layer before, or, if one is the "
+                    "length of the other, begin with SequenceLengths",
+                    in.size()));
   if (in[0].dtype != tensor::Dtype::f32)
     throw base::Error(base::Code::invalid_argument, "it takes numbers, but whole numbers (indices) come in");
   return {TensorSpec{out_shape(in[0].shape)}};

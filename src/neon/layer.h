@@ -85,6 +85,19 @@ class Layer : public GraphPart {
   virtual bool absorbs_bias() const { return false; }
   virtual bool absorbs(const Transform& next) const { return static_cast<void>(next), false; }
 
+  /// Of which input it wants to know how many steps are real, if anything does; that comes as its last input, one whole
+  /// number per sample. -1: of none.
+  virtual int reads_lengths_of() const { return -1; }
+
+  /// Numbers per example that its forward steps keep for its backward ones, besides inputs and outputs.
+  virtual double kept_per_example(std::span<const TensorSpec> in) const { return static_cast<void>(in), 0; }
+
+  /// Of layers with a state: the same one, starting from a state that is its last input, or giving its last one as its
+  /// second output. nullptr: it has none.
+  virtual std::shared_ptr<const Layer> with_states(bool takes, bool gives) const {
+    return static_cast<void>(takes), static_cast<void>(gives), nullptr;
+  }
+
   /// How many numbers of each example its statistics over the batch are taken of; 0 for layers without.
   virtual std::int64_t statistics_per_example(std::span<const TensorSpec> in) const { return static_cast<void>(in), 0; }
 

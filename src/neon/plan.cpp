@@ -33,6 +33,7 @@ void Plan::State::bind_inputs(Phase phase, std::span<const tensor::Tensor> input
           fmt::format("this plan takes batches of {} {} of {}, got {} of {}", options.batch_size,
                       tensor::text(spec.shape), base::word(dtype), tensor::text(input.shape), base::word(input.dtype)));
     check_indices(i, input);
+    check_lengths(i, input);
     for (const Use& use : input_uses[static_cast<std::size_t>(phase)][i])
       use.kernel->bind(use.argument, static_cast<std::byte*>(input.data));
   }
@@ -61,7 +62,44 @@ void Plan::State::check_indices(std::size_t input, const tensor::Tensor& numbers
   }
 }
 
+/// Sequences are as long as their time axis at most.
+void Plan::State::check_lengths(std::size_t input, const tensor::Tensor& numbers) const {
+  std::int64_t steps = -1;
+  for (const Edge& edge : graph.edges)
+    if (edge.lengths == graph.inputs[input]) steps = edge.spec.shape.back();
+  if (steps < 0) return;
+  const auto lengths = numbers.as<const std::int32_t>();
+  for (std::size_t i = 0; i < lengths.size(); ++i)
+    if (lengths[i] < 0 || lengths[i] > steps)
+      throw base::Error(base::Code::invalid_argument,
+                        fmt::format("example {} of the batch has a length of {}, but its sequence has {} time steps; a "
+                                    "length is from 0 to that",
+                                    i, lengths[i], steps));
+}
+
+std::span<const std::int32_t> Plan::State::given_lengths(std::size_t output, const tensor::Batch& batch) const {
+  for (std::size_t i = 0; i < graph.inputs.size(); ++i)
+    if (graph.inputs[i] == graph.lengths_of(output)) return batch.inputs[i].as<const std::int32_t>();
+  return {};
+}
+
+std::span<const std::int32_t> Plan::State::lengths_of(std::size_t output, const tensor::Batch& batch) const {
+  if (graph.lengths_of(output) < 0) return {};
+  if (const auto given = given_lengths(output, batch); !given.empty()) return given;
+  return {reinterpret_cast<const std::int32_t*>(lengths[output]), static_cast<std::size_t>(options.batch_size)};
+}
+
 namespace {
+
+/// Keeps the rows of real steps, example by example. Returns how many there are.
+std::int64_t keep_real(float* rows, std::int64_t examples, std::int64_t columns, std::int64_t steps,
+                       std::span<const std::int32_t> lengths) {
+  std::int64_t kept = 0;
+  for (std::int64_t example = 0; example < examples; ++example)
+    for (std::int64_t s = 0; s < lengths[static_cast<std::size_t>(example)]; ++s, ++kept)
+      std::copy_n(rows + (example * steps + s) * columns, columns, rows + kept * columns);
+  return kept;
+}
 
 /// Rows (example, step) of (n, features, t), example by example.
 void copy_steps(const float* from, float* to, std::int64_t n, std::int64_t features, std::int64_t steps) {
@@ -139,7 +177,10 @@ void Plan::State::set_target(const tensor::Batch& batch, const CostTerm& term, R
   }
   std::fill_n(t, rows * static_cast<std::size_t>(columns), 0.0f);
   const auto* labels = static_cast<const std::int32_t*>(source.data);
+  const auto lengths = given_lengths(term.output, batch);
   for (std::size_t row = 0; row < rows; ++row) {
+    const auto example = row / static_cast<std::size_t>(steps), step = row % static_cast<std::size_t>(steps);
+    if (!lengths.empty() && static_cast<std::int64_t>(step) >= lengths[example]) continue;  // whatever pads it
     if (labels[row] < 0 || labels[row] >= columns)
       refuse(fmt::format(
           "class index {} in the data is outside 0 to {}, which is what the last layer '{}' has outputs for",
@@ -190,19 +231,30 @@ Plan::Comparison Plan::compare(const tensor::Batch& batch) {
   state_->set_targets(batch, State::RowOrder::of_examples);
   infer(batch.inputs);
   Comparison result;
+  result.weight = static_cast<double>(batch.count);
   for (std::size_t i = 0; i < state_->options.costs.size(); ++i) {
     const CostTerm& term = state_->options.costs[i];
     if (term.output >= state_->predicted.size()) continue;
     const std::int64_t columns = state_->graph.columns(term.output),
                        steps = state_->graph.rows_per_example(term.output);
-    const std::int64_t rows = batch.count * steps;
-    const auto count = static_cast<std::size_t>(rows * columns);
-    std::span<const float> y = output(term.output).first(count);
+    std::int64_t rows = batch.count * steps;
+    std::span<const float> y = output(term.output).first(static_cast<std::size_t>(rows * columns));
     if (steps > 1) {
-      std::vector<float>& by_step = state_->compared[term.output];
-      copy_steps(y.data(), by_step.data(), batch.count, columns, steps);
-      y = std::span(by_step).first(count);
+      float* by_step = state_->compared[term.output].data();
+      copy_steps(y.data(), by_step, batch.count, columns, steps);
+      y = {by_step, y.size()};
     }
+    if (const auto lengths = state_->lengths_of(term.output, batch); !lengths.empty()) {
+      for (std::byte* of_steps : {state_->targets[i], state_->masks[i]})
+        if (of_steps != nullptr) keep_real(reinterpret_cast<float*>(of_steps), batch.count, columns, steps, lengths);
+      float* by_step = state_->compared[term.output].data();
+      if (steps == 1) std::copy(y.begin(), y.end(), by_step);
+      rows = keep_real(by_step, batch.count, columns, steps, lengths);
+      y = {by_step, static_cast<std::size_t>(rows * columns)};
+      if (result.outputs.empty()) result.weight = static_cast<double>(rows);
+    }
+    if (rows == 0) continue;
+    const auto count = static_cast<std::size_t>(rows * columns);
     const std::span<const float> t(reinterpret_cast<const float*>(state_->targets[i]), count);
     if (state_->masks[i] == nullptr) {
       result.cost += term.weight * term.cost->value(y, t, rows, columns);

@@ -85,6 +85,8 @@ class Plan {
   /// Errors: as train_step.
   struct Comparison {
     double cost = 0;  ///< weighted sum of the costs of what is predicted, mean of the rows
+    double weight =
+        0;  ///< of this mean among those of other batches: examples, or real steps of sequences with lengths
     /// (rows, columns) of the main output, a row for each example, or for each step of each; class indices as one-hot
     /// rows.
     std::span<const float> outputs, targets;

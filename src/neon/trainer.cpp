@@ -95,7 +95,7 @@ std::optional<Evaluation> evaluate(Plan& plan, tensor::BatchSource& source, cons
   std::vector<std::pair<const Metric*, std::vector<double>>> sums;
   for (const Metric* metric : metrics)
     if (metric != nullptr) sums.emplace_back(metric, std::vector<double>(metric->sum_count()));
-  double cost_sum = 0;
+  double cost_sum = 0, weight = 0;
   std::int64_t count = 0, rows = 0;
   source.seek(0, 0);
   while (const tensor::Batch* batch = source.next()) {
@@ -105,15 +105,15 @@ std::optional<Evaluation> evaluate(Plan& plan, tensor::BatchSource& source, cons
       throw base::Error(base::Code::invalid_argument,
                         fmt::format("the cost of evaluation records {} to {}{} is not a number ({}): {}", count,
                                     count + batch->count - 1, when, got.cost, lost_where(plan, *batch, false)));
-    cost_sum += got.cost * static_cast<double>(batch->count);
+    cost_sum += got.cost * got.weight;
+    weight += got.weight;
     for (auto& [metric, its] : sums) metric->add(got.outputs, got.targets, got.rows, got.columns, its);
     count += batch->count;
     rows += got.rows;
   }
   if (stop.load(std::memory_order_relaxed)) return {};
   Evaluation result;
-  const std::int64_t records = std::max<std::int64_t>(count, 1);
-  result.cost = cost_sum / static_cast<double>(records);
+  result.cost = cost_sum / std::max(weight, 1.0);
   for (auto& [metric, its] : sums) {
     const std::vector<std::string> names = metric->names();
     std::vector<double> figures(names.size());

@@ -22,7 +22,25 @@ class Sequential final : public Branches {
   static std::vector<LayerCase> cases() {
     return {{R"({"layers": [{"type": "Affine", "config": {"nout": 6, "init": "Gaussian", "activation": "Tanh"}},
                             [{"type": "Bias", "config": {"init": "Gaussian"}}]]})",
-             {9}}};
+             {9}},
+            {R"({"layers": [{"type": "SequenceLengths"},
+                            {"type": "LookupTable", "config": {"vocab_size": 12, "embedding_dim": 5, "init": "Gaussian"}},
+                            {"type": "GRU", "config": {"output_size": 4, "init": "Gaussian", "activation": "Tanh",
+                                                       "gate_activation": "Logistic"}},
+                            {"type": "Linear", "config": {"nout": 3, "init": "Gaussian"}}]})",
+             {7},
+             {{{}, tensor::Dtype::i32}},
+             true,
+             tensor::Dtype::i32},
+            {R"({"layers": [{"type": "SequenceLengths", "config": {"pad_idx": 0}},
+                            {"type": "LookupTable", "config": {"vocab_size": 12, "embedding_dim": 5, "init": "Gaussian"}},
+                            {"type": "BiLSTM", "config": {"output_size": 3, "init": "Gaussian", "activation": "Tanh",
+                                                          "gate_activation": "Logistic"}},
+                            {"type": "RecurrentMean"}]})",
+             {6},
+             {},
+             true,
+             tensor::Dtype::i32}};
   }
 };
 

@@ -12,7 +12,10 @@ class BiLSTM final : public RecurrentLayer {
     return {
         {R"({"output_size": 5, "init": "Gaussian", "activation": "Tanh", "gate_activation": "Logistic"})", {4, 6}},
         {R"({"output_size": 3, "init": "Gaussian", "activation": "Tanh", "gate_activation": "Logistic", "split_inputs": true})",
-         {4, 5}}};
+         {4, 5}},
+        {R"({"output_size": 5, "init": "Gaussian", "activation": "Tanh", "gate_activation": "Logistic"})",
+         {3, 7},
+         {{{}, tensor::Dtype::i32}}}};
   }
 };
 

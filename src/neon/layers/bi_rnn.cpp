@@ -17,7 +17,10 @@ class BiRNN final : public RecurrentLayer {
   static std::vector<LayerCase> cases() {
     return {{R"({"output_size": 5, "init": "Gaussian", "activation": "Tanh"})", {4, 6}},
             {R"({"output_size": 3, "init": "Gaussian", "activation": "Tanh", "split_inputs": true})", {4, 5}},
-            {R"({"output_size": 3, "init": "Gaussian", "activation": "Rectlin"})", {2, 3, 1}}};
+            {R"({"output_size": 3, "init": "Gaussian", "activation": "Rectlin"})", {2, 3, 1}},
+            {R"({"output_size": 3, "init": "Gaussian", "activation": "Tanh", "split_inputs": true})",
+             {4, 7},
+             {{{}, tensor::Dtype::i32}}}};
   }
 };
 

@@ -14,7 +14,10 @@ class GRU final : public RecurrentLayer {
         {R"({"output_size": 16, "init": "Gaussian", "activation": "Tanh", "gate_activation": "Logistic", "init_inner": "GlorotUniform", "reset_cells": true})",
          {3, 2}},
         {R"({"output_size": 3, "init": "Gaussian", "activation": "Tanh", "gate_activation": "Logistic"})", {4, 1}},
-        {R"({"output_size": 4, "init": "Gaussian", "activation": "Logistic", "gate_activation": "Tanh"})", {2, 3, 5}}};
+        {R"({"output_size": 4, "init": "Gaussian", "activation": "Logistic", "gate_activation": "Tanh"})", {2, 3, 5}},
+        {R"({"output_size": 5, "init": "Gaussian", "activation": "Tanh", "gate_activation": "Logistic"})",
+         {3, 7},
+         {{{}, tensor::Dtype::i32}}}};
   }
 };
 

@@ -14,7 +14,8 @@ class Recurrent final : public RecurrentLayer {
         {R"({"output_size": 16, "init": "Gaussian", "activation": "Rectlin", "init_inner": "GlorotUniform", "reset_cells": true})",
          {3, 2}},
         {R"({"output_size": 3, "init": "Gaussian", "activation": "Tanh"})", {4, 1}},
-        {R"({"output_size": 4, "init": "Gaussian", "activation": "Logistic"})", {2, 3, 5}}};
+        {R"({"output_size": 4, "init": "Gaussian", "activation": "Logistic"})", {2, 3, 5}},
+        {R"({"output_size": 5, "init": "Gaussian", "activation": "Tanh"})", {3, 7}, {{{1}, tensor::Dtype::i32}}}};
   }
 };
 

@@ -75,13 +75,44 @@ RecurrentParts::RecurrentParts(const RecurrentKind& kind, const tensor::Shape& i
   sums = tensor::gates_of(kind.cell) * units;
 }
 
-tensor::Shape RecurrentLayer::out_shape(const tensor::Shape& in) const {
-  const RecurrentParts parts(kind_, in);
-  return {parts.directions * parts.units, parts.steps};
+RecurrentInputs::RecurrentInputs(const RecurrentKind& kind, std::span<const TensorSpec> in) {
+  const auto refuse = [](std::string message) { throw base::Error(base::Code::invalid_argument, std::move(message)); };
+  for (const TensorSpec& spec : in.first(std::min<std::size_t>(in.size(), 1)))
+    if (spec.dtype != tensor::Dtype::f32)
+      refuse("it takes numbers, but whole numbers (indices) come in; begin with a LookupTable");
+  std::size_t next = 1;
+  if (next < in.size() && in[next].is_length()) lengths = next++;
+  if (kind.takes_state && next < in.size()) state = next++;
+  if (in.empty() || next != in.size() || (kind.takes_state && state == 0))
+    refuse(fmt::format("it takes a sequence, and perhaps the length of each, but {} inputs come in", in.size()));
+  const std::int64_t size = tensor::parts_of_state(kind.cell) * kind.units;
+  if (state > 0 && in[state].shape != tensor::Shape{size})
+    refuse(
+        fmt::format("it starts from a state of {} numbers, but {} come in; the layer that gives it must be of the "
+                    "same type and have the same output_size",
+                    size, tensor::text(in[state].shape)));
+  if (lengths > 0 && kind.batch_norm)
+    refuse("it normalises over all steps and cannot leave padding out; use BiRNN for sequences with lengths");
 }
 
-std::vector<ParameterSpec> RecurrentLayer::parameters(const tensor::Shape& in) const {
-  const RecurrentParts parts(kind_, in);
+std::vector<TensorSpec> RecurrentLayer::infer(std::span<const TensorSpec> in) const {
+  const RecurrentInputs inputs(kind_, in);
+  const RecurrentParts parts(kind_, in[0].shape);
+  std::vector<TensorSpec> outs{{{parts.directions * parts.units, parts.steps}}};
+  if (kind_.gives_state) outs.push_back({{tensor::parts_of_state(kind_.cell) * parts.units}});
+  return outs;
+}
+
+std::shared_ptr<const Layer> RecurrentLayer::with_states(bool takes, bool gives) const {
+  if (kind_.both_directions) return nullptr;
+  RecurrentKind kind = kind_;
+  kind.takes_state = takes;
+  kind.gives_state = gives;
+  return std::make_shared<RecurrentLayer>(std::move(kind), name_);
+}
+
+std::vector<ParameterSpec> RecurrentLayer::parameters(std::span<const TensorSpec> in) const {
+  const RecurrentParts parts(kind_, in[0].shape);
   std::vector<ParameterSpec> specs{
       {"W", {parts.rows(), parts.sums}, parts.rows(), parts.sums, false, std::make_shared<InitialParts>(kind_, parts)}};
   if (!kind_.batch_norm) return specs;
@@ -93,8 +124,17 @@ std::vector<ParameterSpec> RecurrentLayer::parameters(const tensor::Shape& in) c
   return specs;
 }
 
-double RecurrentLayer::operations(const tensor::Shape& in) const {
-  const RecurrentParts parts(kind_, in);
+/// The rows that come in and the states, in the order of time; what all gates are made of; and what the cells keep: of
+/// lstm c and its function, of gru r∘h.
+double RecurrentLayer::kept_per_example(std::span<const TensorSpec> in) const {
+  const RecurrentParts parts(kind_, in[0].shape);
+  const std::int64_t cell = kind_.cell == tensor::Cell::lstm ? 2 : kind_.cell == tensor::Cell::gru ? 1 : 0;
+  return static_cast<double>(parts.directions * parts.steps) *
+         static_cast<double>(parts.inputs + parts.sums + (1 + cell) * parts.units);
+}
+
+double RecurrentLayer::operations(std::span<const TensorSpec> in) const {
+  const RecurrentParts parts(kind_, in[0].shape);
   return static_cast<double>(parts.rows()) * static_cast<double>(parts.sums) * static_cast<double>(parts.steps);
 }
 

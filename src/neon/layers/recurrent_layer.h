@@ -15,6 +15,8 @@ struct RecurrentKind {
   bool split_inputs = false;  ///< the forward direction reads the first half of the inputs, the other one the second
   bool batch_norm = false;    ///< of what the inputs give, over batch and time
   tensor::Normalisation how;  ///< that
+  bool takes_state = false;   ///< a further input is the state to start from
+  bool gives_state = false;   ///< a second output is the state after the last real step
 
   RecurrentKind(tensor::Cell cell, std::int64_t units, const Part& init, const std::optional<Part>& init_inner,
                 const Part& activation, const std::optional<Part>& gate_activation = {});
@@ -39,18 +41,28 @@ struct RecurrentParts {
   }
 };
 
-class RecurrentLayer : public UnaryLayer {
+/// The inputs of a recurrent layer: the sequence, then, if there are any, its length and the state to start from.
+struct RecurrentInputs {
+  std::size_t lengths = 0, state = 0;  ///< 0: absent
+  /// Errors: invalid_argument naming what is there instead.
+  RecurrentInputs(const RecurrentKind& kind, std::span<const TensorSpec> in);
+};
+
+class RecurrentLayer : public Layer {
  public:
   RecurrentLayer(RecurrentKind kind, std::optional<std::string> name)
       : kind_(std::move(kind)), name_(std::move(name)) {}
 
   std::optional<std::string> given_name() const final { return name_; }
-  tensor::Shape out_shape(const tensor::Shape& in) const final;
-  std::vector<ParameterSpec> parameters(const tensor::Shape& in) const final;
-  std::int64_t statistics_per_example(const tensor::Shape& in) const final {
-    return kind_.batch_norm ? RecurrentParts(kind_, in).steps : 0;
+  std::vector<TensorSpec> infer(std::span<const TensorSpec> in) const final;
+  std::vector<ParameterSpec> parameters(std::span<const TensorSpec> in) const final;
+  std::int64_t statistics_per_example(std::span<const TensorSpec> in) const final {
+    return kind_.batch_norm ? RecurrentParts(kind_, in[0].shape).steps : 0;
   }
-  double operations(const tensor::Shape& in) const final;
+  double operations(std::span<const TensorSpec> in) const final;
+  double kept_per_example(std::span<const TensorSpec> in) const final;
+  int reads_lengths_of() const final { return 0; }
+  std::shared_ptr<const Layer> with_states(bool takes, bool gives) const final;
   std::unique_ptr<LayerSteps> lower(const Group& group) const final;
   std::vector<std::string> onnx(OnnxNodes& nodes) const final;
   void reference_forward(Reference& r) const final;

@@ -15,6 +15,7 @@ class Oracle {
       : kind_(kind),
         r_(r),
         p_(kind, r.in()),
+        in_(kind, r.ins),
         direction_(direction),
         w_(r.parameters[0].data() + p_.for_input(direction)),
         state_w_(r.parameters[0].data() + p_.for_state(direction)),
@@ -37,6 +38,7 @@ class Oracle {
     for (std::int64_t n = 0; n < r_.n; ++n)
       for (std::int64_t s = 0; s < p_.steps; ++s) {
         const std::int64_t t = step(s);
+        if (t >= length(n)) continue;
         const double* before = state(h_, n, s);
         double *sum = &sums_[at(n, t, p_.sums)], *gate = &gates_[at(n, t, p_.sums)], *h = &h_[at(n, t, u)];
         for (std::int64_t k = 0; k < p_.sums; ++k) sum[k] += b_[k];
@@ -61,6 +63,10 @@ class Oracle {
         }
         for (std::int64_t k = 0; k < u; ++k) r_.dst()[output(n, t, k)] = h[k];
       }
+    for (std::int64_t n = 0; n < r_.n && kind_.gives_state; ++n) {
+      std::copy_n(state(h_, n, length(n)), u, &r_.dsts[1][state_at(n)]);
+      if (kind_.cell == tensor::Cell::lstm) std::copy_n(state(c_, n, length(n)), u, &r_.dsts[1][state_at(n) + u]);
+    }
   }
 
   /// After forward.
@@ -70,8 +76,14 @@ class Oracle {
     double* state_dw = r_.gradients[0].data() + p_.for_state(direction_);
     for (std::int64_t n = 0; n < r_.n; ++n) {
       Numbers dh(static_cast<std::size_t>(u)), dc(dh), past(dh), tc(dh), through(dh);
+      if (kind_.gives_state) {
+        const double* last = &r_.diff_dsts[1][state_at(n)];
+        std::copy_n(last, u, dh.begin());
+        if (kind_.cell == tensor::Cell::lstm) std::copy_n(last + u, u, dc.begin());
+      }
       for (std::int64_t s = p_.steps; s-- > 0;) {
         const std::int64_t t = step(s);
+        if (t >= length(n)) continue;
         const double *before = state(h_, n, s), *gate = &gates_[at(n, t, p_.sums)], *sum = &sums_[at(n, t, p_.sums)];
         double* d = &dsums[at(n, t, p_.sums)];
         for (std::int64_t k = 0; k < u; ++k) dh[k] += r_.diff_dst()[output(n, t, k)];
@@ -120,6 +132,9 @@ class Oracle {
           }
         dh = past;
       }
+      if (in_.state == 0) continue;
+      std::copy(dh.begin(), dh.end(), &r_.diff_srcs[in_.state][state_at(n)]);
+      if (kind_.cell == tensor::Cell::lstm) std::copy(dc.begin(), dc.end(), &r_.diff_srcs[in_.state][state_at(n) + u]);
     }
     double *dw = r_.gradients[0].data() + p_.for_input(direction_), *db = r_.gradients[0].data() + p_.bias(direction_);
     for_each([&](std::int64_t n, std::int64_t t) {
@@ -149,8 +164,17 @@ class Oracle {
     return static_cast<std::size_t>(((n * p_.directions + direction_) * p_.units + k) * p_.steps + t);
   }
   std::int64_t step(std::int64_t s) const { return direction_ == 1 ? p_.steps - 1 - s : s; }
+  std::int64_t length(std::int64_t n) const {
+    return in_.lengths > 0 ? static_cast<std::int64_t>(r_.srcs[in_.lengths][static_cast<std::size_t>(n)]) : p_.steps;
+  }
+  std::size_t state_at(std::int64_t n) const {
+    return static_cast<std::size_t>(n * tensor::parts_of_state(kind_.cell) * p_.units);
+  }
+  /// Before the s-th step in the order of the recurrence: h, or c.
   const double* state(const Numbers& of_all, std::int64_t n, std::int64_t s) const {
-    return s == 0 ? zeros_.data() : &of_all[at(n, step(s - 1), p_.units)];
+    if (s > 0) return &of_all[at(n, step(s - 1), p_.units)];
+    if (in_.state == 0) return zeros_.data();
+    return &r_.srcs[in_.state][state_at(n) + static_cast<std::size_t>(&of_all == &c_ ? p_.units : 0)];
   }
   template <class Visit>
   void for_each(const Visit& visit) const {
@@ -225,6 +249,7 @@ class Oracle {
   const RecurrentKind& kind_;
   Reference& r_;
   RecurrentParts p_;
+  RecurrentInputs in_;
   std::int64_t direction_;
   const double *w_, *state_w_, *b_;
   Numbers projected_, sums_, gates_, h_, c_, zeros_;

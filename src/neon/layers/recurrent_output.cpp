@@ -9,9 +9,9 @@ namespace {
 using tensor::Readout;
 using tensor::Slot;
 
-/// One row of numbers out of all steps of a sequence.
+/// One row of numbers out of all real steps of a sequence.
 template <Readout kReadout>
-class RecurrentOutput final : public UnaryLayer {
+class RecurrentOutput final : public Layer {
  public:
   struct Config {
     std::optional<std::string> name;
@@ -22,11 +22,18 @@ class RecurrentOutput final : public UnaryLayer {
   explicit RecurrentOutput(const Config& config) : name_(config.name) {}
 
   std::optional<std::string> given_name() const override { return name_; }
-  tensor::Shape out_shape(const tensor::Shape& in) const override {
-    if (!is_sequence(in))
-      throw base::Error(base::Code::invalid_argument,
-                        fmt::format("it reads a sequence (features, time steps), but {} comes in", tensor::text(in)));
-    return {in[0]};
+  int reads_lengths_of() const override { return 0; }
+  std::vector<TensorSpec> infer(std::span<const TensorSpec> in) const override {
+    const bool has_length = in.size() == 2 && in[1].is_length();
+    if (in.size() != 1 && !has_length)
+      throw base::Error(
+          base::Code::invalid_argument,
+          fmt::format("it takes a sequence, and perhaps the length of each, but {} inputs come in", in.size()));
+    if (!is_sequence(in[0].shape) || in[0].dtype != tensor::Dtype::f32)
+      throw base::Error(
+          base::Code::invalid_argument,
+          fmt::format("it reads a sequence (features, time steps), but {} comes in", tensor::text(in[0].shape)));
+    return {{{in[0].shape[0]}}};
   }
   std::unique_ptr<LayerSteps> lower(const Group& group) const override;
   std::vector<std::string> onnx(OnnxNodes& nodes) const override {
@@ -46,44 +53,61 @@ class RecurrentOutput final : public UnaryLayer {
   void reference_backward(Reference& r) const override {
     for_each(r, [&](std::size_t out, std::size_t in, double factor) { r.diff_src()[in] = factor * r.diff_dst()[out]; });
   }
-  static std::vector<LayerCase> cases() { return {{"{}", {5, 4}}, {"{}", {16, 1}}}; }
+  static std::vector<LayerCase> cases() {
+    return {{"{}", {5, 4}}, {"{}", {16, 1}}, {"{}", {3, 7}, {{{}, tensor::Dtype::i32}}}};
+  }
 
  private:
   template <class Visit>
   static void for_each(const Reference& r, const Visit& visit) {
-    const auto steps = static_cast<std::size_t>(r.in()[1]);
-    for (std::size_t row = 0; row < r.src().size() / steps; ++row)
-      for (std::size_t t = kReadout == Readout::last ? steps - 1 : 0; t < steps; ++t)
-        visit(row, row * steps + t, kReadout == Readout::mean ? 1.0 / static_cast<double>(steps) : 1.0);
+    const auto features = static_cast<std::size_t>(r.in()[0]), steps = static_cast<std::size_t>(r.in()[1]);
+    for (std::size_t row = 0; row < r.src().size() / steps; ++row) {
+      const auto length = r.srcs.size() > 1 ? static_cast<std::size_t>(r.srcs[1][row / features]) : steps;
+      for (std::size_t t = kReadout == Readout::last && length > 0 ? length - 1 : 0; t < length; ++t)
+        visit(row, row * steps + t, kReadout == Readout::mean ? 1.0 / static_cast<double>(length) : 1.0);
+    }
   }
   std::optional<std::string> name_;
 };
 
-class Steps final : public UnarySteps {
+class Steps final : public LayerSteps {
  public:
-  Steps(const Node& node, Readout readout) : node_(node), readout_(readout) {}
+  Steps(const Node& node, Readout readout) : node_(node), readout_(readout), has_lengths_(node.ins.size() > 1) {}
 
-  Value forward(Lowering& lowering, const Value& src) override {
-    const Value x = rows_of_sequence(lowering, src, node_.name + " input");
+  std::vector<Value> forward(Lowering& lowering, std::span<const Value> srcs) override {
+    const Value x = rows_of_sequence(lowering, srcs[0], node_.name + " input");
     const tensor::Kernel kernel =
-        tensor::readout_forward(readout_, node_.in()[1], lowering.batch_size(), node_.in()[0]);
+        tensor::readout_forward(readout_, node_.in()[1], lowering.batch_size(), node_.in()[0], has_lengths_);
     const Value y = lowering.value(kernel->layout(Slot::dst));
-    lowering.add(node_.name + " forward", kernel, {{Slot::src, x.buffer}, {Slot::dst, y.buffer}});
-    return y;
+    if (has_lengths_) lengths_ = srcs[1];
+    lowering.add(node_.name + " forward", kernel, with_lengths({{Slot::src, x.buffer}, {Slot::dst, y.buffer}}));
+    return {y};
   }
-  Value backward(Lowering& lowering, const Value& diff_dst, bool wants_diff_src) override {
-    if (!wants_diff_src) return {};
+  std::vector<Value> backward(Lowering& lowering, std::span<const Value> diff_dsts,
+                              const std::vector<bool>& wanted) override {
+    std::vector<Value> diff_srcs(wanted.size());
+    if (!wanted[0]) return diff_srcs;
     const tensor::Kernel kernel =
-        tensor::readout_backward(readout_, node_.in()[1], lowering.batch_size(), node_.in()[0]);
-    const Value dy = lowering.in_layout(diff_dst, kernel->layout(Slot::diff_dst), node_.name + " error in plain order");
+        tensor::readout_backward(readout_, node_.in()[1], lowering.batch_size(), node_.in()[0], has_lengths_);
+    const Value dy =
+        lowering.in_layout(diff_dsts[0], kernel->layout(Slot::diff_dst), node_.name + " error in plain order");
     const Value dx = lowering.value(kernel->layout(Slot::diff_src));
-    lowering.add(node_.name + " backward", kernel, {{Slot::diff_dst, dy.buffer}, {Slot::diff_src, dx.buffer}});
-    return sequence_of_rows(lowering, dx, node_.in()[1], node_.name);
+    lowering.add(node_.name + " backward", kernel,
+                 with_lengths({{Slot::diff_dst, dy.buffer}, {Slot::diff_src, dx.buffer}}));
+    diff_srcs[0] = sequence_of_rows(lowering, dx, node_.in()[1], node_.name);
+    return diff_srcs;
   }
 
  private:
+  std::vector<std::pair<Slot, int>> with_lengths(std::vector<std::pair<Slot, int>> buffers) const {
+    if (has_lengths_) buffers.emplace_back(Slot::src, lengths_.buffer);
+    return buffers;
+  }
+
   const Node& node_;
   Readout readout_;
+  bool has_lengths_;
+  Value lengths_;
 };
 
 template <Readout kReadout>
@@ -91,12 +115,16 @@ std::unique_ptr<LayerSteps> RecurrentOutput<kReadout>::lower(const Group& group)
   return std::make_unique<Steps>(*group.node, kReadout);
 }
 
+constexpr std::string_view kDetails =
+    R"((features, time steps) → (features). Of sequences with lengths (see SequenceLengths) the real steps count; what has none
+gives zeros.)";
+
 const OnShelf<GraphPart, RecurrentOutput<Readout::sum>> registered_sum("RecurrentSum", "the sum of all time steps",
-                                                                       R"((features, time steps) → (features).)");
+                                                                       kDetails);
 const OnShelf<GraphPart, RecurrentOutput<Readout::mean>> registered_mean("RecurrentMean", "the mean of all time steps",
-                                                                         R"((features, time steps) → (features).)");
+                                                                         kDetails);
 const OnShelf<GraphPart, RecurrentOutput<Readout::last>> registered_last("RecurrentLast", "the last time step",
-                                                                         R"((features, time steps) → (features).)");
+                                                                         kDetails);
 
 }  // namespace
 }  // namespace neon

@@ -57,15 +57,19 @@ class Direction {
   }
 
   /// rows (t·n, inputs) → (t·n, units).
-  Value forward(Lowering& lowering, const Value& x) {
+  Value forward(Lowering& lowering, const Value& x, const Value& lengths, const Value& first_state) {
     recurrence_ = {kind_.cell,
                    p_.steps,
                    lowering.batch_size(),
                    p_.units,
                    direction_ == 1,
+                   static_cast<bool>(lengths),
+                   static_cast<bool>(first_state),
+                   kind_.gives_state,
                    function_of(kind_.activation),
                    function_of(kind_.gate_activation)};
     x_ = x;
+    lengths_ = lengths;
     const int w = weights(lowering);
     const Value for_input = lowering.part_of(w, p_.for_input(direction_), {p_.sums, p_.inputs});
     const Value bias = lowering.part_of(w, p_.bias(direction_), {p_.sums});
@@ -76,16 +80,31 @@ class Direction {
     Value weights[2];
     const tensor::StepProducts products = step_products(lowering, w, false, weights);
     const tensor::Kernel kernel = tensor::recurrent_forward(recurrence_, products);
-    h_ = lowering.value(kernel->layout(Slot::dst));
+    states_ = lowering.value(kernel->layout(Slot::dst));
+    h_ = states_;
+    if (first_state)
+      h_ = lowering.part_of(states_.buffer, lowering.batch_size() * p_.units,
+                            {p_.steps * lowering.batch_size(), p_.units});
     workspace_ = lowering.workspace(kernel);
-    lowering.add(
-        name_ + " forward", kernel,
-        with_weights({{Slot::src, sums_.buffer}, {Slot::dst, h_.buffer}, {Slot::workspace, workspace_}}, weights));
+    std::vector<std::pair<Slot, int>> buffers{
+        {Slot::src, sums_.buffer}, {Slot::dst, states_.buffer}, {Slot::workspace, workspace_}};
+    if (lengths) buffers.emplace_back(Slot::src, lengths.buffer);
+    if (first_state) buffers.emplace_back(Slot::state, first_state.buffer);
+    if (kind_.gives_state) {
+      last_state_ = lowering.value({lowering.batch_size(), recurrence_.state_size()});
+      buffers.emplace_back(Slot::dst, last_state_.buffer);
+    }
+    lowering.add(name_ + " forward", kernel, with_weights(std::move(buffers), weights));
     return h_;
   }
+  const Value& last_state() const { return last_state_; }
 
-  /// The gradient of x, if it is wanted, of that of the result.
-  Value backward(Lowering& lowering, const Value& dh, bool wants_dx) {
+  struct Gradients {
+    Value x, first_state;
+  };
+  /// Those that are wanted, of those of the results; one of the two may be missing.
+  Gradients backward(Lowering& lowering, const Value& dh, const Value& dlast, bool wants_dx, bool wants_dfirst) {
+    Gradients gradients;
     const std::int64_t all = p_.steps * lowering.batch_size();
     Value dsums = lowering.value(rows(all, p_.sums)), dgates, dcandidate;
     {
@@ -93,17 +112,27 @@ class Direction {
       Value weights[2];
       const tensor::StepProducts products = step_products(lowering, this->weights(lowering), true, weights);
       std::vector<std::pair<Slot, int>> buffers{{Slot::src, sums_.buffer},
-                                                {Slot::dst, h_.buffer},
+                                                {Slot::dst, states_.buffer},
                                                 {Slot::workspace, workspace_},
-                                                {Slot::diff_dst, dh.buffer},
                                                 {Slot::diff_src, dsums.buffer}};
+      if (lengths_) buffers.emplace_back(Slot::src, lengths_.buffer);
+      if (dh) buffers.emplace_back(Slot::diff_dst, dh.buffer);
+      if (dlast) buffers.emplace_back(Slot::diff_dst, dlast.buffer);
       if (kind_.cell == tensor::Cell::gru) {
         dgates = lowering.value(rows(all, 2 * p_.units));
         dcandidate = lowering.value(rows(all, p_.units));
         buffers.emplace_back(Slot::diff_src, dgates.buffer);
         buffers.emplace_back(Slot::diff_src, dcandidate.buffer);
       }
-      lowering.add(name_ + " backward", tensor::recurrent_backward(recurrence_, products),
+      if (wants_dfirst) {
+        gradients.first_state = lowering.value({lowering.batch_size(), recurrence_.state_size()});
+        buffers.emplace_back(Slot::diff_src, gradients.first_state.buffer);
+      }
+      lowering.add(name_ + " backward",
+                   tensor::recurrent_backward(recurrence_, products,
+                                              {.of_output = static_cast<bool>(dh),
+                                               .of_last_state = static_cast<bool>(dlast),
+                                               .of_first_state = wants_dfirst}),
                    with_weights(buffers, weights));
     }
     state_gradients(lowering, dsums, dgates, dcandidate);
@@ -117,9 +146,10 @@ class Direction {
     weights_gradient(lowering, name_ + " input weights", x_, dsums,
                      lowering.part_of(dw, p_.for_input(direction_), {p_.sums, p_.inputs}),
                      kind_.batch_norm ? Value() : db);
-    if (!wants_dx) return {};
+    if (!wants_dx) return gradients;
     const Value for_input = lowering.part_of(weights(lowering), p_.for_input(direction_), {p_.sums, p_.inputs});
-    return multiply(lowering, name_ + " input gradient", dsums, transposed(for_input), {});
+    gradients.x = multiply(lowering, name_ + " input gradient", dsums, transposed(for_input), {});
+    return gradients;
   }
 
  private:
@@ -178,18 +208,19 @@ class Direction {
 
   /// One product over the rows of all steps that have a step before.
   void state_gradients(Lowering& lowering, const Value& dsums, const Value& dgates, const Value& dcandidate) const {
-    if (p_.steps == 1) return;  // gradients start as zeros, and nobody writes these
-    const std::int64_t n = lowering.batch_size(), count = (p_.steps - 1) * n, u = p_.units;
+    const bool from_zeros = !recurrence_.takes_state;
+    if (p_.steps == 1 && from_zeros) return;  // gradients start as zeros, and nobody writes these
+    const std::int64_t n = lowering.batch_size(), count = (p_.steps - (from_zeros ? 1 : 0)) * n, u = p_.units;
     const int dw = w(lowering).gradient;
     const bool reversed = recurrence_.reversed, gru = kind_.cell == tensor::Cell::gru;
     const Value& of = gru ? dgates : dsums;
     const std::int64_t columns = gru ? 2 * u : p_.sums;
-    const Value before = lowering.part_of(h_.buffer, reversed ? n * u : 0, {count, u});
-    const Value after = lowering.part_of(of.buffer, reversed ? 0 : n * columns, {count, columns});
+    const Value before = lowering.part_of(states_.buffer, reversed ? n * u : 0, {count, u});
+    const Value after = lowering.part_of(of.buffer, reversed || !from_zeros ? 0 : n * columns, {count, columns});
     weights_gradient(lowering, name_ + " state weights", before, after,
                      lowering.part_of(dw, p_.for_state(direction_), {columns, u}), {});
     if (!gru) return;
-    const std::int64_t all = p_.steps * n;  // r∘state is 0 in the first step
+    const std::int64_t all = p_.steps * n;  // r∘state is 0 where no state is before
     weights_gradient(lowering, name_ + " candidate weights",
                      lowering.part_of(workspace_, tensor::reset_state_offset(recurrence_), {all, u}), dcandidate,
                      lowering.part_of(dw, p_.for_state(direction_) + 2 * u * u, {u, u}), {});
@@ -267,49 +298,69 @@ class Direction {
   std::int64_t direction_;
   std::string name_;
   tensor::Recurrence recurrence_;
-  Value x_, sums_, h_, normalised_;
+  Value x_, lengths_, sums_, states_, h_, last_state_, normalised_;  // h_: states_ without the one that was given
   int workspace_ = -1, saved_ = -1;
 };
 
-class Steps final : public UnarySteps {
+class Steps final : public LayerSteps {
  public:
-  Steps(const RecurrentKind& kind, const Node& node) : kind_(kind), node_(node), p_(kind, node.in()) {
+  Steps(const RecurrentKind& kind, const Node& node)
+      : kind_(kind), node_(node), p_(kind, node.in()), in_(kind, node.ins) {
     for (std::int64_t d = 0; d < p_.directions; ++d) directions_.emplace_back(kind, node, d);
   }
 
-  Value forward(Lowering& lowering, const Value& src) override {
-    src_ = src.layout.shape();
-    Value x = src;
+  std::vector<Value> forward(Lowering& lowering, std::span<const Value> srcs) override {
+    src_ = srcs[0].layout.shape();
+    Value x = srcs[0];
     if (!is_sequence(node_.in())) {  // columns of images are steps
       const Value plain =
-          lowering.in_layout(src, Layout::row_major(tensor::Dtype::f32, src_), node_.name + " input in plain order");
+          lowering.in_layout(x, Layout::row_major(tensor::Dtype::f32, src_), node_.name + " input in plain order");
       x = plain.reshaped({src_[0], tensor::element_count(src_) / src_[0] / p_.steps, p_.steps});
     }
     x = rows_of_sequence(lowering, x, node_.name + " input");
+    const Value lengths = in_.lengths > 0 ? srcs[in_.lengths] : Value();
+    Value state;
+    if (in_.state > 0)
+      state = lowering.in_layout(srcs[in_.state], rows(lowering.batch_size(), node_.ins[in_.state].shape[0]),
+                                 node_.name + " state in plain order");
     std::vector<Value> xs(directions_.size(), x), hs;
     if (kind_.split_inputs) xs = halves(lowering, x, node_.name + " halves of the input");
-    for (std::size_t d = 0; d < directions_.size(); ++d) hs.push_back(directions_[d].forward(lowering, xs[d]));
-    return sequence_of_rows(lowering,
-                            hs.size() == 1 ? hs[0] : side_by_side(lowering, hs, node_.name + " both directions"),
-                            p_.steps, node_.name);
+    for (std::size_t d = 0; d < directions_.size(); ++d)
+      hs.push_back(directions_[d].forward(lowering, xs[d], lengths, state));
+    std::vector<Value> outs{
+        sequence_of_rows(lowering, hs.size() == 1 ? hs[0] : side_by_side(lowering, hs, node_.name + " both directions"),
+                         p_.steps, node_.name)};
+    if (kind_.gives_state) outs.push_back(directions_[0].last_state());
+    return outs;
   }
 
-  Value backward(Lowering& lowering, const Value& diff_dst, bool wants_diff_src) override {
-    const Value dy = rows_of_sequence(lowering, diff_dst, node_.name + " error");
-    std::vector<Value> dhs{dy}, dxs;
+  std::vector<Value> backward(Lowering& lowering, std::span<const Value> diff_dsts,
+                              const std::vector<bool>& wanted) override {
+    Value dy, dlast;
+    if (diff_dsts[0]) dy = rows_of_sequence(lowering, diff_dsts[0], node_.name + " error");
+    if (diff_dsts.size() > 1 && diff_dsts[1])
+      dlast = lowering.in_layout(diff_dsts[1], rows(lowering.batch_size(), node_.outs[1].shape[0]),
+                                 node_.name + " error of the state in plain order");
+    std::vector<Value> dhs{dy}, dxs, diff_srcs(wanted.size());
     if (directions_.size() > 1) dhs = halves(lowering, dy, node_.name + " halves of the error");
-    for (std::size_t d = 0; d < directions_.size(); ++d)
-      dxs.push_back(directions_[d].backward(lowering, dhs[d], wants_diff_src));
-    if (!wants_diff_src) return {};
+    for (std::size_t d = 0; d < directions_.size(); ++d) {
+      const auto [dx, dfirst] =
+          directions_[d].backward(lowering, dhs[d], dlast, wanted[0], in_.state > 0 && wanted[in_.state]);
+      dxs.push_back(dx);
+      if (dfirst) diff_srcs[in_.state] = dfirst;
+    }
+    if (!wanted[0]) return diff_srcs;
     Value dx = dxs[0];
     if (kind_.split_inputs)
       dx = side_by_side(lowering, dxs, node_.name + " input gradient of both directions");
     else if (dxs.size() > 1)
       dx = sum(lowering, dxs);
-    const Value sequence = sequence_of_rows(lowering, dx, p_.steps, node_.name);
-    if (is_sequence(node_.in())) return sequence;
-    const tensor::Layout plain = Layout::row_major(tensor::Dtype::f32, sequence.layout.shape());
-    return lowering.in_layout(sequence, plain, node_.name + " input gradient in plain order").reshaped(src_);
+    diff_srcs[0] = sequence_of_rows(lowering, dx, p_.steps, node_.name);
+    if (is_sequence(node_.in())) return diff_srcs;
+    const tensor::Layout plain = Layout::row_major(tensor::Dtype::f32, diff_srcs[0].layout.shape());
+    diff_srcs[0] =
+        lowering.in_layout(diff_srcs[0], plain, node_.name + " input gradient in plain order").reshaped(src_);
+    return diff_srcs;
   }
 
  private:
@@ -340,6 +391,7 @@ class Steps final : public UnarySteps {
   const RecurrentKind& kind_;
   const Node& node_;
   RecurrentParts p_;
+  RecurrentInputs in_;
   std::vector<Direction> directions_;
   tensor::Shape src_;
 };

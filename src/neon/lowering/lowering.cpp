@@ -65,6 +65,11 @@ void Lowering::may_replace(const Value& src, const Value& dst) {
   permissions_.push_back({phase_, {static_cast<int>(step_count()), index_of(src.buffer), index_of(dst.buffer)}});
 }
 
+void Lowering::keep_to_end(const Value& value) {
+  const Buffer& buffer = buffers_[index_of(value.buffer)];
+  buffers_[index_of(buffer.kind == Kind::part ? buffer.whole : value.buffer)].to_end = true;
+}
+
 Value Lowering::in_layout(const Value& value, const tensor::Layout& layout, const std::string& name) {
   if (value.layout == layout) return value;
   const Value copy = this->value(layout);

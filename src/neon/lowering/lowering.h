@@ -78,7 +78,7 @@ class Lowering {
   /// `dst` may take the place of `src` if the next step added is the last that names `src`. Call before adding it.
   void may_replace(const Value& src, const Value& dst);
   /// Keeps the value until the end of the phase.
-  void keep_to_end(const Value& value) { buffers_[static_cast<std::size_t>(value.buffer)].to_end = true; }
+  void keep_to_end(const Value& value);
 
   /// The value in this layout: itself, or a copy by a reorder step.
   Value in_layout(const Value& value, const tensor::Layout& layout, const std::string& name);

@@ -69,8 +69,9 @@ class PlanMaker {
       s_.input_gradient = {reinterpret_cast<const float*>(s_.program.address(input_gradient_.buffer)),
                            input_gradient_.layout.size_bytes() / sizeof(float)};
     for (const Value& output : predicted_) s_.predicted.push_back(s_.program.address(output.buffer));
+    for (const Value& lengths : lengths_) s_.lengths.push_back(lengths ? s_.program.address(lengths.buffer) : nullptr);
     for (std::size_t i = 0; i < predicted_.size(); ++i)
-      s_.compared.emplace_back(s_.options.trains() && s_.graph.rows_per_example(i) > 1
+      s_.compared.emplace_back(s_.options.trains() && (s_.graph.rows_per_example(i) > 1 || lengths_[i])
                                    ? static_cast<std::size_t>(s_.options.batch_size * s_.graph.out_count(i))
                                    : 0);
   }
@@ -266,7 +267,17 @@ class PlanMaker {
       }
       b_.keep_to_end(output);
       predicted_.push_back(output);
+      lengths_.push_back(lengths_value(i));
     }
+  }
+
+  /// How many steps of an output are real; empty where all are.
+  Value lengths_value(std::size_t output) {
+    const int edge = s_.graph.lengths_of(output);
+    if (edge < 0) return {};
+    const Value& lengths = values_[static_cast<std::size_t>(edge)];
+    b_.keep_to_end(lengths);
+    return lengths;
   }
 
   void add_cost(const CostTerm& term) {
@@ -281,7 +292,15 @@ class PlanMaker {
                                               {Slot::result, costs_.back()}};
     masks_.push_back(term.mask < 0 ? -1 : b_.lasting(Lowering::Lasting::other, y.layout.size_bytes()));
     if (term.mask >= 0) buffers.emplace_back(Slot::target, masks_.back());
-    b_.add("cost", cost_kernel(term.cost, y.layout.shape(), shortcut, term.mask >= 0), buffers);
+    const int lengths = s_.graph.lengths_of(term.output);
+    if (lengths >= 0) buffers.emplace_back(Slot::src, values_[static_cast<std::size_t>(lengths)].buffer);
+    b_.add("cost",
+           cost_kernel(term.cost, y.layout.shape(),
+                       {.takes_shortcut = shortcut,
+                        .masked = term.mask >= 0,
+                        .has_lengths = lengths >= 0,
+                        .examples = s_.options.batch_size}),
+           buffers);
     if (term.weight != 1) {
       const Value weighted = b_.value(y.layout);
       b_.may_replace(dy, weighted);
@@ -378,7 +397,7 @@ class PlanMaker {
   std::vector<std::vector<Value>> gradients_;  ///< of each edge: what each consumer gave back so far
   std::vector<bool> wanted_;                   ///< of each edge: whether its gradient is
   std::array<std::vector<Made>, 2> made_;
-  std::vector<Value> inputs_, predicted_;
+  std::vector<Value> inputs_, predicted_, lengths_;
   Value input_gradient_;
   std::vector<int> targets_, costs_, masks_;  ///< buffers of each cost term; -1 where it has no mask
 };
@@ -412,6 +431,17 @@ void initialize(Plan& plan) {
   plan.import_parameters(tensors);
 }
 
+void check_mask(const Graph& graph, const CostTerm& term, const tensor::Column& mask) {
+  const auto refuse = [](std::string message) { throw base::Error(base::Code::invalid_argument, std::move(message)); };
+  if (mask.dtype != tensor::Dtype::f32)
+    refuse(fmt::format("target {} of the data is a mask and must be numbers, not indices", term.mask));
+  const std::int64_t each = tensor::element_count(mask.shape), steps = graph.rows_per_example(term.output),
+                     all = graph.out_count(term.output);
+  if (each != all && each != steps && each != 1)
+    refuse(fmt::format("target {} of the data is the mask of output {} and must have {} numbers, {} or one, got {}",
+                       term.mask, term.output, all, steps, tensor::text(mask.shape)));
+}
+
 void check(const Graph& graph, const PlanOptions& options) {
   const auto refuse = [](std::string message) { throw base::Error(base::Code::invalid_argument, std::move(message)); };
   if (options.batch_size < 1) refuse(fmt::format("the batch size must be positive, got {}", options.batch_size));
@@ -423,9 +453,8 @@ void check(const Graph& graph, const PlanOptions& options) {
     const std::size_t which = term.target >= 0              ? static_cast<std::size_t>(term.target)
                               : options.targets.size() == 1 ? 0
                                                             : term.output;
-    if (term.mask >= 0 && static_cast<std::size_t>(term.mask) < options.targets.size() &&
-        options.targets[static_cast<std::size_t>(term.mask)].dtype != tensor::Dtype::f32)
-      refuse(fmt::format("target {} of the data is a mask and must be numbers, not indices", term.mask));
+    if (term.mask >= 0 && static_cast<std::size_t>(term.mask) < options.targets.size())
+      check_mask(graph, term, options.targets[static_cast<std::size_t>(term.mask)]);
     if (which >= options.targets.size() || options.targets[which].dtype != tensor::Dtype::f32) continue;
     const tensor::Shape& shape = options.targets[which].shape;
     if (tensor::element_count(shape) != graph.out_count(term.output))

@@ -27,6 +27,7 @@ struct Plan::State {
   std::vector<std::vector<float>> masked;                   ///< of each with a mask: outputs and targets under it
   std::vector<const double*> costs;                         ///< written by the cost steps
   std::vector<std::byte*> predicted;                        ///< of each output: (batch, outputs) f32
+  std::vector<const std::byte*> lengths;                    ///< of each: (batch) i32; absent if none or an input
   std::vector<std::vector<float>> compared;                 ///< of each sequence among them: its rows
   std::span<const float> input_gradient;                    ///< empty unless asked for
   std::size_t cost_end = 0;                                 ///< steps of the train phase up to and with the cost
@@ -35,6 +36,11 @@ struct Plan::State {
 
   void bind_inputs(Phase phase, std::span<const tensor::Tensor> inputs);
   void check_indices(std::size_t input, const tensor::Tensor& numbers) const;
+  void check_lengths(std::size_t input, const tensor::Tensor& numbers) const;
+  /// How many steps of each example of an output are real, if that is an input of the model; empty otherwise.
+  std::span<const std::int32_t> given_lengths(std::size_t output, const tensor::Batch& batch) const;
+  /// The same, if not an input then as the last prediction found it; empty where all are real.
+  std::span<const std::int32_t> lengths_of(std::size_t output, const tensor::Batch& batch) const;
   /// The targets as rows. Those of sequences are in the order of time where the train phase reads them (of all examples
   /// the first step, then the second), and example by example otherwise.
   enum class RowOrder { of_time, of_examples };

@@ -28,61 +28,103 @@ std::int64_t floats_in(const tensor::Layout& layout) {
   return static_cast<std::int64_t>(layout.size_bytes() / sizeof(float));
 }
 
-class CostKernel final : public tensor::OwnKernel {
- public:
-  CostKernel(std::shared_ptr<const Cost> cost, const tensor::Layout& rows, bool takes_shortcut)
-      : OwnKernel("cost", {{Slot::src, rows}, {Slot::target, rows}, {Slot::diff_src, rows}, {Slot::result, {}}}),
-        cost_(std::move(cost)),
-        takes_shortcut_(takes_shortcut) {}
-
-  void run(const tensor::RunContext&) const override {
-    const tensor::Shape& shape = arguments_[0].layout.shape();
-    const auto count = static_cast<std::size_t>(shape[0] * shape[1]);
-    const std::span<const float> y(at(0), count), t(at(1), count);
-    const std::span<float> dy(at(2), count);
-    *at<double>(3) = cost_->value(y, t, shape[0], shape[1]);
-    takes_shortcut_ ? cost_->gradient(y, t, dy, shape[0], shape[1])
-                    : cost_->true_gradient(y, t, dy, shape[0], shape[1]);
-  }
-
- private:
-  std::shared_ptr<const Cost> cost_;
-  bool takes_shortcut_;
-};
-
 NCLOUD_VECTORIZED void multiply(const float* a, const float* b, float* out, std::size_t count) {
   for (std::size_t i = 0; i < count; ++i) out[i] = a[i] * b[i];
 }
 
-/// The value is that of y·mask and t·mask, the gradient that of y and t, times the mask.
-class MaskedCostKernel final : public tensor::OwnKernel {
+/// Under a mask the value is that of y·mask and t·mask, the gradient that of y and t, times the mask. Of sequences with
+/// lengths the real rows are gathered first.
+class CostKernel final : public tensor::OwnKernel {
  public:
-  MaskedCostKernel(std::shared_ptr<const Cost> cost, const tensor::Layout& rows, bool takes_shortcut)
-      : OwnKernel("masked cost", {{Slot::src, rows},
-                                  {Slot::target, rows},
-                                  {Slot::target, rows},
-                                  {Slot::diff_src, rows},
-                                  {Slot::result, {}},
-                                  {Slot::scratchpad, {}, 2 * rows.size_bytes()}}),
+  CostKernel(std::shared_ptr<const Cost> cost, const tensor::Layout& rows, const CostKernelOptions& how)
+      : OwnKernel("cost", {{Slot::src, rows}, {Slot::target, rows}, {Slot::diff_src, rows}, {Slot::result, {}}}),
         cost_(std::move(cost)),
-        takes_shortcut_(takes_shortcut) {}
+        how_(how),
+        rows_(rows.shape()[0]),
+        columns_(rows.shape()[1]) {
+    const std::size_t copies = (how.masked ? 2 : 0) + (how.has_lengths ? 4 : 0);
+    if (copies > 0) room_ = add_one({Slot::scratchpad, {}, copies * rows.size_bytes()});
+    if (how.masked) mask_ = add_one({Slot::target, rows});
+    if (how.has_lengths) lengths_ = add_one({Slot::src, tensor::Layout::row_major(tensor::Dtype::i32, {how.examples})});
+  }
 
   void run(const tensor::RunContext&) const override {
-    const tensor::Shape& shape = arguments_[0].layout.shape();
-    const auto count = static_cast<std::size_t>(shape[0] * shape[1]);
-    const std::span<const float> y(at(0), count), t(at(1), count), mask(at(2), count);
-    const std::span<float> dy(at(3), count), masked_y(at(5), count), masked_t(at(5) + count, count);
-    mask_numbers(y, mask, masked_y);
-    mask_numbers(t, mask, masked_t);
-    *at<double>(4) = cost_->value(masked_y, masked_t, shape[0], shape[1]);
-    takes_shortcut_ ? cost_->gradient(y, t, dy, shape[0], shape[1])
-                    : cost_->true_gradient(y, t, dy, shape[0], shape[1]);
-    mask_numbers(dy, mask, dy);
+    Rows all{rows_, at(0), at(1), how_.masked ? at(mask_) : nullptr, at(2)};
+    if (!how_.has_lengths) {
+      *at<double>(3) = cost_of(all);
+      return;
+    }
+    const Rows real = gathered(all);
+    *at<double>(3) = real.count > 0 ? cost_of(real) : 0;
+    scatter(real, all);
   }
 
  private:
+  struct Rows {
+    std::int64_t count = 0;
+    float *y, *t, *mask, *dy;
+  };
+
+  double cost_of(const Rows& rows) const {
+    const auto count = static_cast<std::size_t>(rows.count * columns_);
+    const std::span<const float> y(rows.y, count), t(rows.t, count);
+    const std::span<float> dy(rows.dy, count);
+    double value = 0;
+    if (rows.mask != nullptr) {
+      const std::span<float> masked_y(at(room_), count), masked_t(at(room_) + count, count);
+      mask_numbers(y, {rows.mask, count}, masked_y);
+      mask_numbers(t, {rows.mask, count}, masked_t);
+      value = cost_->value(masked_y, masked_t, rows.count, columns_);
+    } else {
+      value = cost_->value(y, t, rows.count, columns_);
+    }
+    how_.takes_shortcut ? cost_->gradient(y, t, dy, rows.count, columns_)
+                        : cost_->true_gradient(y, t, dy, rows.count, columns_);
+    if (rows.mask != nullptr) mask_numbers(dy, {rows.mask, count}, dy);
+    return value;
+  }
+
+  /// Calls visit(row) for the real rows, which are in the order of time.
+  template <class Visit>
+  void for_each_real(const Visit& visit) const {
+    const auto* lengths = at<const std::int32_t>(lengths_);
+    for (std::int64_t row = 0; row < rows_; ++row)
+      if (row / how_.examples < lengths[row % how_.examples]) visit(row);
+  }
+
+  Rows gathered(const Rows& all) const {
+    const std::int64_t size = rows_ * columns_;
+    float* room = at(room_) + (how_.masked ? 2 * size : 0);
+    Rows real{0, room, room + size, how_.masked ? room + 2 * size : nullptr, room + 3 * size};
+    for_each_real([&](std::int64_t row) {
+      const auto take = [&](const float* from, float* to) {
+        std::copy_n(from + row * columns_, columns_, to + real.count * columns_);
+      };
+      take(all.y, real.y);
+      take(all.t, real.t);
+      if (how_.masked) take(all.mask, real.mask);
+      ++real.count;
+    });
+    return real;
+  }
+  void scatter(const Rows& real, const Rows& all) const {
+    std::fill_n(all.dy, rows_ * columns_, 0.0f);
+    const float* from = real.dy;
+    for_each_real([&](std::int64_t row) {
+      std::copy_n(from, columns_, all.dy + row * columns_);
+      from += columns_;
+    });
+  }
+
+  std::size_t add_one(tensor::Argument argument) {
+    add(std::move(argument));
+    return arguments_.size() - 1;
+  }
+
   std::shared_ptr<const Cost> cost_;
-  bool takes_shortcut_;
+  CostKernelOptions how_;
+  std::int64_t rows_, columns_;
+  std::size_t room_ = 0, mask_ = 0, lengths_ = 0;  ///< arguments
 };
 
 NCLOUD_VECTORIZED void add_to(float* __restrict sum, const float* __restrict values, std::int64_t count) {
@@ -178,11 +220,8 @@ class UpdateKernel final : public tensor::OwnKernel {
 
 }  // namespace
 
-tensor::Kernel cost_kernel(std::shared_ptr<const Cost> cost, const tensor::Shape& rows, bool takes_shortcut,
-                           bool masked) {
-  const auto layout = tensor::Layout::row_major(tensor::Dtype::f32, rows);
-  if (masked) return std::make_shared<MaskedCostKernel>(std::move(cost), layout, takes_shortcut);
-  return std::make_shared<CostKernel>(std::move(cost), layout, takes_shortcut);
+tensor::Kernel cost_kernel(std::shared_ptr<const Cost> cost, const tensor::Shape& rows, const CostKernelOptions& how) {
+  return std::make_shared<CostKernel>(std::move(cost), tensor::Layout::row_major(tensor::Dtype::f32, rows), how);
 }
 
 void mask_numbers(std::span<const float> values, std::span<const float> mask, std::span<float> out) {

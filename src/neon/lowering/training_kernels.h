@@ -9,10 +9,16 @@
 
 namespace neon {
 
-/// Arguments: src (outputs as rows), target (likewise), diff_src (likewise), result (the cost).
-/// With `masked` there is a second target, the mask, and a scratchpad.
-tensor::Kernel cost_kernel(std::shared_ptr<const Cost> cost, const tensor::Shape& rows, bool takes_shortcut,
-                           bool masked);
+struct CostKernelOptions {
+  bool takes_shortcut = false;
+  bool masked = false;
+  bool has_lengths = false;   ///< rows are steps in the order of time, of which some are padding
+  std::int64_t examples = 0;  ///< there
+};
+
+/// Arguments: src (outputs as rows), target (likewise), diff_src (likewise), result (the cost); `masked` a second
+/// target, the mask; `has_lengths` a second src, (examples) of i32; scratchpad.
+tensor::Kernel cost_kernel(std::shared_ptr<const Cost> cost, const tensor::Shape& rows, const CostKernelOptions& how);
 
 /// out = values·mask, number by number.
 void mask_numbers(std::span<const float> values, std::span<const float> mask, std::span<float> out);

@@ -85,6 +85,19 @@ class ReferenceNetwork {
     }
   }
 
+  /// No cost reads padding. Returns how many rows it reads of an output: steps of examples.
+  std::int64_t without_padding(Numbers& cotangent, std::size_t output) const {
+    const std::int64_t steps = graph_.rows_per_example(output);
+    if (graph_.lengths_of(output) < 0) return n_ * steps;
+    const Numbers& lengths = values_[static_cast<std::size_t>(graph_.lengths_of(output))];
+    std::int64_t rows = 0;
+    for (const double length : lengths) rows += static_cast<std::int64_t>(length);
+    for (std::size_t i = 0; i < cotangent.size(); ++i)
+      if (static_cast<double>(i % static_cast<std::size_t>(steps)) >= lengths[i / (cotangent.size() / lengths.size())])
+        cotangent[i] = 0;
+    return rows;
+  }
+
   Numbers& input(std::size_t i = 0) { return at(values_, graph_.inputs[i]); }
   const Numbers& output(std::size_t i = 0) { return at(values_, graph_.outputs[i]); }
   const Numbers& input_gradient(std::size_t i = 0) { return at(gradients_, graph_.inputs[i]); }
@@ -210,11 +223,13 @@ inline void compare_with_reference(const Graph& graph, std::int64_t batch, doubl
   which.step = kStep;
   const double cost = plan->train_step(data, which);
   network.forward(true);
-  network.backward(cotangents);
   double expected_cost = 0;
-  for (std::size_t o = 0; o < cotangents.size(); ++o)
+  for (std::size_t o = 0; o < cotangents.size(); ++o) {
+    const std::int64_t rows = std::max<std::int64_t>(network.without_padding(cotangents[o], o), 1);
     for (std::size_t i = 0; i < cotangents[o].size(); ++i)
-      expected_cost += cotangents[o][i] * network.output(o)[i] / static_cast<double>(batch * graph.rows_per_example(o));
+      expected_cost += cotangents[o][i] * network.output(o)[i] / static_cast<double>(rows);
+  }
+  network.backward(cotangents);
   EXPECT_NEAR(cost, expected_cost, 10 * tolerance * std::max(1.0, std::abs(expected_cost))) << "training output";
 
   if (options.input_gradient)

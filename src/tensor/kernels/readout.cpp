@@ -68,12 +68,73 @@ class ReadoutBackward final : public ReadoutKernel {
   }
 };
 
+/// The same where every example has a length of its own.
+class PaddedReadout : public OwnKernel {
+ protected:
+  PaddedReadout(std::string_view name, Readout readout, std::int64_t steps, std::int64_t n, std::int64_t features,
+                std::vector<Argument> arguments)
+      : OwnKernel(name, std::move(arguments)), readout_(readout), steps_(steps), n_(n), features_(features) {
+    add({Slot::src, Layout::row_major(Dtype::i32, {n})});
+  }
+
+  /// Calls work(example, first step that counts, length, factor) for all, at the same time.
+  template <class Work>
+  void for_each_example(const Work& work) const {
+    for_parts(n_, threads_for(steps_ * n_ * features_), [&](std::int64_t begin, std::int64_t end, int) {
+      for (std::int64_t i = begin; i < end; ++i) {
+        const std::int64_t length = at<const std::int32_t>(2)[i];
+        const std::int64_t first = readout_ == Readout::last ? std::max<std::int64_t>(0, length - 1) : 0;
+        work(i, first, length, readout_ == Readout::mean && length > 0 ? 1 / static_cast<float>(length) : 1.0f);
+      }
+    });
+  }
+
+  Readout readout_;
+  std::int64_t steps_, n_, features_;
+};
+
+class PaddedReadoutForward final : public PaddedReadout {
+ public:
+  PaddedReadoutForward(Readout readout, std::int64_t steps, std::int64_t n, std::int64_t features)
+      : PaddedReadout("readout", readout, steps, n, features,
+                      {{Slot::src, rows(steps * n, features)}, {Slot::dst, rows(n, features)}}) {}
+
+  void run(const RunContext&) const override {
+    for_each_example([&](std::int64_t i, std::int64_t first, std::int64_t length, float factor) {
+      float* y = at(1) + i * features_;
+      std::fill_n(y, features_, 0.0f);
+      for (std::int64_t t = first; t < length; ++t) add_scaled(at(0) + (t * n_ + i) * features_, factor, y, features_);
+    });
+  }
+};
+
+class PaddedReadoutBackward final : public PaddedReadout {
+ public:
+  PaddedReadoutBackward(Readout readout, std::int64_t steps, std::int64_t n, std::int64_t features)
+      : PaddedReadout("readout derivative", readout, steps, n, features,
+                      {{Slot::diff_dst, rows(n, features)}, {Slot::diff_src, rows(steps * n, features)}}) {}
+
+  void run(const RunContext&) const override {
+    for_each_example([&](std::int64_t i, std::int64_t first, std::int64_t length, float factor) {
+      for (std::int64_t t = 0; t < steps_; ++t) {
+        float* dx = at(1) + (t * n_ + i) * features_;
+        if (t < first || t >= length)
+          std::fill_n(dx, features_, 0.0f);
+        else
+          scale(at(0) + i * features_, factor, dx, features_);
+      }
+    });
+  }
+};
+
 }  // namespace
 
-Kernel readout_forward(Readout readout, std::int64_t steps, std::int64_t n, std::int64_t features) {
+Kernel readout_forward(Readout readout, std::int64_t steps, std::int64_t n, std::int64_t features, bool has_lengths) {
+  if (has_lengths) return std::make_shared<PaddedReadoutForward>(readout, steps, n, features);
   return std::make_shared<ReadoutForward>(readout, steps, n, features);
 }
-Kernel readout_backward(Readout readout, std::int64_t steps, std::int64_t n, std::int64_t features) {
+Kernel readout_backward(Readout readout, std::int64_t steps, std::int64_t n, std::int64_t features, bool has_lengths) {
+  if (has_lengths) return std::make_shared<PaddedReadoutBackward>(readout, steps, n, features);
   return std::make_shared<ReadoutBackward>(readout, steps, n, features);
 }
 
