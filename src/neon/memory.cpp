@@ -63,7 +63,10 @@ class Foretold {
     for (const int edge : graph.inputs)
       if (options.dtype_of(graph.spec_of(edge)) != graph.spec_of(edge).dtype) needs_.push_back(value(edge, 0));
     for (const auto& [edge, group] : group_of_) needs_.push_back(value(edge, group));
-    if (options.trains()) add_errors();
+    if (options.trains()) {
+      add_kept();
+      add_errors();
+    }
   }
 
   double bytes() const { return static_cast<double>(peak(needs_, replacements_)); }
@@ -96,6 +99,16 @@ class Foretold {
       until(backward(made));
     if (graph_.is_output(edge)) until(count_);
     return need;
+  }
+
+  /// What layers keep for their own way back.
+  void add_kept() {
+    for (int i = 0; i < count_; ++i) {
+      const Node& node = *groups_[static_cast<std::size_t>(i)].node;
+      const double bytes =
+          node.layer->kept_per_example(node.ins) * static_cast<double>(options_.batch_size) * sizeof(float);
+      if (bytes > 0) needs_.push_back({static_cast<std::size_t>(std::min(bytes, 1e15)), i, backward(i)});
+    }
   }
 
   /// Layers that keep their input's shape and multiply by nothing turn the error of their output into that of their

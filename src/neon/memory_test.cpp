@@ -48,6 +48,25 @@ Graph mlp(std::int64_t nout) {
   return build_graph(spec, {784});
 }
 
+Graph recurrent(std::string_view type) {
+  ModelSpec spec;
+  const std::string layer = fmt::format(
+      R"({{"type":"{}","config":{{"output_size":96,"init":"Kaiming","activation":"Tanh","gate_activation":"Logistic"}}}})",
+      type);
+  spec.layers = {part(layer), part(layer), part(R"("RecurrentLast")"), affine(10, "Softmax")};
+  return build_graph(spec, {64, 40});
+}
+
+TEST(MemoryOf, KnowsWhatRecurrentLayersKeep) {
+  for (const char* type : {"LSTM", "GRU", "BiLSTM"}) {
+    const PlanOptions options = training(64, R"("Adam")");
+    const double taken = static_cast<double>(compile(recurrent(type), options)->memory_bytes());
+    const MemoryNeeds needs = memory_of(recurrent(type), options);
+    EXPECT_GT(needs.plan_bytes, 0.6 * taken) << type << ": " << needs.text;
+    EXPECT_LT(needs.plan_bytes, 1.2 * taken) << type << ": " << needs.text;
+  }
+}
+
 TEST(MemoryOf, IsCloseToWhatACompiledPlanTakes) {
   for (const char* optimizer : {R"("Adam")", R"("RMSProp")"})
     for (const std::int64_t batch : {8, 128}) {

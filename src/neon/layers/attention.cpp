@@ -32,6 +32,9 @@ class Attention final : public Layer {
           fmt::format("a mask has one number for each of {} time steps, got {}", qkv[1], tensor::text(in[1].shape)));
     return {{{qkv[0] / 3, qkv[1]}}};
   }
+  double kept_per_example(std::span<const TensorSpec> in) const override {  // how much each step sees of each
+    return static_cast<double>(heads_) * static_cast<double>(in[0].shape[1]) * static_cast<double>(in[0].shape[1]);
+  }
   double operations(std::span<const TensorSpec> in) const override {
     const tensor::Shape& qkv = in[0].shape;
     return 2.0 / 3 * static_cast<double>(qkv[0]) * static_cast<double>(qkv[1]) * static_cast<double>(qkv[1]);
