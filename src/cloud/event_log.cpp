@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <cstdlib>
 #include <set>
 
 #include "base/caught.h"
@@ -17,7 +18,9 @@ namespace cloud {
 
 namespace {
 constexpr std::size_t kMaxBytesAtOnce = std::size_t{1} << 20;  // that one read gives
-}
+constexpr char kBeforeMark = '\t';                             // JSON writes it otherwise
+constexpr std::int64_t kMarkedBytes = std::int64_t{1} << 20;   // at the end of a log, in which there is a mark
+}  // namespace
 
 struct EventLogs::Log {
   std::filesystem::path path;
@@ -84,6 +87,7 @@ class EventLogs::Feed : public api::EventFeed {
           continue;
         }
         bytes += line.size();
+        line.resize(std::min(line.find(kBeforeMark), line.size()));
         if (aligned) events.push_back({position, line});
         aligned = true;
         line.clear();
@@ -138,12 +142,14 @@ void EventLogs::set_live(std::int64_t model, bool live) {
   for (Feed* follower : log->followers) follower->woken();
 }
 
-void EventLogs::append(std::int64_t model, const api::TrainingEvent& event) {
+void EventLogs::append(std::int64_t model, const api::TrainingEvent& event, const Mark& mark) {
   const auto log = log_of(model);
   const std::lock_guard lock(log->mutex);
   try {
     if (!log->file) log->open();
-    const std::string line = base::to_text(base::encode(event)) + '\n';
+    std::string line = base::to_text(base::encode(event));
+    if (!mark.job.empty()) line += fmt::format("{}{} {}", kBeforeMark, mark.job, mark.number);
+    line += '\n';
     base::write_all(log->file, line, log->path.string());
     log->size += static_cast<std::int64_t>(line.size());
   } catch (...) {
@@ -152,6 +158,20 @@ void EventLogs::append(std::int64_t model, const api::TrainingEvent& event) {
     return;
   }
   for (Feed* follower : log->followers) follower->woken();
+}
+
+std::int64_t EventLogs::last_number(std::int64_t model, const std::string& job) {
+  const auto log = log_of(model);
+  const std::lock_guard lock(log->mutex);
+  const base::Fd file(::open(log->path.c_str(), O_RDONLY | O_CLOEXEC));
+  if (!file) return 0;
+  std::string end(static_cast<std::size_t>(std::min(log->size, kMarkedBytes)), '\0');
+  const ssize_t got = ::pread(file.get(), end.data(), end.size(), log->size - static_cast<std::int64_t>(end.size()));
+  end.resize(static_cast<std::size_t>(std::max<ssize_t>(got, 0)));
+  end.resize(end.rfind('\n') + 1);  // a line that a crash cut off is none
+  const std::string mark = fmt::format("{}{} ", kBeforeMark, job);
+  const auto found = end.rfind(mark);
+  return found == std::string::npos ? 0 : std::atoll(end.c_str() + found + mark.size());
 }
 
 std::unique_ptr<api::EventFeed> EventLogs::feed(std::int64_t model, bool follow) {

@@ -63,11 +63,12 @@ class FakeJob {
     exit({});
   }
   void exit(const JobEnd& end) {
-    if (!ended.exchange(true)) listener.end(end);
+    if (!ended.exchange(true) && listener.end) listener.end(end);
   }
 
   JobListener listener;
   std::atomic<bool> ended = false;
+  std::int64_t attached_from = -1;
   base::TemporaryFolder folder;
   const ObjectFolder* objects = nullptr;
 };
@@ -102,6 +103,21 @@ class FakeWorker : public Worker {
     }
     jobs_.push_back(std::move(job));
     return handle;
+  }
+
+  /// What an earlier daemon left: jobs that go on, by their ids.
+  std::map<std::string, std::shared_ptr<FakeJob>> left;
+  std::vector<std::string> list() override {
+    std::vector<std::string> ids;
+    for (const auto& [id, job] : left) ids.push_back(id);
+    return ids;
+  }
+  std::unique_ptr<Job> attach(const std::string& id, std::int64_t number, JobListener listener) override {
+    const std::shared_ptr<FakeJob> job = std::move(left.extract(id).mapped());
+    job->listener = std::move(listener);
+    job->attached_from = number;
+    jobs_.push_back(job);
+    return std::make_unique<Handle>(*this, job);
   }
 
   std::exception_ptr next_fails;  // to start

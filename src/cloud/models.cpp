@@ -53,7 +53,7 @@ constexpr std::string_view kColumns =
     "eval_cost, metrics, restarts, crashes_since_checkpoint, stop_requested, checkpoint_sha256, checkpoint_bytes, "
     "checkpoint_epochs, deploy_cpus, "
     "deploy_memory_bytes, rest_state, holds, queued_us, created_us, started_us, ended_us, "
-    "previous_sha256, previous_bytes, previous_epochs";
+    "previous_sha256, previous_bytes, previous_epochs, job, job_event";
 
 ModelRow row_of(const Row& row) {
   return {.id = row.integer(0),
@@ -87,7 +87,9 @@ ModelRow row_of(const Row& row) {
           .ended_us = row.optional_integer(28),
           .previous_sha256 = row.text(29),
           .previous_bytes = row.optional_integer(30),
-          .previous_epochs = row.integer(31)};
+          .previous_epochs = row.integer(31),
+          .job = row.text(32),
+          .job_event = row.integer(33)};
 }
 
 std::optional<std::string> rfc3339(std::optional<std::int64_t> us) {
@@ -180,12 +182,13 @@ void save(Database& db, const ModelRow& row) {
       "crashes_since_checkpoint = ?, stop_requested = ?, checkpoint_sha256 = ?, checkpoint_bytes = ?, "
       "checkpoint_epochs = ?, deploy_cpus = ?, "
       "deploy_memory_bytes = ?, rest_state = ?, holds = ?, queued_us = ?, started_us = ?, ended_us = ?, "
-      "previous_sha256 = ?, previous_bytes = ?, previous_epochs = ? where id = ?",
+      "previous_sha256 = ?, previous_bytes = ?, previous_epochs = ?, job = ?, job_event = ? where id = ?",
       row.name, row.cpus, base::shortened(row.reason, kMaxReasonBytes), row.epochs, row.epochs_completed,
       row.train_cost, row.eval_cost, row.metrics.size() > kMaxMetricsBytes ? "{}" : row.metrics, row.restarts,
       row.crashes_since_checkpoint, row.stop_requested, known(row.checkpoint_sha256), row.checkpoint_bytes,
       row.checkpoint_epochs, row.deploy_cpus, row.deploy_memory_bytes, row.rest_state, row.holds, row.queued_us,
-      row.started_us, row.ended_us, known(row.previous_sha256), row.previous_bytes, row.previous_epochs, row.id);
+      row.started_us, row.ended_us, known(row.previous_sha256), row.previous_bytes, row.previous_epochs, row.job,
+      row.job_event, row.id);
 }
 
 void become(Database& db, ModelRow& row, ModelState state, std::string reason) {

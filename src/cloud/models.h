@@ -58,6 +58,8 @@ struct ModelRow {
   std::string previous_sha256;  ///< the checkpoint before the newest; empty when there is none
   std::optional<std::int64_t> previous_bytes;
   std::int64_t previous_epochs = 0;
+  std::string job;             ///< that trains it, or trained it last
+  std::int64_t job_event = 0;  ///< the last of the job's numbered events that this row knows
 };
 
 /// What a model is trained or evaluated on.

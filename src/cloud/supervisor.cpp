@@ -23,13 +23,33 @@ void Supervisor::recover() {
   const std::lock_guard lock(control_);
   const auto rows = store_.read(
       [](Database& db) { return models_in(db, {received, queued, running, deploying, deployed, undeploying}); });
-  for (const ModelRow& found : rows) write_end(found.id, [this, model = found.id] { recover_model(model); });
+  const std::vector<std::string> listed = worker_.list();
+  const std::set<std::string> jobs(listed.begin(), listed.end());
+  for (const ModelRow& found : rows)
+    write_end(found.id, [this, model = found.id, jobs] { recover_model(model, jobs); });
+  end_others();
   dispatch_held();
 }
 
-void Supervisor::recover_model(std::int64_t model) {
+// Jobs of models that want none, such as of a start that was not written.
+void Supervisor::end_others() {
+  for (const std::string& job : worker_.list()) try {
+      worker_.attach(job, 0, {})->kill();
+    } catch (...) {
+      base::log_warning("job {}: {}", job, base::caught().message);
+    }
+}
+
+void Supervisor::recover_model(std::int64_t model, const std::set<std::string>& jobs) {
   const auto before = store_.read([&](Database& db) { return find_model(db, model); });
   if (!before) return;
+  if (before->state == running && jobs.contains(before->job) && !closing_) {
+    try {
+      return attach_training(*before);
+    } catch (...) {  // it has ended meanwhile, or cannot be looked after: as if it were not here
+      base::log_warning("model {}: {}", model, base::caught().message);
+    }
+  }
   change(model, [&](Database& db, ModelRow& row) {
     row.holds = false;
     switch (row.state) {
@@ -271,7 +291,8 @@ void Supervisor::note(std::int64_t model, api::TrainingEvent event) {
   event.at = base::rfc3339(base::wall_now_us());
   if (event.text) event.text = base::shortened(*event.text, kMaxEventTextBytes);
   if (event.metrics && base::to_text(*event.metrics).size() > kMaxMetricsBytes) event.metrics.reset();
-  logs_.append(model, event);
+  const auto training = trainings_.find(model);
+  logs_.append(model, event, training == trainings_.end() ? EventLogs::Mark{} : training->second.mark);
 }
 
 void Supervisor::note_state(const ModelRow& row) {

@@ -102,6 +102,8 @@ class Supervisor {
     std::int64_t step_logged_us = 0;
     std::int64_t epoch = -1;     // that this process has said is done
     std::int64_t log_bytes = 0;  // kept of what this process wrote
+    EventLogs::Mark mark;        // of what it said last
+    bool attached = false;       // another daemon started it
   };
   // A process that serves.
   struct Serving {
@@ -154,7 +156,8 @@ class Supervisor {
   void wake_in(std::int64_t us);
   void write_end(std::int64_t model, std::function<void()> write);
   void write_ends();
-  void recover_model(std::int64_t model);
+  void recover_model(std::int64_t model, const std::set<std::string>& jobs);
+  void end_others();
   std::vector<Decision> decisions(Database& db, std::int64_t tenant, std::optional<Claim> one_more = {});
   void fill_in_queue(Database& db, std::int64_t tenant, std::vector<api::Model>& models);
   api::Model show_held(std::int64_t tenant, std::int64_t model);
@@ -164,8 +167,11 @@ class Supervisor {
 
   void start_training(std::int64_t model);
   void launch_training(const ModelRow& row, Training& training);
+  void attach_training(const ModelRow& row);
+  JobListener training_listener(std::int64_t model);
   Order train_order(ModelRow row);
   void training_ended_held(std::int64_t model, const JobEnd& end);
+  void training_asked_again(std::int64_t model);
   void training_crashed(std::int64_t model, const JobEnd& end);
   void training_waits(std::int64_t model, const std::string& reason);
 

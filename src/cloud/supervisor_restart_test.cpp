@@ -35,6 +35,97 @@ TEST_F(Supervising, a_restart_finds_every_state_true) {
   EXPECT_EQ(call(user, api::get_checkpoint, {.model = run}), "one");
 }
 
+// What happened to a training whose job outlives the daemon: nothing twice, nothing lost.
+class Outliving : public Supervising {
+ protected:
+  base::TemporaryFolder copy;
+  std::shared_ptr<FakeJob> job = std::make_shared<FakeJob>();
+
+  static wire::Event epoch(std::int64_t number, std::int64_t epoch) {
+    return {.kind = wire::EventKind::epoch, .number = number, .epoch = epoch, .cost = 1};
+  }
+  // kill -9 of the daemon; the next one finds the job of its last training.
+  void be_killed() {
+    std::filesystem::copy(folder.path(), copy.path(),
+                          std::filesystem::copy_options::recursive | std::filesystem::copy_options::overwrite_existing);
+    auto fake = std::make_unique<FakeWorker>(copy.path());
+    FakeWorker& reborn = *fake;
+    reborn.left[worker->last().order.id] = job;
+    worker->last().end(wire::Outcome::stopped);
+    daemon.emplace(copy.path(), std::move(fake), Machine{4, std::int64_t{8} << 30});
+    worker = &reborn;
+  }
+  std::string epochs_told() {
+    std::string told;
+    for (const api::TrainingEvent& event : events(1))
+      if (event.kind == api::TrainingEventKind::epoch) told += std::to_string(*event.epoch) + " ";
+    return told;
+  }
+};
+
+TEST_F(Outliving, a_training_goes_on_with_the_next_daemon) {
+  train(user);
+  worker->last().say(epoch(1, 0));
+  be_killed();
+  EXPECT_EQ(show(user, 1).state, running);
+  EXPECT_EQ(show(user, 1).restarts, 0);
+  EXPECT_EQ(show(user, 1).epochs_completed, 1);
+  ASSERT_EQ(worker->started(), 1u);
+  EXPECT_EQ(job->attached_from, 1);
+  job->say(epoch(2, 1));
+  job->write_checkpoint(1, 10, "weights");
+  job->say(epoch(4, 2));
+  job->end(wire::Outcome::completed);
+  EXPECT_EQ(show(user, 1).state, completed);
+  EXPECT_EQ(show(user, 1).restarts, 0);
+  EXPECT_EQ(epochs_told(), "0 1 2 ");
+  EXPECT_EQ(call(user, api::get_checkpoint, {.model = 1}), "weights");
+}
+
+TEST_F(Outliving, what_was_written_but_not_told_is_told_once_more_and_changes_nothing) {
+  train(user);
+  worker->last().say(epoch(1, 0));
+  const auto log = folder.path() / "events/1.jsonl";
+  const std::string before = base::read_file(log);
+  worker->last().say(epoch(2, 1));
+  std::ofstream(log) << before << "{\"kind\":\"epo";  // killed while it told the second
+  be_killed();
+  EXPECT_EQ(show(user, 1).epochs_completed, 2);
+  EXPECT_EQ(job->attached_from, 1);
+  job->say(epoch(2, 1));
+  EXPECT_EQ(show(user, 1).epochs_completed, 2);
+  EXPECT_EQ(epochs_told(), "0 1 ");
+}
+
+TEST_F(Outliving, an_end_that_only_the_killed_daemon_heard_is_found_out_again) {
+  train(user);
+  worker->last().write_checkpoint(1, 10, "weights");
+  be_killed();
+  job->exit({.exit_code = wire::kToldAll});
+  ASSERT_EQ(worker->started(), 2u);
+  EXPECT_EQ(worker->last().input(worker->last().train().resume_from), "weights");
+  EXPECT_EQ(show(user, 1).restarts, 0);
+}
+
+TEST_F(Outliving, a_stop_that_the_killed_daemon_was_asked_for_is_asked_for_again) {
+  train(user);
+  call(user, api::stop_model, {.model = 1});
+  be_killed();
+  EXPECT_TRUE(job->stop_asked);
+}
+
+TEST_F(Outliving, a_job_that_no_model_wants_is_ended) {
+  train(user);
+  const std::string id = worker->last().order.id;
+  worker->last().end(wire::Outcome::completed);
+  auto fake = std::make_unique<FakeWorker>(folder.path());
+  fake->left[id] = job;
+  daemon.reset();
+  daemon.emplace(folder.path(), std::move(fake), Machine{4, std::int64_t{8} << 30});
+  EXPECT_TRUE(job->killed);
+  EXPECT_EQ(show(user, 1).state, completed);
+}
+
 TEST_F(Supervising, a_graceful_end_keeps_the_step_it_stopped_at) {
   train(user);
   std::jthread stopper([&] {

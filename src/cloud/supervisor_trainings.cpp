@@ -3,6 +3,7 @@
 #include "base/clock.h"
 #include "base/error.h"
 #include "base/log.h"
+#include "base/sha256.h"
 #include "cloud/datasets.h"
 #include "cloud/supervisor.h"
 
@@ -35,6 +36,11 @@ wire::Event checked(wire::Event event) {
   return event;
 }
 
+// Whether a daemon that was killed after that has written what the event says: it comes again when it was not noted.
+bool is_known(const ModelRow& row, const wire::Event& event) { return event.number && *event.number <= row.job_event; }
+
+std::string new_job_id(std::int64_t model) { return fmt::format("{}-{}", model, base::hex(base::random_bytes(6))); }
+
 void check_epoch(const ModelRow& row, const wire::Event& event) {
   if (!event.epoch || *event.epoch < 0 || *event.epoch > row.epochs)
     throw nonsense(fmt::format("that it is in epoch {}; expected one of 0 to {}",
@@ -45,7 +51,7 @@ void check_epoch(const ModelRow& row, const wire::Event& event) {
 
 Order Supervisor::train_order(ModelRow row) {
   store_.read([&](Database& db) { load_definition(db, row); });
-  Order order{.limits = {row.cpus, row.memory_bytes}};
+  Order order{.id = row.job, .limits = {row.cpus, row.memory_bytes}};
   wire::TrainJob& job = order.program.train.emplace();
   job = {.model_file = row.filename,
          .yaml = row.yaml,
@@ -66,21 +72,43 @@ Order Supervisor::train_order(ModelRow row) {
   return order;
 }
 
+JobListener Supervisor::training_listener(std::int64_t model) {
+  return {.event = [this, model](const wire::Event& event) { training_said(model, event); },
+          .checkpoint = [this, model](const wire::Event& event,
+                                      const base::Fd& bytes) { checkpoint_came(model, event, bytes); },
+          .end = [this, model](const JobEnd& end) { training_ended(model, end); }};
+}
+
+// Its process goes on, and so does its state. What the daemon before heard and wrote, the job need not say again.
+void Supervisor::attach_training(const ModelRow& row) {
+  const std::int64_t number = logs_.last_number(row.id, row.job);
+  Training& training = trainings_[row.id];
+  training.attached = true;
+  training.mark = {row.job, number};
+  try {
+    training.job = worker_.attach(row.job, number, training_listener(row.id));
+  } catch (...) {
+    trainings_.erase(row.id);
+    throw;
+  }
+  if (row.stop_requested) training.job->stop(kStopGraceMs);
+  logs_.set_live(row.id, true);
+  note(row.id, {.kind = api::TrainingEventKind::log, .text = "the server was restarted; the training went on"});
+}
+
 void Supervisor::launch_training(const ModelRow& row, Training& training) {
-  const std::int64_t model = row.id;
   training.end.reset();
   training.step_logged_us = 0;
   training.epoch = -1;
   training.log_bytes = 0;
-  training.job = worker_.start(
-      train_order(row), {.event = [this, model](const wire::Event& event) { training_said(model, event); },
-                         .checkpoint = [this, model](const wire::Event& event,
-                                                     const base::Fd& bytes) { checkpoint_came(model, event, bytes); },
-                         .end = [this, model](const JobEnd& end) { training_ended(model, end); }});
+  training.mark = {row.job, 0};
+  training.attached = false;
+  training.job = worker_.start(train_order(row), training_listener(row.id));
 }
 
 void Supervisor::start_training(std::int64_t model) {
-  const ModelRow row = *store_.read([&](Database& db) { return find_model(db, model); });
+  ModelRow row = *store_.read([&](Database& db) { return find_model(db, model); });
+  row.job = new_job_id(model);
   Training& training = trainings_[model];
   try {
     // The process starts while the state is written; what it reports waits for the lock that is held here.
@@ -90,8 +118,10 @@ void Supervisor::start_training(std::int64_t model) {
     throw;
   }
   try {
-    change(model, [](Database& db, ModelRow& now) {
+    change(model, [&](Database& db, ModelRow& now) {
       now.stop_requested = false;
+      now.job = row.job;
+      now.job_event = 0;
       if (!now.started_us) now.started_us = base::wall_now_us();
       become(db, now, running);
     });
@@ -124,6 +154,7 @@ void Supervisor::training_said(std::int64_t model, const wire::Event& said) {
                           .eta_s = event.eta_s,
                           .metrics = event.metrics,
                           .text = event.text};
+  if (event.number) training.mark.number = *event.number;
   switch (event.kind) {
     case wire::EventKind::step:
       if (training.step_logged_us != 0 && now - training.step_logged_us < kStepLogUs) return;
@@ -134,6 +165,7 @@ void Supervisor::training_said(std::int64_t model, const wire::Event& said) {
     case wire::EventKind::epoch:
       change(model, [&](Database& db, ModelRow& row) {
         check_epoch(row, event);
+        if (is_known(row, event)) return;
         if (*event.epoch == row.epochs || *event.epoch <= training.epoch)
           throw nonsense(fmt::format("that epoch {} is done, which is the {}", *event.epoch,
                                      *event.epoch == row.epochs ? "one after the last" : "second time"));
@@ -142,6 +174,7 @@ void Supervisor::training_said(std::int64_t model, const wire::Event& said) {
         row.train_cost = event.cost;
         if (event.eval_cost) row.eval_cost = event.eval_cost;
         if (event.metrics) row.metrics = base::to_text(*event.metrics);
+        row.job_event = event.number.value_or(row.job_event);
         save(db, row);
       });
       told.kind = api::TrainingEventKind::epoch;
@@ -158,7 +191,9 @@ void Supervisor::training_said(std::int64_t model, const wire::Event& said) {
       break;
     case wire::EventKind::end: training.end = event; break;
     case wire::EventKind::ready:
-    case wire::EventKind::checkpoint: break;
+    case wire::EventKind::checkpoint:
+    case wire::EventKind::checked:
+    case wire::EventKind::attached: break;
   }
 }
 
@@ -175,7 +210,8 @@ void Supervisor::checkpoint_came(std::int64_t model, const wire::Event& event, c
     check_epoch(row, event);
     // A restarted job may save what it came from before it fails again in the same place: that is no progress, and
     // must not push the older checkpoint out.
-    if (pin.sha256() == row.checkpoint_sha256) return;
+    if (pin.sha256() == row.checkpoint_sha256 || is_known(row, event)) return;
+    row.job_event = event.number.value_or(row.job_event);
     before = row.previous_sha256;
     row.previous_sha256 = row.checkpoint_sha256;
     row.previous_bytes = row.checkpoint_bytes;
@@ -192,6 +228,8 @@ void Supervisor::checkpoint_came(std::int64_t model, const wire::Event& event, c
     if (!before.empty()) objects_.release(db, before);
   });
   if (!before.empty()) objects_.collect(before);
+  const auto training = trainings_.find(model);
+  if (event.number && training != trainings_.end()) training->second.mark.number = *event.number;
   note(model, {.kind = api::TrainingEventKind::checkpoint,
                .epoch = event.epoch,
                .batch = event.batch,
@@ -210,6 +248,7 @@ void Supervisor::training_ended(std::int64_t model, const JobEnd& end) {
 
 void Supervisor::training_ended_held(std::int64_t model, const JobEnd& end) {
   const std::optional<wire::Event> said = trainings_[model].end;
+  const bool attached = trainings_[model].attached;
   const ModelRow before = *store_.read([&](Database& db) { return find_model(db, model); });
   if (before.state != running) {  // its start could not be written, or its end has been
     trainings_.erase(model);
@@ -218,6 +257,9 @@ void Supervisor::training_ended_held(std::int64_t model, const JobEnd& end) {
   }
   const bool finished = said && said->outcome;
   if (!finished && !closing_ && !before.stop_requested && end.never_began) return training_waits(model, end.last_words);
+  // It said how it ended to a daemon that was killed before it wrote that: its last checkpoint knows.
+  if (!finished && !closing_ && !before.stop_requested && attached && end.said_all())
+    return training_asked_again(model);
   if (!finished && !closing_ && !before.stop_requested) return training_crashed(model, end);
   change(model, [&](Database& db, ModelRow& row) {
     const std::int64_t now = base::wall_now_us();
@@ -256,10 +298,21 @@ void Supervisor::training_waits(std::int64_t model, const std::string& reason) {
   note_state(*store_.read([&](Database& db) { return find_model(db, model); }));
 }
 
+void Supervisor::training_asked_again(std::int64_t model) {
+  change(model, [&](Database& db, ModelRow& row) {
+    row.epochs_completed = row.checkpoint_epochs;
+    become(db, row, queued, "the server was restarted");
+  });
+  trainings_.erase(model);
+  note_state(*store_.read([&](Database& db) { return find_model(db, model); }));
+}
+
 void Supervisor::training_crashed(std::int64_t model, const JobEnd& end) {
   bool again = false;
   change(model, [&](Database& db, ModelRow& row) {
     row.epochs_completed = row.checkpoint_epochs;  // what was not kept is trained again
+    row.job = new_job_id(model);
+    row.job_event = 0;
     ++row.crashes_since_checkpoint;
     again = row.crashes_since_checkpoint <= kMaxCrashes && !end.out_of_memory && !end.spoke_nonsense;
     if (again) {

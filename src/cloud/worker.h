@@ -8,6 +8,7 @@
 #include "base/files.h"
 #include "wire/event.h"
 #include "wire/order.h"
+#include "wire/process.h"
 
 namespace cloud {
 
@@ -30,6 +31,7 @@ struct Input {
 
 /// A job to carry out: it names objects, and the worker fetches those that it lacks.
 struct Order {
+  std::string id;       ///< unique for ever; a training that has one outlives this daemon
   wire::Order program;  ///< to train or to serve; the worker adds the limits and the files for checkpoints
   std::vector<Input> inputs;
   Limits limits;
@@ -51,6 +53,7 @@ struct JobEnd {
   bool never_began = false;     ///< for want of something on this machine that may be there later
   std::string last_words;       ///< last line it wrote to standard error
 
+  bool said_all() const { return signal == 0 && exit_code == wire::kToldAll; }
   std::string text() const;  ///< "signal 9 (Killed)", "exit code 3: cannot …"
 };
 
@@ -100,6 +103,13 @@ class Worker {
   /// Starts a job at once. Errors: disk_full or internal when it cannot be started; data_loss when an input is not
   /// there.
   virtual std::unique_ptr<Job> start(const Order& order, JobListener listener) = 0;
+
+  /// Ids of orders that an earlier daemon gave and whose jobs are still here.
+  virtual std::vector<std::string> list() { return {}; }
+
+  /// Goes on with one of them, of which the events up to the one with this number are in safe hands. Errors: not_found
+  /// when it has ended meanwhile.
+  virtual std::unique_ptr<Job> attach(const std::string& id, std::int64_t number, JobListener listener) = 0;
 };
 
 }  // namespace cloud

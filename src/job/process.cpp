@@ -6,6 +6,8 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include <atomic>
+#include <charconv>
 #include <csignal>
 #include <cstdlib>
 #include <iostream>
@@ -15,6 +17,7 @@
 #include "base/sha256.h"
 #include "job/checking.h"
 #include "job/serve.h"
+#include "job/teller.h"
 #include "job/train.h"
 #include "neon/plan.h"
 #include "wire/event.h"
@@ -29,71 +32,66 @@ using wire::Outcome;
 
 namespace {
 
-/// One write per event, so that lines never mix.
-void emit_to_standard_output(const Event& event) {
-  const std::string line = base::to_text(base::encode(event)) + "\n";
-  std::string_view rest = line;
-  while (!rest.empty()) {
-    const ssize_t written = ::write(wire::kEvents, rest.data(), rest.size());
-    if (written < 0 && errno == EINTR) continue;
-    if (written < 0) std::_Exit(wire::kUnheard);
-    rest.remove_prefix(static_cast<std::size_t>(written));
-  }
+Teller& teller() {
+  static Teller one;
+  return one;
 }
 
-/// What the starter has said since the job began.
-struct Told {
-  std::atomic<bool> stop{false};
-  std::atomic<std::int64_t> kept{0};  // checkpoints
-};
+void emit_to_standard_output(const Event& event) { teller().tell(event); }
+
+/// Whether the starter has asked for an end.
+std::atomic<bool> stop_asked = false;
+/// Whether words of the starter are heard.
+bool obeys = false;
+
+std::int64_t number_in(std::string_view text) {
+  std::int64_t number = 0;
+  std::from_chars(text.data(), text.data() + text.size(), number);
+  return number;
+}
+
+void obey(std::string_view word) {
+  if (word == wire::kStop) stop_asked = true;
+  if (word.starts_with(wire::kKept)) teller().kept(number_in(word.substr(wire::kKept.size())));
+  if (word.starts_with(wire::kAttach)) teller().attach(number_in(word.substr(wire::kAttach.size())));
+}
 
 /// Reads further lines of the control pipe in a thread of its own; the end of the pipe ends the process. Nobody could
-/// wait for that thread: it reads until the daemon closes the pipe, and ends with the process that is done before.
-Told& obey_control_pipe() {
-  static Told told;
+/// wait for that thread: it reads until the starter closes the pipe, and ends with the process that is done before.
+void obey_control_pipe() {
+  obeys = true;
   std::thread([] {
-    std::string line;
-    while (std::getline(std::cin, line)) {
-      if (line == wire::kStop) told.stop = true;
-      if (line == wire::kKept) {
-        ++told.kept;
-        told.kept.notify_all();
-      }
-    }
-    std::_Exit(0);
+    for (std::string line; std::getline(std::cin, line);) obey(line);
+    std::_Exit(wire::kToldAll);
   }).detach();
-  return told;
 }
 
 /// Writes checkpoints into the files that the job was given, in turn, and says so.
 class Saver {
  public:
-  Saver(std::vector<std::string> files, const Told& told) : files_(std::move(files)), told_(told) {
+  explicit Saver(std::vector<std::string> files) : files_(std::move(files)) {
     if (files_.empty())
       throw base::Error(base::Code::invalid_argument, "expected files for checkpoints, got none", "/checkpoint_files");
   }
 
   void operator()(const neon::Checkpoint& checkpoint) {
     // What the file had before must have been taken away.
-    const auto may_wait = static_cast<std::int64_t>(files_.size()) - 1;
-    for (std::int64_t kept; said_ - (kept = told_.kept.load()) > may_wait;) told_.kept.wait(kept);
-    const std::filesystem::path path = files_[static_cast<std::size_t>(said_) % files_.size()];
+    if (said_.size() >= files_.size()) teller().await_kept(said_[said_.size() - files_.size()]);
+    const std::filesystem::path path = files_[said_.size() % files_.size()];
     const base::Fd file(::open(path.c_str(), O_WRONLY | O_TRUNC | O_CLOEXEC));
     if (!file) throw base::system_error(fmt::format("cannot open '{}' for a checkpoint", path.string()), errno);
     neon::write_checkpoint(checkpoint, file, path.string());
-    ++said_;
-    emit_to_standard_output({.kind = EventKind::checkpoint,
-                             .epoch = checkpoint.position.epoch,
-                             .batch = checkpoint.position.batch,
-                             .step = checkpoint.position.step,
-                             .file = path.filename().string(),
-                             .sha256 = base::sha256_of_file(path)});
+    said_.push_back(teller().tell({.kind = EventKind::checkpoint,
+                                   .epoch = checkpoint.position.epoch,
+                                   .batch = checkpoint.position.batch,
+                                   .step = checkpoint.position.step,
+                                   .file = path.filename().string(),
+                                   .sha256 = base::sha256_of_file(path)}));
   }
 
  private:
   std::vector<std::string> files_;
-  const Told& told_;
-  std::int64_t said_ = 0;
+  std::vector<std::int64_t> said_;  // numbers of the events
 };
 
 /// Before anything foreign is read: a limit that only the one who starts the next process can raise.
@@ -149,11 +147,17 @@ wire::TrainJob await_training() {
   }
 }
 
+/// The last event: this process must live until it is in safe hands.
+void emit_end(const Event& end) {
+  const std::int64_t number = teller().tell(end);
+  if (obeys) teller().await_kept(number);
+}
+
 void emit_error(const base::Error& error) {
-  emit_to_standard_output({.kind = EventKind::end,
-                           .outcome = Outcome::error,
-                           .code = std::string(base::kind_of(error.code).name),
-                           .text = error.message});
+  emit_end({.kind = EventKind::end,
+            .outcome = Outcome::error,
+            .code = std::string(base::kind_of(error.code).name),
+            .text = error.message});
 }
 
 /// Runs `work`; what it throws becomes the last event.
@@ -171,7 +175,7 @@ int report_errors(const std::function<void()>& work) {
 
 std::vector<std::filesystem::path> paths(const std::vector<std::string>& names) { return {names.begin(), names.end()}; }
 
-Training training_of(const wire::TrainJob& job, const Told& told) {
+Training training_of(const wire::TrainJob& job) {
   Training training;
   training.spec = neon::parse_model(job.yaml, job.model_file);
   if (job.epochs) training.spec.epochs = *job.epochs;
@@ -182,7 +186,7 @@ Training training_of(const wire::TrainJob& job, const Told& told) {
   training.threads = job.threads;
   training.memory_bytes = job.memory_bytes;
   if (!job.resume_from.empty()) training.resume_from = neon::read_checkpoint(job.resume_from);
-  training.save = Saver(job.checkpoint_files, told);
+  training.save = Saver(job.checkpoint_files);
   return training;
 }
 
@@ -193,9 +197,9 @@ int run_train_process() {
   return report_errors([] {
     const wire::TrainJob job = await_training();
     limit_files(job.file_limit_bytes);
-    const Told& told = obey_control_pipe();
-    const Outcome outcome = train(training_of(job, told), emit_to_standard_output, told.stop);
-    emit_to_standard_output({.kind = EventKind::end, .outcome = outcome});
+    obey_control_pipe();
+    const Outcome outcome = train(training_of(job), emit_to_standard_output, stop_asked);
+    emit_end({.kind = EventKind::end, .outcome = outcome});
   });
 }
 

@@ -7,12 +7,17 @@
 
 namespace wire {
 
-enum class EventKind { ready, step, epoch, checkpoint, log, end, checked };
+enum class EventKind { ready, step, epoch, checkpoint, log, end, checked, attached };
 constexpr auto enumerators(EventKind) {
-  return std::array{std::pair{EventKind::ready, "ready"},    std::pair{EventKind::step, "step"},
-                    std::pair{EventKind::epoch, "epoch"},    std::pair{EventKind::checkpoint, "checkpoint"},
-                    std::pair{EventKind::log, "log"},        std::pair{EventKind::end, "end"},
-                    std::pair{EventKind::checked, "checked"}};
+  return std::array{std::pair{EventKind::ready, "ready"},     std::pair{EventKind::step, "step"},
+                    std::pair{EventKind::epoch, "epoch"},     std::pair{EventKind::checkpoint, "checkpoint"},
+                    std::pair{EventKind::log, "log"},         std::pair{EventKind::end, "end"},
+                    std::pair{EventKind::checked, "checked"}, std::pair{EventKind::attached, "attached"}};
+}
+
+/// Whether events of this kind have numbers, and are said again to whoever attaches until they are in safe hands.
+constexpr bool lasts(EventKind kind) {
+  return kind == EventKind::epoch || kind == EventKind::checkpoint || kind == EventKind::log || kind == EventKind::end;
 }
 
 enum class Outcome { completed, stopped, error };
@@ -42,7 +47,8 @@ struct Checked {
 /// One line of a job's event pipe: a JSON object. Which members are there depends on the kind.
 struct Event {
   EventKind kind = EventKind::log;
-  std::optional<std::int64_t> epoch;  ///< from 0
+  std::optional<std::int64_t> number;  ///< of one that lasts: 1, 2, and so on in each process
+  std::optional<std::int64_t> epoch;   ///< from 0
   std::optional<std::int64_t> epochs;
   std::optional<std::int64_t> batch;  ///< done in this epoch
   std::optional<std::int64_t> batches;
@@ -62,6 +68,7 @@ struct Event {
   std::optional<Checked> checked;
   static constexpr auto fields() {
     return std::tuple(base::field("kind", &Event::kind, "what happened").required(),
+                      base::field("number", &Event::number, "of what must not be lost, from 1").range(1, kMostCounted),
                       base::field("epoch", &Event::epoch, "from 0").range(0, kMostEpochs),
                       base::field("epochs", &Event::epochs, "asked for").range(0, kMostEpochs),
                       base::field("batch", &Event::batch, "done in this epoch").range(0, kMostCounted),

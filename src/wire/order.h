@@ -95,7 +95,12 @@ struct Order {
 /// A later line on the control pipe: end the training after a checkpoint of the present step.
 inline constexpr std::string_view kStop = "stop";
 
-/// Another: one more checkpoint, in the order in which they were announced, is in safe hands.
-inline constexpr std::string_view kKept = "kept";
+/// Another, with a number after it: the events up to that one are in safe hands. A job may use the file of a checkpoint
+/// again when that is, and ends when its `end` is.
+inline constexpr std::string_view kKept = "kept ";
+
+/// Another, with a number after it: somebody new listens, who has the events up to that one. Answered by the event
+/// `attached`, after which all events come that are not in safe hands.
+inline constexpr std::string_view kAttach = "attach ";
 
 }  // namespace wire

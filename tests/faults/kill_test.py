@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""kill -9 of the training process and of the daemon, at random points: no acknowledged write is lost, no state is untrue,
+"""kill -9 of the training process and of the daemon, which trainings outlive, at random points: no acknowledged write is lost, no state is untrue,
 and the weights end with the same bytes as those of a run that nobody disturbed.
 
 Usage: kill_test.py PROGRAMS_FOLDER [--rounds N] [--seed S]; prints "acknowledged writes lost: 0".
@@ -33,10 +33,22 @@ def children_of(pid):
     return found
 
 
-def training_processes(pid):
-    """The `neon` processes below the daemon."""
+def processes_of(data):
+    """Numbers of the sandboxes with something of this data folder, and of what is below them."""
+    found = set()
+    for entry in Path("/proc").iterdir():
+        try:
+            if entry.name.isdigit() and str(data).encode() in (entry / "cmdline").read_bytes():
+                found |= {int(entry.name), *children_of(int(entry.name))}
+        except OSError:
+            pass
+    return found
+
+
+def training_processes(data):
+    """The `neon` processes of a data folder's jobs, whoever started them."""
     found = []
-    for child in children_of(pid):
+    for child in processes_of(data):
         try:
             if Path(f"/proc/{child}/comm").read_text().strip() == "neon":
                 found.append(child)
@@ -121,18 +133,14 @@ def main():
             for _ in range(2):
                 time.sleep(chance.random() * expected_seconds * 0.7)
                 if chance.random() < 0.5:
-                    for pid in training_processes(cloud.process.pid)[:1]:
+                    running = training_processes(cloud.data)
+                    for pid in chance.sample(running, min(1, len(running))):
                         os.kill(pid, signal.SIGKILL)
                         kills["job"] += 1
                 else:
-                    children = children_of(cloud.process.pid)
                     cloud.kill()
                     kills["daemon"] += 1
-                    end = time.monotonic() + 5
-                    while any(Path(f"/proc/{pid}").exists() for pid in children):
-                        if time.monotonic() > end:
-                            raise harness.Failure("job processes outlive their daemon")
-                        time.sleep(0.01)
+                    time.sleep(chance.random() * 0.3)
                     cloud.start()
                 state = cloud.get(f"/models/{model}")["state"]
                 if state not in ("received", "queued", "running", "completed"):
@@ -147,6 +155,12 @@ def main():
         lost = writer.lost()
         print(f"acknowledged writes: {len(writer.acknowledged)}; kills: {kills}")
         print(f"acknowledged writes lost: {len(lost)}")
+        cloud.stop()
+        end = time.monotonic() + 5
+        while left := processes_of(cloud.data):
+            if time.monotonic() > end:
+                raise harness.Failure(f"processes {left} outlive the last daemon, which was asked to end")
+            time.sleep(0.01)
         return 1 if lost else 0
 
 

@@ -4,6 +4,7 @@
 Usage: jobs_test.py PROGRAMS_FOLDER
 """
 import os
+import shutil
 import sys
 import time
 import unittest
@@ -49,23 +50,70 @@ class Jobs(unittest.TestCase):
         self.assertNotIn("disk", info["limits_missing"])
         self.assertIn("limits_by", self.cloud.cli("info", "-o", "json"))
 
-    def test_a_killed_daemon_leaves_no_job_and_no_group(self):
-        file = harness.bars_model(self.folder, epochs=100000)
-        model = int(self.cloud.post("/models", {"filename": file.name, "yaml": file.read_text(), "cpus": 1,
-                                                "datasets": [{"dataset": "bars"}]})["id"])
+    def train(self, epochs):
+        file = harness.bars_model(self.folder, epochs=epochs)
+        return int(self.cloud.post("/models", {"filename": file.name, "yaml": file.read_text(), "cpus": 1,
+                                               "datasets": [{"dataset": "bars"}]})["id"])
+
+    def epochs_told(self, model):
+        return [event["epoch"] for _, event in self.cloud.events(model, follow=False) if event["kind"] == "epoch"]
+
+    def test_a_training_outlives_a_killed_daemon(self):
+        model = self.train(100000)
         self.cloud.wait(model, "running")
-        self.assertTrue(processes_of(self.cloud.data))
-        killed = self.cloud.process.pid
-        self.cloud.kill()
-        end = time.monotonic() + 20
-        while processes_of(self.cloud.data) and time.monotonic() < end:
-            time.sleep(0.05)
-        self.assertEqual(processes_of(self.cloud.data), [])
-        self.cloud.start()
-        self.assertEqual(groups_of(killed), [])
-        self.cloud.wait(model, "running")
+        for _ in range(4):
+            told = len(self.epochs_told(model))
+            while len(self.epochs_told(model)) < told + 3:
+                time.sleep(0.02)
+            before = set(processes_of(self.cloud.data))
+            self.cloud.kill()
+            time.sleep(1)  # the process that waited ends
+            alive = set(processes_of(self.cloud.data))
+            self.assertTrue(alive and alive < before, "the training lives")
+            self.cloud.start()
+            found = self.cloud.get(f"/models/{model}")
+            self.assertEqual((found["state"], found["restarts"]), ("running", 0))
+            self.assertTrue(alive <= set(processes_of(self.cloud.data)), "it is the same process")
+        told = len(self.epochs_told(model))
+        while len(self.epochs_told(model)) < told + 3:
+            time.sleep(0.02)
         self.cloud.post(f"/models/{model}/stop")
-        self.assertEqual(self.cloud.wait(model, "stopped")["reason"], "")
+        stopped = self.cloud.wait(model, "stopped")
+        self.assertEqual(stopped["reason"], "")
+        epochs = self.epochs_told(model)
+        self.assertEqual(epochs, list(range(len(epochs))), "no epoch is told twice or not at all")
+        self.assertEqual(stopped["epochs_completed"], len(epochs))
+        end = time.monotonic() + 20
+        while alive & set(processes_of(self.cloud.data)) and time.monotonic() < end:
+            time.sleep(0.05)
+        self.assertFalse(alive & set(processes_of(self.cloud.data)))
+
+    def test_an_end_without_a_daemon_waits_for_the_next(self):
+        model = self.train(3)
+        self.cloud.wait(model, "running", "completed")
+        self.cloud.kill()
+        time.sleep(1)
+        self.cloud.start()
+        found = self.cloud.wait(model, "completed")
+        self.assertEqual(found["restarts"], 0)
+        self.assertEqual(self.epochs_told(model), [0, 1, 2])
+
+    def test_no_job_is_left_of_a_killed_daemon_whose_folder_is_removed(self):
+        with harness.Cloud(PROGRAMS) as other:
+            other.cli("dataset", "upload", self.folder / "train.tsv", "--name", "bars")
+            file = harness.bars_model(self.folder, epochs=100000)
+            model = other.train(file, {"train": "bars"}, cpus=1)
+            other.wait(model, "running")
+            killed = other.process.pid
+            other.kill()
+            self.assertTrue(processes_of(other.data))
+            shutil.rmtree(other.data)
+            end = time.monotonic() + 20
+            while processes_of(other.data) and time.monotonic() < end:
+                time.sleep(0.05)
+            self.assertEqual(processes_of(other.data), [])
+            other.start()
+            self.assertEqual(groups_of(killed), [])
 
 
 if __name__ == "__main__":

@@ -115,8 +115,7 @@ void serve(const ncloudd::Options& options) {
     })
         .detach();
     server.stop();
-    // Asked twice, or something hangs: jobs end with this process, and the next start goes on from their last
-    // checkpoints.
+    // Asked twice, or something hangs: what still trains outlives this process, and the next start goes on with it.
     const timespec patience{.tv_sec = kExitPatienceS, .tv_nsec = 0};
     if (::sigtimedwait(&signals, nullptr, &patience) < 0 && errno == EAGAIN)
       base::log_error("not ended within {} s; gives up what is left", kExitPatienceS);

@@ -195,6 +195,12 @@ bool Cgroups::try_v1() {
   return folders_.contains("cpu") || folders_.contains("memory");
 }
 
+std::vector<int> Cgroups::claims() const {
+  std::vector<int> fds;
+  for (const base::Fd& claim : claims_) fds.push_back(claim.get());
+  return fds;
+}
+
 std::string_view Cgroups::driver_name() const {
   switch (driver_) {
     case Driver::v2: return "cgroup v2";

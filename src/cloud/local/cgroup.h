@@ -38,6 +38,9 @@ class Cgroups {
   /// Whether jobs are limited in it: "cpu", "memory", "swap", "pids", "io" (their share beside the daemon's).
   bool limits(std::string_view what) const;
 
+  /// Locks that keep other daemons from ending the jobs of this one: whoever holds them, the jobs are looked after.
+  std::vector<int> claims() const;
+
   /// A group without limits yet. Empty with the driver none. Errors: unavailable.
   Cgroup make(const std::string& name) const;
 

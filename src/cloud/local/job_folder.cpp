@@ -28,6 +28,9 @@ JobFolder::JobFolder(std::filesystem::path path) : path_(std::move(path)) {
   try {
     make_folder(path_ / "in");
     make_folder(out());
+    for (const char* pipe : {"control", "events", "log"})
+      if (::mkfifo((path_ / pipe).c_str(), 0600) != 0)
+        throw base::system_error(fmt::format("cannot make '{}' for a job", (path_ / pipe).string()), errno);
   } catch (...) {
     remove();
     throw;

@@ -6,16 +6,23 @@
 namespace cloud {
 
 /// What one job has on the disk: in/ with hard links to its objects, which it sees read-only, and out/ with the files
-/// that it may write checkpoints to. It makes and removes no file itself. Gone when this ends.
+/// that it may write checkpoints to. It makes and removes no file itself. The named pipes that it talks through, which
+/// it does not see, let another daemon take it over. Gone when this ends.
 class JobFolder {
  public:
   /// Errors: disk_full.
   explicit JobFolder(std::filesystem::path path);
+
+  /// Of a job that an earlier daemon started.
+  struct Found {};
+  JobFolder(std::filesystem::path path, Found) : path_(std::move(path)) {}
   ~JobFolder() { remove(); }
   JobFolder(const JobFolder&) = delete;
 
   const std::filesystem::path& path() const { return path_; }
   std::filesystem::path out() const { return path_ / "out"; }
+  static std::filesystem::path record_in(const std::filesystem::path& folder) { return folder / "job"; }
+  std::filesystem::path record() const { return record_in(path_); }
 
   /// Errors: disk_full; data_loss when the object is not there.
   void link(const std::filesystem::path& object, const std::string& name) const;

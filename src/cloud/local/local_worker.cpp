@@ -1,5 +1,6 @@
 #include "cloud/local/local_worker.h"
 
+#include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
 #include <sys/eventfd.h>
@@ -8,6 +9,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <deque>
 #include <thread>
@@ -82,19 +84,61 @@ class Allowance {
   std::int64_t left_ = kBurstBytes, at_us_ = base::steady_now_us();
 };
 
+// What the next daemon must know of a job.
+struct Record {
+  std::string id;
+  std::vector<std::string> cgroup;  // a controller, its folder, and so on
+  static constexpr auto fields() {
+    return std::tuple(base::field("id", &Record::id, "of the order").required(),
+                      base::field("cgroup", &Record::cgroup, "controllers, each followed by the folder of its group"));
+  }
+};
+
+Cgroup group_of(const Record& record) {
+  Cgroup group;
+  for (std::size_t i = 0; i + 1 < record.cgroup.size(); i += 2) group.folders[record.cgroup[i]] = record.cgroup[i + 1];
+  return group;
+}
+
+base::Fd attend(const std::filesystem::path& file) {
+  base::Fd fd(::open(file.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600));
+  struct flock lock{};
+  lock.l_type = F_WRLCK;
+  lock.l_whence = SEEK_SET;
+  if (!fd || ::fcntl(fd.get(), F_OFD_SETLKW, &lock) != 0)  // the one before may be ending
+    throw base::system_error(fmt::format("cannot lock '{}'", file.string()), errno);
+  return fd;
+}
+
+// Beside the folder of the jobs.
+std::filesystem::path attended_file(const std::filesystem::path& jobs) { return jobs.string() + ".attended"; }
+
 }  // namespace
+
+/// A job of an earlier daemon.
+struct LocalWorker::Found {
+  Record record;
+  std::filesystem::path folder;
+};
 
 /// One job from its start to its end; the thread that supervises it and its handle share it.
 struct LocalWorker::Running {
   Running(const Cgroups& groups, std::string job, const std::filesystem::path& folder_of_jobs)
       : name(std::move(job)), folder(folder_of_jobs / name), cgroup(group_in(groups)) {}
+  Running(const Found& found)
+      : name(found.folder.filename().string()),
+        folder(found.folder, JobFolder::Found{}),
+        cgroup(group_of(found.record)),
+        of_another(true) {}
   ~Running() { clean_up(); }
 
   const std::string name;
   JobFolder folder;
   const Cgroup cgroup;
+  const bool of_another = false;  // an earlier daemon started it
   std::vector<std::string> checkpoint_files;
   ProcessStart start;
+  std::optional<Process> process;  // of a job that is here already
   base::Fd our_socket, their_socket;
   std::function<void()> on_first_step;
   base::Fd wake = event_descriptor();
@@ -177,6 +221,8 @@ struct LocalWorker::Running {
   void clean_up() {
     if (std::exchange(cleaned_up, true)) return;  // by then another job may have its name
     Cgroups::remove(cgroup);
+    if (of_another)  // whose groups go with the last of its jobs
+      for (const auto& [controller, group] : cgroup.folders) ::rmdir(group.parent_path().c_str());
     folder.remove();
   }
   void kill() {
@@ -201,20 +247,69 @@ class LocalWorker::LocalJob : public Job {
   std::shared_ptr<Running> running_;
 };
 
-LocalWorker::LocalWorker(Sandbox sandbox, std::filesystem::path folder, const std::filesystem::path& objects)
-    : sandbox_(std::move(sandbox)), folder_(std::move(folder)), objects_(objects) {
+namespace {
+
+std::filesystem::path made(std::filesystem::path folder) {
   std::error_code error;
-  std::filesystem::create_directories(folder_, error);
+  std::filesystem::create_directories(folder, error);
   if (error)
-    throw base::system_error(fmt::format("cannot make the folder of jobs '{}'", folder_.string()), error.value());
-  ::signal(SIGPIPE, SIG_IGN);               // writing to a job that has ended is an error, not the end of this process
-  std::vector<std::filesystem::path> left;  // by jobs of the last run; they have numbers for names
-  for (std::filesystem::directory_iterator it(folder_, error), end; !error && it != end; it.increment(error))
-    if (it->path().filename().string().find_first_not_of("0123456789") == std::string::npos) left.push_back(it->path());
-  for (const auto& path : left) {
-    std::filesystem::remove_all(path, error);
-    if (error) base::log_warning("'{}', which a job left, cannot be removed: {}", path.string(), error.message());
+    throw base::system_error(fmt::format("cannot make the folder of jobs '{}'", folder.string()), error.value());
+  return folder;
+}
+
+}  // namespace
+
+/// Those that live; what is left of others is removed.
+std::vector<LocalWorker::Found> LocalWorker::find_jobs(const std::filesystem::path& folder) {
+  std::vector<Found> found;
+  for (const std::string& name : base::names_in(folder)) {
+    if (name.find_first_not_of("0123456789") != std::string::npos) continue;  // not a job's
+    const std::filesystem::path job = folder / name;
+    try {
+      auto record =
+          base::decode<Record>(base::parse_json(base::read_file(JobFolder::record_in(job)), "the record of a job"));
+      if (attach_process(job)) {
+        found.push_back({std::move(record), job});
+        continue;
+      }
+    } catch (const base::Error&) {  // of a job that had not begun
+    }
+    JobFolder(job, JobFolder::Found{}).remove();
   }
+  return found;
+}
+
+std::vector<std::string> LocalWorker::list() {
+  const std::lock_guard lock(mutex_);
+  std::vector<std::string> ids;
+  for (const Found& job : found_) ids.push_back(job.record.id);
+  return ids;
+}
+
+std::unique_ptr<Job> LocalWorker::attach(const std::string& id, std::int64_t number, JobListener listener) {
+  std::shared_ptr<Running> running;
+  {
+    const std::lock_guard lock(mutex_);
+    const auto job = std::find_if(found_.begin(), found_.end(), [&](const Found& one) { return one.record.id == id; });
+    if (job == found_.end()) throw Error(Code::not_found, fmt::format("no job '{}' is here", id));
+    running = std::make_shared<Running>(*job);
+    found_.erase(job);
+  }
+  running->process = attach_process(running->folder.path());
+  if (!running->process) throw Error(Code::not_found, fmt::format("job '{}' has just ended", id));
+  running->set_listener(std::move(listener));
+  running->say(fmt::format("{}{}\n", wire::kAttach, number));
+  supervise_apart(running, false);
+  return std::make_unique<LocalJob>(std::move(running));
+}
+
+LocalWorker::LocalWorker(Sandbox sandbox, std::filesystem::path folder, const std::filesystem::path& objects)
+    : sandbox_(std::move(sandbox)),
+      folder_(made(std::move(folder))),
+      objects_(objects),
+      attended_(attend(attended_file(folder_))),
+      found_(find_jobs(folder_)) {
+  ::signal(SIGPIPE, SIG_IGN);  // writing to a job that has ended is an error, not the end of this process
   sandbox_.check();
   const Protection has = protection();
   base::log_info("jobs: sandbox {}, limits by {}", has.sandbox ? "bubblewrap" : "NONE", has.limits_by);
@@ -246,11 +341,18 @@ LocalWorker::~LocalWorker() {
 }
 
 std::shared_ptr<LocalWorker::Running> LocalWorker::make_running() {
-  return std::make_shared<Running>(cgroups_, std::to_string(next_++), folder_);
+  std::string name;
+  do name = std::to_string(next_++);
+  while (std::filesystem::exists(folder_ / name));  // of an earlier daemon's job
+  return std::make_shared<Running>(cgroups_, name, folder_);
 }
 
 std::shared_ptr<LocalWorker::Running> LocalWorker::make_training() {
   auto running = make_running();
+  running->start.outliving = Outliving{.folder = running->folder.path(),
+                                       .record = running->folder.record(),
+                                       .claims = cgroups_.claims(),
+                                       .attended = attended_file(folder_)};
   running->checkpoint_files = running->folder.make_checkpoint_files();
   running->on_first_step = [this] { start_spare(); };
   return running;
@@ -272,6 +374,7 @@ std::unique_ptr<Job> LocalWorker::train(const Order& order, JobListener listener
     limit(*running, order.limits);
   }
   try {
+    if (!order.id.empty()) outlive(*running, order.id);
     prepare(*running, order);
     if (!has_started) launch(running, wire::kTrainMode);
   } catch (...) {
@@ -280,6 +383,19 @@ std::unique_ptr<Job> LocalWorker::train(const Order& order, JobListener listener
     throw;
   }
   return std::make_unique<LocalJob>(std::move(running));
+}
+
+/// From here on the job needs this daemon no longer.
+void LocalWorker::outlive(const Running& running, const std::string& id) {
+  Record record{.id = id, .cgroup = {}};
+  for (const auto& [controller, folder] : running.cgroup.folders) {
+    record.cgroup.push_back(controller);
+    record.cgroup.push_back(folder.string());
+  }
+  const auto half = running.folder.path() / "job.tmp";
+  base::write_all(base::Fd(::open(half.c_str(), O_WRONLY | O_CREAT | O_CLOEXEC, 0600)),
+                  base::to_text(base::encode(record)), half.string());
+  std::filesystem::rename(half, running.folder.record());
 }
 
 /// Puts what the job needs into its folder and says what to do.
@@ -323,6 +439,10 @@ void LocalWorker::launch(const std::shared_ptr<Running>& running, std::string_vi
   running->start.folder = running->folder.path();
   running->start.filter = sandbox_.filter();
   running->start.cgroup_procs = running->cgroup.procs_files();
+  supervise_apart(running, waits);
+}
+
+void LocalWorker::supervise_apart(const std::shared_ptr<Running>& running, bool waits) {
   {
     const std::lock_guard lock(mutex_);
     running_.insert(running);
@@ -409,8 +529,10 @@ namespace {
 // The talk with one process, until it has ended and everything it said is heard.
 class Talk {
  public:
-  Talk(Process process, std::function<void(const wire::Event&)> tell)
+  Talk(Process process, const JobFolder& folder, std::function<void(const wire::Event&)> tell)
       : process_(std::move(process)),
+        folder_(folder),
+        waits_for_attached_(!process_.is_child),
         tell_(std::move(tell)),
         exit_(static_cast<int>(::syscall(SYS_pidfd_open, process_.pid, 0))) {
     const int why = errno;
@@ -444,8 +566,11 @@ class Talk {
   int reap() {
     int status = 0;
     if (process_.pid <= 0) return status;
-    kill_process(process_);
-    while (::waitpid(process_.pid, &status, 0) < 0 && errno == EINTR) {}
+    if (process_.is_child || !exited_) kill_process(process_);  // else its number may be another's by now
+    if (process_.is_child)
+      while (::waitpid(process_.pid, &status, 0) < 0 && errno == EINTR) {}
+    else
+      status = status_of_ended(folder_.path());
     process_.pid = -1;
     return status;
   }
@@ -516,9 +641,11 @@ class Talk {
     try {
       events_.add({buffer, static_cast<std::size_t>(got)}, [&](std::string_view line) {
         if (line.empty()) return;
+        if (std::exchange(waits_for_attached_, waits_for_attached_ && !says_attached(line))) return;
         const auto event = base::decode<wire::Event>(base::parse_json(base::to_utf8(line), "event of the job"));
+        if (event.kind == wire::EventKind::attached) return;
         tell_(event);
-        if (event.kind == wire::EventKind::checkpoint) state.say(fmt::format("{}\n", wire::kKept));
+        if (event.number) state.say(fmt::format("{}{}\n", wire::kKept, *event.number));
         if (event.kind == wire::EventKind::step && state.on_first_step) std::exchange(state.on_first_step, nullptr)();
       });
     } catch (...) {
@@ -529,6 +656,16 @@ class Talk {
       if (process_.pid > 0) kill_process(process_);
     }
     return true;
+  }
+
+  // What comes before was for another, or is its rest: all that must not be lost comes again.
+  static bool says_attached(std::string_view line) {
+    try {
+      return base::decode<wire::Event>(base::parse_json(base::to_utf8(line), "event of the job")).kind ==
+             wire::EventKind::attached;
+    } catch (const base::Error&) {
+      return false;
+    }
   }
 
   bool read_errors() {
@@ -550,6 +687,8 @@ class Talk {
   }
 
   Process process_;
+  const JobFolder& folder_;
+  bool waits_for_attached_;
   std::function<void(const wire::Event&)> tell_;
   base::Fd exit_;  // readable once the process has ended
   bool exited_ = false, killed_ = false, events_open_ = true, errors_open_ = true, spoke_nonsense_ = false;
@@ -563,16 +702,18 @@ class Talk {
 void LocalWorker::supervise(const std::shared_ptr<Running>& running) {
   JobEnd end;
   try {
-    Talk talk(start_process(running->start), [&running, folder = running->folder.out()](const wire::Event& event) {
-      if (event.kind == wire::EventKind::checked) return running->answer(event);
-      const JobListener listener = running->hears();
-      if (event.kind == wire::EventKind::checkpoint) {
-        const base::Fd bytes = base::open_foreign_file(folder, event.file.value_or(""));
-        if (listener.checkpoint) listener.checkpoint(event, bytes);
-      } else if (listener.event) {
-        listener.event(event);
-      }
-    });
+    Process process = running->process ? std::move(*running->process) : start_process(running->start);
+    Talk talk(std::move(process), running->folder,
+              [&running, folder = running->folder.out()](const wire::Event& event) {
+                if (event.kind == wire::EventKind::checked) return running->answer(event);
+                const JobListener listener = running->hears();
+                if (event.kind == wire::EventKind::checkpoint) {
+                  const base::Fd bytes = base::open_foreign_file(folder, event.file.value_or(""));
+                  if (listener.checkpoint) listener.checkpoint(event, bytes);
+                } else if (listener.event) {
+                  listener.event(event);
+                }
+              });
     running->their_socket.reset();
     end = talk.run(*running);
   } catch (...) {

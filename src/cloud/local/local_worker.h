@@ -16,14 +16,15 @@ namespace cloud {
 
 /// Runs jobs as child processes of the daemon. Each has a folder: in/ with hard links to its objects, which it sees
 /// read-only, and out/ with two files for its checkpoints. One thread per job feeds its control pipe and reads what it
-/// says.
+/// says. A training goes on when the daemon is killed: its guard holds its pipes, and the next daemon's worker finds
+/// it by the record in its folder and attaches.
 ///
 /// One process more waits, started and warmed up, for the next training: what a process costs to start is then not part
 /// of the time from submit to the first step. Until then it checks model files. keep_spare() has it from the beginning
 /// and always again; without, the first check starts it.
 class LocalWorker : public Worker {
  public:
-  /// `folder` is emptied: what is there belonged to jobs of an earlier daemon, which ended with it. The daemon's
+  /// `folder` is emptied, but of jobs that an earlier daemon started and that are still here. The daemon's
   /// `objects` are what this worker need not fetch: jobs get hard links to them, so both must be on one file system.
   LocalWorker(Sandbox sandbox, std::filesystem::path folder, const std::filesystem::path& objects);
   ~LocalWorker() override;
@@ -31,6 +32,8 @@ class LocalWorker : public Worker {
   Protection protection() const override;
   wire::Checked check(const wire::CheckJob& job) override;
   std::unique_ptr<Job> start(const Order& order, JobListener listener) override;
+  std::vector<std::string> list() override;
+  std::unique_ptr<Job> attach(const std::string& id, std::int64_t number, JobListener listener) override;
 
   /// From now on a spare process waits. Trainings take it only where cgroups limit memory: nothing else can be limited
   /// after the start.
@@ -39,12 +42,17 @@ class LocalWorker : public Worker {
  private:
   class LocalJob;
   struct Running;
+  struct Found;
+
+  static std::vector<Found> find_jobs(const std::filesystem::path& folder);
 
   bool limits_processes() const;
   std::shared_ptr<Running> make_running();
   std::shared_ptr<Running> make_training();
   std::unique_ptr<Job> train(const Order& order, JobListener listener);
   std::unique_ptr<Job> serve(const Order& order, JobListener listener);
+  static void outlive(const Running& running, const std::string& id);
+  void supervise_apart(const std::shared_ptr<Running>& running, bool waits);
   void launch(const std::shared_ptr<Running>& running, std::string_view mode, bool waits = false);
   void prepare(Running& running, const Order& order) const;
   void limit(Running& running, const Limits& limits) const;
@@ -57,6 +65,8 @@ class LocalWorker : public Worker {
   Sandbox sandbox_;
   std::filesystem::path folder_;
   ObjectFolder objects_;
+  base::Fd attended_;  ///< locked as long as this looks after the jobs
+  std::vector<Found> found_;
   Cgroups cgroups_;
   std::atomic<std::int64_t> next_{1};
   Mutex mutex_{locks::kWorker};

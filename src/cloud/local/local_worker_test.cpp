@@ -123,7 +123,7 @@ path=$(echo "$job" | sed 's/.*"train_shards":\["\([^"]*\)".*/\1/')
 out=$(echo "$job" | sed 's/.*"checkpoint_files":\["\([^"]*\)".*/\1/')
 echo '{"kind":"ready"}'
 cat "$path" > "$out"
-echo '{"kind":"checkpoint","file":"checkpoint-0","sha256":"x"}'
+echo '{"kind":"checkpoint","number":1,"file":"checkpoint-0","sha256":"x"}'
 read word
 echo "$word" >&2
 echo '{"kind":"end","outcome":"completed"}'
@@ -133,11 +133,11 @@ echo '{"kind":"end","outcome":"completed"}'
   ASSERT_TRUE(heard.wait_for_end());
   EXPECT_EQ(heard.end->exit_code, 0);
   EXPECT_EQ(heard.end->signal, 0);
-  EXPECT_EQ(heard.end->last_words, "kept");
+  EXPECT_EQ(heard.end->last_words, "kept 1");
   EXPECT_EQ(heard.checkpoints, std::vector<std::string>{"records"});
   ASSERT_GE(heard.events.size(), 3u);
   EXPECT_EQ(heard.events.front().kind, wire::EventKind::ready);
-  EXPECT_EQ(heard.logged(), "kept\n");
+  EXPECT_EQ(heard.logged(), "kept 1\n");
 }
 
 TEST_P(LocalWorking, asks_to_stop_and_kills_what_does_not) {
@@ -451,6 +451,56 @@ TEST_P(LocalWorking, a_job_over_its_memory_is_killed_and_that_is_said) {
   job->kill();
   ASSERT_TRUE(heard.wait_for_end());
   EXPECT_TRUE(heard.end->out_of_memory);
+}
+
+// A daemon in a process of its own starts a job with an id and is killed in the middle of a line of the job's.
+constexpr const char* kOutlives = R"sh(
+read order
+echo '{"kind":"epoch","number":1,"epoch":0}'
+printf '{"kind":"ste'
+while read word n; do
+  case $word in
+    attach) echo; echo '{"kind":"attached"}'; echo '{"kind":"epoch","number":'$((n+1))',"epoch":1}' ;;
+    stop) echo '{"kind":"end","number":9,"outcome":"stopped"}'; exit 0 ;;
+    kept) echo "kept $n" >&2 ;;
+  esac
+done
+echo 'alone' >&2
+)sh";
+
+TEST_P(LocalWorking, a_job_outlives_the_daemon_and_the_next_one_goes_on_with_it) {
+  start(kOutlives);
+  if (!worker) return;
+  worker.reset();
+  const Sandbox sandbox(folder.path() / "bin/neon", GetParam());
+  order.id = "job 1";
+  const pid_t first = ::fork();
+  if (first == 0) {
+    LocalWorker lost(sandbox, folder.path() / "jobs", folder.path() / "objects");
+    const auto job = lost.start(order, heard.listener());
+    if (!heard.wait([&] { return !heard.events.empty(); })) ::_exit(1);
+    std::ofstream(folder.path() / "heard") << "epoch";
+    for (;;) ::pause();
+  }
+  for (int i = 0; i < 2000 && !std::filesystem::exists(folder.path() / "heard"); ++i)
+    std::this_thread::sleep_for(std::chrono::milliseconds(5));
+  ::kill(first, SIGKILL);
+  ::waitpid(first, nullptr, 0);
+  worker.emplace(sandbox, folder.path() / "jobs", folder.path() / "objects");
+  EXPECT_EQ(worker->list(), std::vector<std::string>{"job 1"});
+  const auto job = worker->attach("job 1", 1, heard.listener());
+  EXPECT_TRUE(worker->list().empty());
+  ASSERT_TRUE(heard.wait([&] { return heard.logged().find("kept 2") != std::string::npos || heard.end; }));
+  ASSERT_FALSE(heard.end) << heard.end->text();
+  std::vector<std::int64_t> epochs;
+  for (const wire::Event& event : heard.events)
+    if (event.kind == wire::EventKind::epoch) epochs.push_back(*event.number);
+  EXPECT_EQ(epochs, std::vector<std::int64_t>{2});
+  job->stop(10000);
+  ASSERT_TRUE(heard.wait_for_end());
+  EXPECT_TRUE(heard.end->said_all()) << heard.end->text();
+  EXPECT_TRUE(std::filesystem::is_empty(folder.path() / "jobs"));
+  EXPECT_THROW(worker->attach("job 1", 1, heard.listener()), base::Error);
 }
 
 // Whenever the one who started it is killed, a job has no process left soon after.
