@@ -6,6 +6,7 @@
 
 #include "api/operation.h"
 #include "api/resources/datasets.h"
+#include "api/resources/history.h"
 #include "api/resources/members.h"
 #include "api/resources/models.h"
 #include "api/resources/server.h"

@@ -64,7 +64,9 @@ struct OperationInfo {
   std::vector<base::Code> errors = {};  ///< beside those every operation may give (400, 401, 404 of its path, 500)
   std::string_view example = {};        ///< a request body, as JSON
   std::size_t body_limit_bytes = std::size_t{1} << 20;
-  bool creates = false;  ///< answers 201 and honours Idempotency-Key
+  bool creates = false;                        ///< answers 201 and honours Idempotency-Key
+  std::vector<std::string_view> secrets = {};  ///< fields of the request that are kept nowhere
+  bool is_unrecorded = false;                  ///< changes nothing that the history should tell, or too often
 
   // Derived from the types.
   std::string_view resource = {};

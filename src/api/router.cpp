@@ -118,11 +118,14 @@ void require_permission(const OperationInfo& operation, const Identity& caller) 
 }
 
 Answer Router::call(const OperationInfo& operation, const Call& call, const json::value& request) const {
-  require_permission(operation, call.identity);
-  const auto found = handlers_.find(operation.name);
-  if (found == handlers_.end())
-    throw Error(Code::internal, fmt::format("operation {} has no handler in this server", operation.name));
-  return found->second(call, request);
+  const auto handler = [&] {
+    require_permission(operation, call.identity);
+    const auto found = handlers_.find(operation.name);
+    if (found == handlers_.end())
+      throw Error(Code::internal, fmt::format("operation {} has no handler in this server", operation.name));
+    return found->second(call, request);
+  };
+  return around_ ? around_(operation, call, request, handler) : handler();
 }
 
 std::vector<std::string_view> Router::unhandled() const {

@@ -107,6 +107,12 @@ class Router {
     };
   }
 
+  /// Everything that call() does goes through this: it gets the handler, with the check of the caller's permission
+  /// before it, and calls it. Before serving.
+  using Around = std::function<Answer(const OperationInfo&, const Call&, const base::json::value& request,
+                                      const std::function<Answer()>& handler)>;
+  void go_through(Around around) { around_ = std::move(around); }
+
   /// Runs an operation's handler. Errors: permission_denied unless the caller may; whatever the handler throws;
   /// internal when nothing handles it.
   Answer call(const OperationInfo& operation, const Call& call, const base::json::value& request) const;
@@ -116,6 +122,7 @@ class Router {
 
  private:
   std::map<std::string_view, Handler> handlers_;
+  Around around_;
 };
 
 /// The operation for a method and a path, and the values of its path's parameters; nullptr when there is none.

@@ -77,6 +77,7 @@ Machine this_machine() {
 
 Daemon::Daemon(const std::filesystem::path& data_folder, std::unique_ptr<Worker> worker, Machine machine)
     : store_(data_folder / "ncloud.db"),
+      history_(store_),
       answers_(store_),
       objects_(store_, objects_in(data_folder)),
       identities_(store_),
@@ -91,13 +92,18 @@ Daemon::Daemon(const std::filesystem::path& data_folder, std::unique_ptr<Worker>
   objects_.find_missing();
   const std::int64_t freed = objects_.sweep();
   if (freed > 0) base::log_info("removed {} bytes that an interrupted write had left", freed);
-  const Parts parts{store_, identities_, logins_, objects_, supervisor_, *worker_, machine};
+  const Parts parts{store_, identities_, logins_, history_, objects_, supervisor_, *worker_, machine};
   handle_server(router_, worker_->protection());
   handle_tenants(router_, parts);
   handle_users(router_, parts);
   handle_members(router_, parts);
+  handle_history(router_, parts);
   handle_datasets(router_, parts);
   handle_models(router_, parts);
+  router_.go_through([this](const api::OperationInfo& operation, const api::Call& call,
+                            const base::json::value& request, const std::function<api::Answer()>& handler) {
+    return history_.record(operation, call, request, handler);
+  });
   supervisor_.recover();
   chores_ = std::jthread([this](const std::stop_token& stop) {
     std::mutex mutex;
@@ -114,8 +120,9 @@ Daemon::Daemon(const std::filesystem::path& data_folder, std::unique_ptr<Worker>
 void Daemon::do_chores() {
   try {
     identities_.keep_last_uses();
+    history_.flush();
   } catch (const std::exception&) {
-    base::log_warning("cannot write down which tokens were used: {}", base::caught().message);
+    base::log_warning("cannot write down which tokens were used and what was refused: {}", base::caught().message);
   }
 }
 

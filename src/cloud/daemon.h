@@ -10,6 +10,7 @@
 #include "cloud/event_log.h"
 #include "cloud/handlers/handlers.h"
 #include "cloud/health.h"
+#include "cloud/history.h"
 #include "cloud/identity.h"
 #include "cloud/logins.h"
 #include "cloud/objects.h"
@@ -70,6 +71,7 @@ class Daemon {
   void do_chores();
 
   Store store_;
+  History history_;
   Answers answers_;
   Objects objects_;
   Identities identities_;

@@ -8,6 +8,7 @@
 #include <thread>
 
 #include "api/resources/datasets.h"
+#include "api/resources/history.h"
 #include "api/resources/members.h"
 #include "api/resources/models.h"
 #include "api/resources/server.h"

@@ -1,3 +1,5 @@
+#include <gmock/gmock.h>
+
 #include "cloud/fake_cloud_test.h"
 
 namespace cloud {
@@ -534,6 +536,60 @@ TEST_F(Identity, who_guesses_waits_whether_or_not_there_is_such_a_user) {
   }
   // From elsewhere the user gets in, and right ones count for nothing.
   for (int i = 0; i < 7; ++i) anonymously(api::log_in, {.user = "vision-user", .password = kPassword}, "10.0.0.1");
+}
+
+TEST_F(Identity, the_history_tells_who_did_what_refusals_included) {
+  const std::string user = make_tenant("vision");
+  call(admin_token, api::create_user, {.name = "mia", .tenants = {"vision"}, .role = api::Role::manager});
+  const std::string mia = *call(admin_token, api::create_token, {.user = "mia"}).token;
+  call(user, api::set_password, {.user = "vision-user", .password = kPassword});
+  EXPECT_THROW(anonymously(api::log_in, {.user = "vision-user", .password = "a wrong one"}), base::Error);
+  EXPECT_THROW(call(user, api::create_user, {.name = "eve"}), base::Error);
+  EXPECT_THROW(call(user, api::list_history, {}), base::Error);
+  make_dataset(user);
+  const auto model = train(user, 1);
+  call(user, api::rename_model, {.model = model.id, .name = "best"});
+  EXPECT_THROW(call(user, api::delete_model, {.model = 77}), base::Error);
+
+  const auto told = [&](const std::string& token, api::ListHistory request = {}) {
+    std::vector<std::string> lines;
+    for (const auto& entry : call(token, api::list_history, request).items)
+      lines.push_back(fmt::format("{} {} {} {}", entry.user, entry.operation, entry.target, entry.outcome));
+    return lines;
+  };
+  const std::string renamed = fmt::format("vision-user rename_model models/{} done", model.id);
+  const auto of_vision = told(mia);
+  EXPECT_THAT(of_vision,
+              testing::IsSupersetOf({std::string("vision-user create_dataset datasets/fashion done"), renamed,
+                                     std::string("vision-user create_user users/eve permission_denied"),
+                                     std::string("vision-user list_history history permission_denied"),
+                                     std::string("vision-user delete_model models/77 not_found"),
+                                     std::string("vision-user set_password users/vision-user/password done")}));
+  EXPECT_THAT(of_vision, testing::Not(testing::Contains(testing::HasSubstr("create_tenant"))));
+  EXPECT_THAT(of_vision, testing::Not(testing::Contains(testing::HasSubstr("put_shard"))));
+  EXPECT_THAT(told(admin_token),
+              testing::IsSupersetOf({std::string("admin create_tenant tenants/vision done"),
+                                     std::string("vision-user log_in session unauthenticated"), renamed}));
+  EXPECT_THAT(told(mia, {.user = "vision-user", .refused = true}),
+              testing::Each(testing::Not(testing::HasSubstr("done"))));
+  EXPECT_EQ(told(admin_token, {.operation = "rename_model"}), std::vector<std::string>{renamed});
+  // Nothing secret is kept, and what is kept outlives who did it, and the daemon.
+  for (const auto& entry : call(admin_token, api::list_history, {.page_size = 1000}).items)
+    EXPECT_EQ(base::to_text(base::encode(entry)).find("battery"), std::string::npos) << entry.request;
+  call(admin_token, api::delete_user, {.user = "vision-user"});
+  daemon.reset();
+  start();
+  EXPECT_EQ(told(admin_token, {.operation = "rename_model"}), std::vector<std::string>{renamed});
+  // What failed as a whole left nothing done behind.
+  EXPECT_THAT(told(admin_token, {.user = "vision-user", .operation = "delete_model"}),
+              testing::ElementsAre("vision-user delete_model models/77 not_found"));
+}
+
+TEST_F(Identity, refusals_push_nothing_done_out_of_the_history) {
+  const std::string user = make_tenant("vision");
+  for (int i = 0; i < 6000; ++i) EXPECT_THROW(call(user, api::list_tenants, {}), base::Error);
+  EXPECT_EQ(call(admin_token, api::list_history, {.operation = "create_tenant"}).items.size(), 1u);
+  EXPECT_EQ(call(admin_token, api::list_history, {.refused = true, .page_size = 1000}).items.size(), 1000u);
 }
 
 // A database of the release before roles: who was somebody stays that, tokens keep their makers, numbers come once.

@@ -1,5 +1,6 @@
 #pragma once
 #include <filesystem>
+#include <functional>
 #include <mutex>
 
 #include "base/files.h"
@@ -28,8 +29,11 @@ class Store {
     const std::lock_guard lock(write_mutex_);
     if (--writes_until_look_ <= 0) keep_room();
     Transaction transaction(writer_, "begin immediate");
-    return finish(transaction, writer_, work);
+    return finish(transaction, writer_, work, on_write_);
   }
+
+  /// Called at the end of every transaction that writes, as a part of it. Before other threads write, or with none.
+  void on_write(std::function<void(Database&)> write_too) { on_write_ = std::move(write_too); }
 
   /// Whether a reader gets its turn and an answer within this time.
   bool answers(std::chrono::milliseconds within);
@@ -39,7 +43,7 @@ class Store {
   auto read(Work work) {
     const std::lock_guard lock(read_mutex_);
     Transaction transaction(*reader_, "begin");
-    return finish(transaction, *reader_, work);
+    return finish(transaction, *reader_, work, {});
   }
 
  private:
@@ -56,12 +60,15 @@ class Store {
   };
 
   template <class Work>
-  static auto finish(Transaction& transaction, Database& database, Work& work) {
+  static auto finish(Transaction& transaction, Database& database, Work& work,
+                     const std::function<void(Database&)>& write_too) {
     if constexpr (std::is_void_v<std::invoke_result_t<Work, Database&>>) {
       work(database);
+      if (write_too) write_too(database);
       transaction.commit();
     } else {
       auto result = work(database);
+      if (write_too) write_too(database);
       transaction.commit();
       return result;
     }
@@ -74,6 +81,7 @@ class Store {
   // The database's files with room booked behind their ends, so that short writes (the ones that free space: a stop, a
   // removal) work on a full disk. Open as long as the connections: closing one early would drop SQLite's locks.
   base::Fd file_, log_;
+  std::function<void(Database&)> on_write_;
   int writes_until_look_ = 0;
   bool said_no_room_ = false;
   Database writer_;

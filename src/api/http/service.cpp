@@ -286,7 +286,7 @@ Identity Service::known(const Destination& to) const {
   }
 }
 
-Identity Service::admit(const Destination& to) const {
+Identity Service::identify(const Destination& to) const {
   if (to.permission == Permission::anyone) {
     if (to.credentials.token.empty()) return {};
     try {
@@ -295,7 +295,11 @@ Identity Service::admit(const Destination& to) const {
       return {};  // what anyone may see, the holder of an old token may see, too
     }
   }
-  Identity identity = known(to);
+  return known(to);
+}
+
+Identity Service::admit(const Destination& to) const {
+  Identity identity = identify(to);
   if (to.operation != nullptr)
     require_permission(*to.operation, identity);
   else if (may(identity, to.permission) != Verdict::allowed)
@@ -376,7 +380,7 @@ HttpAnswer Service::run(const RequestHead& head, Destination& to, const Identity
 
   const OperationInfo& operation = *to.operation;
   Call call;
-  call.identity = admitted != nullptr ? *admitted : admit(to);
+  call.identity = admitted != nullptr ? *admitted : identify(to);  // the router asks whether the caller may
   // What goes on after this call (a stream, a download) goes on in the same tenant, or ends.
   if (call.identity.tenant_id != 0) to.credentials.tenant = std::to_string(call.identity.tenant_id);
   call.request_id = to.request_id;

@@ -69,7 +69,10 @@ class Service {
   /// Never waits. Errors: StatusError 400, 401 (no token), 403, 404, 405, 413, 421.
   Destination destination(const RequestHead& head) const;
 
-  /// Who calls. May wait. Errors: unauthenticated (StatusError 429 after too many), permission_denied.
+  /// Who calls. May wait. Errors: unauthenticated (StatusError 429 after too many).
+  Identity identify(const Destination& to) const;
+
+  /// The same, if the caller may do this. Errors: also permission_denied.
   Identity admit(const Destination& to) const;
 
   /// Counts the request as one of its tenant's until `to` ends. Errors: StatusError 429.

@@ -25,7 +25,8 @@ const Operation<PutShard, Shard, true> put_shard{
      .summary = "Upload one shard of a dataset; the same shard again changes nothing",
      .command = "",
      .errors = {Code::conflict, Code::too_large, Code::over_allotment, Code::disk_full},
-     .body_limit_bytes = kShardLimitBytes}};
+     .body_limit_bytes = kShardLimitBytes,
+     .is_unrecorded = true}};
 
 const Operation<ListShards, Page<Shard>> list_shards{
     {.name = "list_shards",

@@ -141,6 +141,7 @@ const Operation<Predict, Prediction, true> predict{
      .summary = "Predict the class of one input: the body is the file, such as a PNG",
      .command = "model predict",
      .errors = {Code::conflict, Code::too_large, Code::unavailable},
-     .body_limit_bytes = std::size_t{32} << 20}};
+     .body_limit_bytes = std::size_t{32} << 20,
+     .is_unrecorded = true}};
 
 }  // namespace api

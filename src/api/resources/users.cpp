@@ -49,7 +49,8 @@ const Operation<CreateToken, Token> create_token{
      .done = "token {id} of {user}[ for tenant {tenant}], shown this once: {token}",
      .errors = {Code::permission_denied, Code::over_allotment, Code::too_many, Code::unavailable},
      .example = R"({"user": "ada", "tenant": "vision"})",
-     .creates = true}};
+     .creates = true,
+     .secrets = {"password"}}};
 
 const Operation<PageRequest, Page<Token>> list_tokens{
     {.name = "list_tokens",
@@ -84,7 +85,8 @@ const Operation<LogIn, Token> log_in{{.name = "log_in",
                                       .command = "login",
                                       .done = "{user} is logged in until {expires_at}",
                                       .errors = {Code::unauthenticated, Code::too_many, Code::unavailable},
-                                      .example = R"({"user": "ada", "password": "correct horse battery staple"})"}};
+                                      .example = R"({"user": "ada", "password": "correct horse battery staple"})",
+                                      .secrets = {"password"}}};
 
 const Operation<Nothing, Nothing> log_out{{.name = "log_out",
                                            .method = Method::del,
@@ -105,6 +107,7 @@ const Operation<SetPassword, NewPassword> set_password{
      .command = "passwd",
      .done = "{user} has a new password[, shown this once: {password}]",
      .errors = {Code::conflict, Code::unauthenticated, Code::too_many, Code::unavailable},
-     .example = R"({"password": "correct horse battery staple", "current": "before it was this"})"}};
+     .example = R"({"password": "correct horse battery staple", "current": "before it was this"})",
+     .secrets = {"password", "current"}}};
 
 }  // namespace api

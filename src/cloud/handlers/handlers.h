@@ -8,6 +8,7 @@
 
 namespace cloud {
 
+class History;
 class Logins;
 class Supervisor;
 
@@ -16,6 +17,7 @@ struct Parts {
   Store& store;
   Identities& identities;
   Logins& logins;
+  History& history;
   Objects& objects;
   Supervisor& supervisor;
   Worker& worker;
@@ -27,6 +29,7 @@ void handle_server(api::Router& router, const Protection& protection);
 void handle_tenants(api::Router& router, Parts parts);
 void handle_users(api::Router& router, Parts parts);
 void handle_members(api::Router& router, Parts parts);
+void handle_history(api::Router& router, Parts parts);
 void handle_datasets(api::Router& router, Parts parts);
 void handle_models(api::Router& router, Parts parts);
 
