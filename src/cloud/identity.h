@@ -22,9 +22,6 @@ std::string new_secret();
 /// What the store keeps of a secret. A plain hash is enough, because the secret has 256 random bits.
 std::string hash_of_secret(std::string_view secret);
 
-/// Tokens of one user at most.
-inline constexpr std::int64_t kMaxTokens = 1000;
-
 /// Deletes the tokens whose `column` (user_id or tenant_id) is `id`. Others' tokens that they made stay.
 void drop_tokens(Database& db, std::string_view column, std::int64_t id);
 

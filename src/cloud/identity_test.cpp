@@ -149,21 +149,32 @@ TEST_F(Identity, the_last_administrators_token_stays_unless_forced) {
   EXPECT_TRUE(call(found, api::get_caller, {}).admin);
 }
 
-TEST_F(Identity, a_user_has_so_many_tokens_and_no_more) {
+TEST_F(Identity, a_tenant_has_so_many_of_each_thing_and_no_more) {
   const std::string user = make_tenant("vision");
+  EXPECT_EQ(call(admin_token, api::get_tenant, {.tenant = "vision"}).max_tokens, 1000);
+  const auto limited = call(admin_token, api::limit_tenant,
+                            {.tenant = "vision", .max_users = 2, .max_tokens = 2, .max_models = 1, .max_datasets = 1});
+  EXPECT_EQ(limited.max_users, 2);
+  EXPECT_EQ(call(admin_token, api::limit_tenant, {.tenant = "vision", .max_models = 1}).max_datasets, 1);
+
+  const auto day = call(user, api::create_token, {.expires_in_days = 1});
+  EXPECT_REFUSED(call(user, api::create_token, {}), over_allotment, "has 2 tokens and may have 2");
   Store beside(folder.path() / "ncloud.db", Store::Schema::as_it_is);
-  const std::int64_t id = daemon->identities().authenticate(user)->user_id;
-  beside.write([&](Database& db) {
-    for (std::int64_t i = 1; i < kMaxTokens; ++i)
-      db.run(
-          "insert into tokens (user_id, tenant_id, hash, note, scope, created_us) select user_id, tenant_id, ?, '', 2, "
-          "0 from "
-          "tokens where user_id = ? limit 1",
-          std::to_string(i), id);
-  });
-  EXPECT_REFUSED(call(user, api::create_token, {}), over_allotment, "1000 tokens");
-  beside.write([&](Database& db) { db.run("update tokens set expires_us = 1 where hash = '7'"); });
+  beside.write([&](Database& db) { db.run("update tokens set expires_us = 1 where id = ?", day.id); });
   call(user, api::create_token, {});  // what has expired does not count
+
+  call(admin_token, api::create_user, {.name = "ada", .tenants = {"vision"}});
+  EXPECT_REFUSED(call(admin_token, api::create_user, {.name = "bob", .tenants = {"vision"}}), over_allotment,
+                 "has 2 users and may have 2");
+  call_in("vision", admin_token, api::create_group, {.name = "crew"});
+  EXPECT_REFUSED(call_in("vision", admin_token, api::add_to_group, {.group = "crew", .user = "admin"}), over_allotment,
+                 "2 users");
+  call_in("vision", admin_token, api::add_to_group, {.group = "crew", .user = "ada"});
+
+  make_dataset(user);
+  EXPECT_REFUSED(make_dataset(user, "more"), over_allotment, "has 1 dataset and may have 1");
+  train(user, 1);
+  EXPECT_REFUSED(train(user, 1), over_allotment, "has 1 model and may have 1");
 }
 
 TEST_F(Identity, the_first_tenant_holds_what_others_leave) {

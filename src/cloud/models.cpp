@@ -4,6 +4,7 @@
 #include "base/error.h"
 #include "base/json.h"
 #include "base/log.h"
+#include "cloud/tenants.h"
 
 namespace cloud {
 namespace {
@@ -155,6 +156,7 @@ std::vector<ModelRow> models_in(Database& db, const std::vector<ModelState>& sta
 }
 
 std::int64_t insert_model(Database& db, const ModelRow& row, const std::vector<DatasetOfModel>& datasets) {
+  check_count(db, row.tenant_id, Counted::models);
   const std::int64_t id = db.number(
       "insert into models (tenant_id, owner, name, state, filename, yaml, labels, epochs, batch_size, seed, cpus, "
       "memory_bytes, queued_us, created_us) "

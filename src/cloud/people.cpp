@@ -2,6 +2,7 @@
 
 #include "base/log.h"
 #include "cloud/names.h"
+#include "cloud/tenants.h"
 
 namespace cloud {
 
@@ -33,24 +34,13 @@ bool belongs_only_to(Database& db, std::int64_t user_id, std::int64_t tenant_id)
          db.number("select count(*) from roles where user_id = ? and tenant_id <> ?", user_id, tenant_id) == 0;
 }
 
-void check_user_count(Database& db, std::int64_t tenant_id, std::int64_t user_id) {
-  const std::int64_t others =
-      db.number("select count(*) from roles where tenant_id = ? and user_id <> ?", tenant_id, user_id);
-  const std::int64_t most = db.number("select max_users from tenants where id = ?", tenant_id);
-  if (others >= most)
-    throw Error(Code::over_allotment,
-                fmt::format("the tenant has {} users and may have {}; remove some (ncloud member rm), or ask an "
-                            "administrator for more: ncloud tenant limit --max-users",
-                            others, most));
-}
-
 void set_role(Database& db, std::int64_t user_id, std::int64_t tenant_id, api::Role role) {
   if (role == api::Role::admin)
     throw Error(Code::invalid_argument,
                 "role: expected viewer, member or manager; administrators are no role of a tenant but of the cloud: "
                 "ncloud user add --admin",
                 "/role");
-  check_user_count(db, tenant_id, user_id);
+  check_count(db, tenant_id, Counted::users, user_id);
   db.run(
       "insert into memberships (user_id, tenant_id, position, role) values (?, ?, (select coalesce(max(position), -1) "
       "+ "

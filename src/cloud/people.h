@@ -22,9 +22,6 @@ std::int64_t managed_user_id_of(Database& db, const api::Identity& caller, std::
 /// Whether the user belongs to this tenant alone and is no administrator: a manager of it answers for the user.
 bool belongs_only_to(Database& db, std::int64_t user_id, std::int64_t tenant_id);
 
-/// Errors: over_allotment when the tenant has as many users as it may have, and `user_id` is none of them.
-void check_user_count(Database& db, std::int64_t tenant_id, std::int64_t user_id);
-
 /// Gives the user a role of its own in the tenant, in place of the one it may have. Errors: invalid_argument for admin,
 /// which is no role of a tenant; over_allotment.
 void set_role(Database& db, std::int64_t user_id, std::int64_t tenant_id, api::Role role);

@@ -1,6 +1,7 @@
 #include "cloud/tenants.h"
 
 #include "base/clock.h"
+#include "base/counted.h"
 #include "base/error.h"
 #include "base/log.h"
 #include "cloud/names.h"
@@ -29,8 +30,37 @@ api::Tenant tenant_with(Database& db, std::int64_t id) {
                            .takes_rest = row.integer(5) != 0};
       },
       id);
-  tenant.disk_bytes = db.number("select disk_bytes from tenants where id = ?", id);
+  db.each(
+      "select disk_bytes, max_users, max_tokens, max_models, max_datasets from tenants where id = ?",
+      [&](const Row& row) {
+        tenant.disk_bytes = row.integer(0);
+        tenant.max_users = row.integer(1);
+        tenant.max_tokens = row.integer(2);
+        tenant.max_models = row.integer(3);
+        tenant.max_datasets = row.integer(4);
+      },
+      id);
   return tenant;
+}
+
+void check_count(Database& db, std::int64_t tenant_id, Counted what, std::int64_t other_than) {
+  struct Kind {
+    std::string_view name, remove, count;
+  };
+  const Kind kind =
+      what == Counted::users
+          ? Kind{"user", "ncloud member rm", "select count(*) from roles where tenant_id = ? and user_id <> ?"}
+      : what == Counted::models
+          ? Kind{"model", "ncloud model rm", "select count(*) from models where tenant_id = ? and id <> ?"}
+          : Kind{"dataset", "ncloud dataset rm", "select count(*) from datasets where tenant_id = ? and id <> ?"};
+  const std::int64_t held = db.number(kind.count, tenant_id, other_than);
+  const std::int64_t most = db.number(fmt::format("select max_{}s from tenants where id = ?", kind.name), tenant_id);
+  if (held < most) return;
+  throw base::Error(
+      base::Code::over_allotment,
+      fmt::format("the tenant has {} and may have {}; remove some ({}), or ask an administrator for more: "
+                  "ncloud tenant limit",
+                  base::counted(held, kind.name), most, kind.remove));
 }
 
 Storage storage_of(Database& db, std::int64_t tenant_id) {

@@ -111,6 +111,7 @@ TEST(ServerLimits, breaks_off_who_waits_longest_when_it_is_full) {
   server.busy = true;
   RawClient waiting(server);
   waiting.request("POST /api/v2/models/3/predict", fmt::format("{}Content-Length: 1\r\n", kAdmin), "x");
+  while (server.predicting == 0) std::this_thread::sleep_for(std::chrono::milliseconds(1));  // it is in work now
   std::vector<std::unique_ptr<RawClient>> more;
   for (int i = 0; i < 5; ++i)
     EXPECT_EQ(status_of(more.emplace_back(std::make_unique<RawClient>(server))->request("GET /api/v2/info").answer()),

@@ -38,6 +38,18 @@ const Operation<TenantRef, Nothing> delete_tenant{{.name = "delete_tenant",
                                                    .done = "tenant {tenant} removed",
                                                    .errors = {Code::conflict}}};
 
+const Operation<LimitTenant, Tenant> limit_tenant{
+    {.name = "limit_tenant",
+     .method = Method::patch,
+     .path = "/api/v2/tenants/{tenant}/limits",
+     .permission = Permission::admin,
+     .summary = "Say how many users, tokens, models and datasets a tenant may have",
+     .command = "tenant limit",
+     .done = "tenant {name} may have {max_users} users with {max_tokens} tokens each, {max_models} models and "
+             "{max_datasets} datasets",
+     .errors = {Code::precondition_failed},
+     .example = R"({"max_models": 500})"}};
+
 const Operation<Allotment, Tenant> allot_resources{
     {.name = "allot_resources",
      .method = Method::put,

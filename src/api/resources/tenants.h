@@ -14,6 +14,7 @@ struct Tenant {
   std::int64_t memory_bytes = 0;
   std::int64_t disk_bytes = 0;
   bool takes_rest = false;
+  std::int64_t max_users = 0, max_tokens = 0, max_models = 0, max_datasets = 0;
   static constexpr auto fields() {
     return std::tuple(base::field("id", &Tenant::id, "number"), base::field("name", &Tenant::name, "unique name"),
                       base::field("cpus", &Tenant::cpus, "CPUs allotted"),
@@ -21,6 +22,10 @@ struct Tenant {
                       base::field("disk_bytes", &Tenant::disk_bytes, "it may store; 0: as much as there is room for"),
                       base::field("takes_rest", &Tenant::takes_rest,
                                   "holds what no other tenant is allotted, until it is allotted something itself"),
+                      base::field("max_users", &Tenant::max_users, "users it may have"),
+                      base::field("max_tokens", &Tenant::max_tokens, "tokens each of its users may have"),
+                      base::field("max_models", &Tenant::max_models, "models it may have"),
+                      base::field("max_datasets", &Tenant::max_datasets, "datasets it may have"),
                       base::field("created_at", &Tenant::created_at, "RFC 3339, UTC"));
   }
 };
@@ -40,6 +45,22 @@ struct CreateTenant {
                           .required()
                           .positional()
                           .such_as("vision"));
+  }
+};
+
+/// How many there may be of what costs no compute.
+struct LimitTenant {
+  static constexpr double kMost = 1000000;
+  std::string tenant;
+  std::optional<std::int64_t> max_users, max_tokens, max_models, max_datasets;
+  static constexpr auto fields() {
+    return std::tuple(
+        base::field("tenant", &LimitTenant::tenant, "id or name").like(kReference).required().positional(),
+        base::field("max_users", &LimitTenant::max_users, "users; as before when left out").range(1, kMost),
+        base::field("max_tokens", &LimitTenant::max_tokens, "tokens of each user; as before when left out")
+            .range(1, kMost),
+        base::field("max_models", &LimitTenant::max_models, "models; as before when left out").range(1, kMost),
+        base::field("max_datasets", &LimitTenant::max_datasets, "datasets; as before when left out").range(1, kMost));
   }
 };
 
@@ -93,6 +114,7 @@ extern const Operation<CreateTenant, Tenant> create_tenant;
 extern const Operation<PageRequest, Page<Tenant>> list_tenants;
 extern const Operation<TenantRef, Tenant> get_tenant;
 extern const Operation<TenantRef, Nothing> delete_tenant;
+extern const Operation<LimitTenant, Tenant> limit_tenant;
 extern const Operation<Allotment, Tenant> allot_resources;
 extern const Operation<PageRequest, Page<Resources>> list_resources;
 

@@ -20,7 +20,6 @@ namespace {
 using base::Code;
 using base::Error;
 
-constexpr std::int64_t kMaxDatasets = 10000;  // of a tenant
 
 constexpr std::size_t kMaxLabelsBytes = std::size_t{1} << 20;  // of all together
 
@@ -65,13 +64,7 @@ api::Dataset create(const Parts& parts, const api::Call& call, const api::Create
                               request.name, why),
                   "/name");
     }
-    const std::int64_t held = db.number("select count(*) from datasets where tenant_id = ?", tenant);
-    if (held >= kMaxDatasets)
-      throw Error(
-          Code::over_allotment,
-          fmt::format("the tenant has {} datasets, which is as many as one may have; remove some: ncloud dataset "
-                      "ls",
-                      held));
+    check_count(db, tenant, Counted::datasets);
     const std::int64_t id = db.number(
         "insert into datasets (tenant_id, name, state, record_count, types, labels, manifest_sha256, created_us) "
         "values (?, ?, ?, ?, ?, ?, ?, ?) returning id",

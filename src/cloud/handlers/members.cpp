@@ -7,6 +7,7 @@
 #include "cloud/handlers/handlers.h"
 #include "cloud/names.h"
 #include "cloud/people.h"
+#include "cloud/tenants.h"
 
 namespace cloud {
 namespace {
@@ -145,7 +146,7 @@ void delete_group(Database& db, const api::Call& call, const api::GroupRef& requ
 api::Group add_to_group(Database& db, const api::Call& call, const api::GroupUser& request) {
   const std::int64_t id = group_id_of(db, call.identity.tenant_id, request.group);
   const std::int64_t user = user_id_of(db, request.user);
-  check_user_count(db, call.identity.tenant_id, user);
+  check_count(db, call.identity.tenant_id, Counted::users, user);
   db.run("insert into group_members (group_id, user_id) values (?, ?) on conflict do nothing", id, user);
   return group_with(db, id);
 }

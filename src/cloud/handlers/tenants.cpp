@@ -121,6 +121,17 @@ void handle_tenants(api::Router& router, Parts parts) {
     remove(parts, request);
     return api::Nothing{};
   });
+  router.handle(api::limit_tenant, [parts](const api::Call& call, const api::LimitTenant& request) {
+    return parts.store.write([&](Database& db) {
+      const std::int64_t id = tenant_id_of(db, request.tenant);
+      check_if_match(call, tenant_with(db, id));
+      db.run(
+          "update tenants set max_users = coalesce(?, max_users), max_tokens = coalesce(?, max_tokens), max_models = "
+          "coalesce(?, max_models), max_datasets = coalesce(?, max_datasets) where id = ?",
+          request.max_users, request.max_tokens, request.max_models, request.max_datasets, id);
+      return tenant_with(db, id);
+    });
+  });
   router.handle(api::allot_resources,
                 [parts](const api::Call&, const api::Allotment& request) { return allot(parts, request); });
   router.handle(api::list_resources, [parts](const api::Call& call, const api::PageRequest& request) {

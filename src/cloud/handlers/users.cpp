@@ -202,10 +202,14 @@ api::Token create_token(const Parts& parts, const api::Call& call, const api::Cr
     const auto parent = by_password ? std::nullopt : std::optional(call.identity.token_id);
     db.run("delete from tokens where expires_us <= ?", now);  // with those they made, which end no later
     const std::int64_t held = db.number("select count(*) from tokens where user_id = ?", user);
-    if (held >= kMaxTokens)
-      throw Error(
-          Code::over_allotment,
-          fmt::format("the user has {} tokens, which is as many as one may have; revoke some: ncloud token ls", held));
+    const std::int64_t most = db.number(
+        "select coalesce(max(t.max_tokens), 10) from tenants t join roles r on r.tenant_id = t.id where r.user_id = ?",
+        user);
+    if (held >= most)
+      throw Error(Code::over_allotment,
+                  fmt::format("the user has {} tokens and may have {}; revoke some (ncloud token ls), or ask an "
+                              "administrator for more: ncloud tenant limit",
+                              held, most));
     const std::int64_t id = db.number(
         "insert into tokens (user_id, tenant_id, hash, note, created_us, expires_us, parent_id, scope) values (?, ?, "
         "?, ?, "
