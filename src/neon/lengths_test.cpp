@@ -5,6 +5,8 @@
 #include <cmath>
 
 #include "base/error.h"
+#include "neon/graph_builder.h"
+#include "neon/layers/attention.h"
 #include "neon/testing/reference_network.h"
 
 namespace neon {
@@ -101,6 +103,77 @@ TEST(Lengths, BothDirectionsAgreeWithPackedSequencesOfPyTorch) {
   plan->train_step(batch, {});
   expect(kDx, plan->export_input_gradient(), "input gradient");
   expect(kDw, plan->export_gradients()[0].values, "gradient of the weights");
+}
+
+// torch.nn.functional.scaled_dot_product_attention of 2 heads in double, whose mask are the keys before the lengths 4,
+// 2 and 3, with zeros in place of what padding sees; and the gradient of Σ output·error. PyTorch 2.15.
+const std::vector<float> kQkv{
+    0.82f,  -0.74f, -0.59f, -0.4f,  0.25f,  0.38f,  1.01f,  -0.76f, -1.17f, 0.23f,  0.74f,  0.77f,  -0.75f, 1.91f,
+    0.85f,  1.4f,   0.55f,  0.01f,  0.76f,  0.82f,  -1.4f,  0.7f,   0.05f,  0.84f,  -0.75f, 0.96f,  1.5f,   0.87f,
+    -0.4f,  -0.72f, -0.27f, -0.4f,  -0.55f, -1.08f, -0.01f, 0.08f,  -0.93f, -1.52f, 0.81f,  1.24f,  -0.6f,  -0.09f,
+    -2.61f, -0.32f, -0.21f, -0.12f, 0.25f,  0.31f,  0.74f,  0.35f,  -1.56f, -0.28f, 0.35f,  0.11f,  0.44f,  1.18f,
+    0.97f,  -0.43f, -0.2f,  0.47f,  1.35f,  -0.67f, -0.64f, 0.46f,  -0.69f, -0.81f, -0.56f, 1.35f,  -2.1f,  -1.17f,
+    1.64f,  -0.4f,  0.01f,  2.14f,  0.89f,  0.86f,  1.13f,  -0.1f,  0.08f,  -0.91f, 0.6f,   -0.82f, -0.58f, -1.39f,
+    -0.75f, 0.04f,  0.28f,  -0.52f, -0.75f, 1.44f,  -1.22f, -0.5f,  -0.89f, -0.71f, 0.62f,  -0.75f, -0.92f, -1.19f,
+    1.56f,  0.03f,  0.61f,  0.77f,  1.12f,  -0.07f, -0.32f, -1.2f,  0.35f,  1.2f,   1.13f,  0.17f,  -0.44f, 0.45f,
+    0.4f,   0.21f,  -1.59f, -1.01f, -1.27f, 1.18f,  0.39f,  -1.17f, 0.85f,  -1.07f, 0.05f,  0.21f,  1.4f,   0.81f,
+    -1.82f, -0.81f, 0.23f,  -0.57f, -0.19f, 0.36f,  -0.73f, -0.58f, 1.88f,  -1.35f, 1.43f,  1.07f,  -0.35f, 0.16f,
+    0.63f,  0.13f,  0.45f,  1.34f};
+const std::vector<float> kSeenErrors{-0.22f, -0.52f, 0.56f,  -0.6f,  0.01f,  -0.98f, 0.84f, -0.55f, -1.18f, 0.69f,
+                                     -0.76f, 1.13f,  -0.31f, -0.61f, -0.42f, 0.01f,  1.59f, 0.88f,  0.65f,  -0.49f,
+                                     -1.28f, -0.59f, 0.7f,   -0.88f, -0.41f, 0.51f,  0.04f, -1.39f, 0.13f,  -2.03f,
+                                     0.2f,   -0.54f, 0.66f,  -1.78f, -0.28f, 0.01f,  0.16f, -0.77f, -1.17f, 0.57f,
+                                     -0.14f, -0.54f, 0.61f,  -0.65f, -0.6f,  -0.16f, 0.26f, 1.33f};
+const std::vector<float> kSeen{-0.298691f, -0.473593f, -0.461443f, -0.449946f, 0.1514f,    -0.230465f,  -0.138442f,
+                               -0.387118f, -0.642178f, -1.14391f,  -1.20604f,  -1.27464f,  -0.0750105f, 0.106665f,
+                               0.12962f,   0.140662f,  -0.169279f, -0.125134f, 0.0f,       0.0f,        -0.322021f,
+                               -0.34658f,  0.0f,       0.0f,       0.500957f,  0.309473f,  0.0f,        0.0f,
+                               -0.787182f, -0.80292f,  0.0f,       0.0f,       -0.259701f, -0.258311f,  -0.434357f,
+                               0.0f,       0.974218f,  1.15172f,   -0.456777f, 0.0f,       1.18198f,    0.852622f,
+                               0.363567f,  0.0f,       0.387532f,  0.260959f,  0.435165f,  0.0f};
+const std::vector<float> kDqkv{
+    -0.0188629f, -0.348884f,  0.357324f,   -0.128237f,  -0.00766833f, -0.0932332f, 0.0335014f, -0.183321f,  0.0831728f,
+    -0.296353f,  0.209631f,   -0.362625f,  0.0419923f,  -0.0700179f,  0.0753132f,  -0.119903f, -0.0826204f, -0.0826884f,
+    0.101746f,   0.0635633f,  -0.0970813f, -0.376617f,  0.170093f,    0.303605f,   0.049274f,  0.172928f,   -0.35763f,
+    0.135428f,   0.220556f,   0.428692f,   -1.01458f,   0.365328f,    -0.371526f,  -0.11623f,  -0.189467f,  -0.102777f,
+    -0.356975f,  -0.117349f,  -0.15971f,   -0.0459662f, -0.51684f,    -0.0237097f, 0.320062f,  0.100487f,   -0.354279f,
+    -0.253524f,  -0.403565f,  -0.318632f,  0.0688626f,  0.036379f,    0.0f,        0.0f,       -0.533685f,  -0.281937f,
+    0.0f,        0.0f,        -0.3226f,    0.282668f,   0.0f,         0.0f,        0.18629f,   -0.163231f,  0.0f,
+    0.0f,        0.530758f,   -0.530758f,  0.0f,        0.0f,         0.234197f,   -0.234197f, 0.0f,        0.0f,
+    0.203976f,   -0.203976f,  0.0f,        0.0f,        0.293379f,    -0.293379f,  0.0f,       0.0f,        1.15925f,
+    1.31075f,    0.0f,        0.0f,        -0.875277f,  -0.994723f,   0.0f,        0.0f,       0.0874708f,  0.0125292f,
+    0.0f,        0.0f,        -0.992189f,  -0.907811f,  0.0f,         0.0f,        -0.154218f, 0.618414f,   0.212024f,
+    0.0f,        -0.0754057f, 0.215668f,   0.0591394f,  0.0f,         -0.112806f,  0.0215846f, 0.0473827f,  0.0f,
+    -0.0512295f, -0.23927f,   0.523707f,   0.0f,        -0.00810525f, -0.137302f,  0.145407f,  0.0f,        0.0337969f,
+    0.306843f,   -0.340639f,  0.0f,        0.107815f,   0.0530995f,   -0.160914f,  0.0f,       -0.131147f,  0.0354747f,
+    0.0956727f,  0.0f,        -0.0789151f, -0.466197f,  -0.854888f,   0.0f,        -0.193425f, -1.07522f,   -0.511357f,
+    0.0f,        0.00892885f, -0.313035f,  0.234106f,   0.0f,         -0.249211f,  -0.339776f, 0.0889871f,  0.0f};
+
+TEST(Lengths, AttentionAgreesWithAMaskOfKeysInPyTorch) {
+  Graph graph;
+  GraphBuilder builder(graph);
+  const int qkv = builder.add_input({{12, 4}});
+  builder.set_lengths(qkv, builder.add_input(kLength));
+  graph.outputs = attention(builder, "Attention", {}, {qkv}, 2, false);
+  PlanOptions options;
+  options.batch_size = 3;
+  options.input_gradient = true;
+  options.costs = {{std::make_shared<testing::Probe>(), "Probe", 0}};
+  options.targets = {{"", {4, 4}}};
+  for (const float padding : {0.5f, -1e30f}) {
+    const auto plan = compile(graph, options);
+    std::vector<float> x = kQkv, errors = kSeenErrors;
+    std::vector<std::int32_t> lengths{4, 2, 3};
+    for (std::size_t i = 0; i < x.size(); ++i)
+      if (static_cast<std::int32_t>(i % 4) >= lengths[i / 48]) x[i] = padding;
+    tensor::Batch batch;
+    batch.count = 3;
+    batch.inputs = {{tensor::Dtype::f32, {3, 12, 4}, x.data()}, {tensor::Dtype::i32, {3}, lengths.data()}};
+    batch.targets = {{tensor::Dtype::f32, {3, 4, 4}, errors.data()}};
+    testing::expect_near({kSeen.begin(), kSeen.end()}, plan->infer(batch.inputs), 1e-5, "what is seen");
+    plan->train_step(batch, {});
+    testing::expect_near({kDqkv.begin(), kDqkv.end()}, plan->export_input_gradient(), 1e-5, "input gradient");
+  }
 }
 
 /// A batch of 4 sequences of words, with a class for each step.

@@ -38,8 +38,9 @@ class MultiHeadAttention final : public GraphPart {
     const auto refuse = [](std::string message) {
       throw base::Error(base::Code::invalid_argument, std::move(message));
     };
-    if (in.empty() || in.size() > 2)
-      refuse(fmt::format("it takes a sequence, and perhaps a mask, but {} inputs come in", in.size()));
+    if (in.empty() || in.size() > 3)
+      refuse(fmt::format("it takes a sequence, perhaps a mask, and perhaps the length of each, but {} inputs come in",
+                         in.size()));
     const tensor::Shape shape = builder.spec_of(in[0]).shape;
     if (shape.size() != 2)
       refuse(fmt::format("it needs a sequence (features, time steps), got {}", tensor::text(shape)));
@@ -59,7 +60,9 @@ class MultiHeadAttention final : public GraphPart {
             {R"({"heads": 4, "size": 8, "init": "Gaussian", "bias": "Gaussian", "causal": true})", {5, 37}},
             {R"({"heads": 1, "size": 20, "init": "Gaussian"})", {3, 1}},
             {R"({"heads": 3, "init": "Gaussian"})", {12, 18}, {{{18}}}},
-            {R"({"heads": 2, "init": "Gaussian", "causal": true})", {4, 9}, {{{1, 9}}}}};
+            {R"({"heads": 2, "init": "Gaussian", "causal": true})", {4, 9}, {{{1, 9}}}},
+            {R"({"heads": 2, "init": "Gaussian", "bias": "Gaussian"})", {4, 7}, {{{}, tensor::Dtype::i32}}},
+            {R"({"heads": 1, "init": "Gaussian", "causal": true})", {3, 35}, {{{35}}, {{}, tensor::Dtype::i32}}}};
   }
 
  private:
@@ -76,8 +79,9 @@ const OnShelf<GraphPart, MultiHeadAttention> registered(
     R"((features, time steps) → (features, time steps). A compound: a Linear `<name>_qkv` gives each step `size` numbers each of
 query, key and value, of which every head has its share; a head's result for step i is Σ_j w_ij·value_j with w_i = softmax over j
 of query_i·key_j/√(size/heads); a Linear `<name>_out` brings the results of all heads back to as many features as came in. With
-`causal` step i sees only j ≤ i. A second input is a mask (time steps): steps whose number is not over 0 are seen by nobody; what
-sees nothing gets zeros. Vaswani et al. 2017.)",
+`causal` step i sees only j ≤ i. A second input is a mask (time steps): steps whose number is not over 0 are seen by nobody. Of
+sequences with lengths (see SequenceLengths) padding is seen by nobody and sees nothing. What sees nothing gets zeros, before
+the bias of `<name>_out`. Vaswani et al. 2017.)",
     {{"MultiheadAttention", ""}, {"SelfAttention", ""}, {"Attention", ""}});
 
 }  // namespace

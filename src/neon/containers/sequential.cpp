@@ -40,6 +40,14 @@ class Sequential final : public Branches {
              {6},
              {},
              true,
+             tensor::Dtype::i32},
+            {R"({"layers": [{"type": "SequenceLengths"},
+                            {"type": "LookupTable", "config": {"vocab_size": 12, "embedding_dim": 4, "init": "Gaussian"}},
+                            {"type": "TransformerBlock", "config": {"heads": 2, "hidden": 6, "blocks": 2, "keep": 0.9,
+                                                                    "init": "Gaussian", "bias": "Gaussian"}}]})",
+             {7},
+             {{{}, tensor::Dtype::i32}},
+             true,
              tensor::Dtype::i32}};
   }
 };

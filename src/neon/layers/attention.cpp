@@ -15,21 +15,40 @@ using tensor::Slot;
 /// A score, in ONNX, whose weight is 0 next to any other.
 constexpr float kUnseen = -1e30f;
 
+/// The inputs of an attention besides queries, keys and values; 0: absent.
+struct Inputs {
+  std::size_t mask = 0, lengths = 0;
+  explicit Inputs(std::span<const TensorSpec> in) {
+    for (std::size_t i = 1; i < in.size(); ++i) {
+      std::size_t& found = in[i].is_length() ? lengths : mask;
+      if (found > 0)
+        throw base::Error(base::Code::invalid_argument,
+                          fmt::format("it takes a sequence, perhaps a mask, and perhaps the length of each, but {} "
+                                      "comes in as well",
+                                      tensor::text(in[i].shape)));
+      found = i;
+    }
+  }
+};
+
 class Attention final : public Layer {
  public:
   Attention(std::int64_t heads, bool causal) : heads_(heads), causal_(causal) {}
 
   std::optional<std::string> given_name() const override { return {}; }
+  int reads_lengths_of() const override { return 0; }
   std::vector<TensorSpec> infer(std::span<const TensorSpec> in) const override {
+    const Inputs inputs(in);
     const tensor::Shape& qkv = in[0].shape;
     if (qkv.size() != 2 || qkv[0] % (3 * heads_) != 0)
       throw base::Error(base::Code::invalid_argument,
                         fmt::format("{} heads need (features, time steps) with as many features each, got {}", heads_,
                                     tensor::text(qkv)));
-    if (in.size() > 1 && (tensor::element_count(in[1].shape) != qkv[1] || in[1].dtype != tensor::Dtype::f32))
+    const std::size_t mask = inputs.mask;
+    if (mask > 0 && (tensor::element_count(in[mask].shape) != qkv[1] || in[mask].dtype != tensor::Dtype::f32))
       throw base::Error(
           base::Code::invalid_argument,
-          fmt::format("a mask has one number for each of {} time steps, got {}", qkv[1], tensor::text(in[1].shape)));
+          fmt::format("a mask has one number for each of {} time steps, got {}", qkv[1], tensor::text(in[mask].shape)));
     return {{{qkv[0] / 3, qkv[1]}}};
   }
   double kept_per_example(std::span<const TensorSpec> in) const override {  // how much each step sees of each
@@ -42,6 +61,8 @@ class Attention final : public Layer {
   std::unique_ptr<LayerSteps> lower(const Group& group) const override;
   std::vector<std::string> onnx(OnnxNodes& nodes) const override {
     const std::int64_t size = nodes.node().in()[0] / 3, steps = nodes.node().in()[1], width = size / heads_;
+    const Inputs inputs(nodes.node().ins);
+    if (inputs.lengths > 0) nodes.refuse("it leaves padding out, which is not exported; give it a mask instead");
     std::vector<std::string> qkv = nodes.add_several("Split", {nodes.in()}, 3, {{"axis", std::int64_t{1}}});
     for (std::string& part : qkv) part = nodes.shaped(part, {heads_, width, steps});
     std::string scores = nodes.add("MatMul", {nodes.transposed(qkv[0], {0, 1, 3, 2}), qkv[1]});
@@ -53,8 +74,8 @@ class Attention final : public Layer {
     }
     // Where nothing is seen, weights are 0 and no softmax of equals.
     std::string seen;
-    if (nodes.ins().size() > 1) {
-      const std::string mask = nodes.shaped(nodes.ins()[1], {1, 1, steps});
+    if (inputs.mask > 0) {
+      const std::string mask = nodes.shaped(nodes.ins()[inputs.mask], {1, 1, steps});
       seen = nodes.add("Greater", {mask, nodes.number("unseen", 0)});
       scores = nodes.add("Where", {seen, scores, nodes.number("far", kUnseen)});
     }
@@ -121,8 +142,13 @@ class Attention final : public Layer {
   }
 
   void weigh(const Reference& r, Column& c) const {
+    const Inputs inputs(r.ins);
+    const auto is_real = [&](std::int64_t t) {
+      return inputs.lengths == 0 || static_cast<double>(t) < r.srcs[inputs.lengths][c.example];
+    };
     const auto sees = [&](std::int64_t j) {
-      return (!causal_ || j <= c.step) && (r.srcs.size() < 2 || r.srcs[1][c.example * c.steps + j] > 0);
+      return (!causal_ || j <= c.step) && is_real(j) && is_real(c.step) &&
+             (inputs.mask == 0 || r.srcs[inputs.mask][c.example * c.steps + j] > 0);
     };
     double highest = -HUGE_VAL, sum = 0;
     for (std::int64_t j = 0; j < c.steps; ++j) {
@@ -141,13 +167,14 @@ class Attention final : public Layer {
 class Steps final : public LayerSteps {
  public:
   Steps(const Node& node, const Attention& layer)
-      : node_(node), how_{layer.heads(), layer.causal(), node.ins.size() > 1} {}
+      : node_(node), inputs_(node.ins), how_{layer.heads(), layer.causal(), inputs_.mask > 0, inputs_.lengths > 0} {}
 
   std::vector<Value> forward(Lowering& lowering, std::span<const Value> srcs) override {
     src_ = plain(lowering, srcs[0], "input");
     const Value y = lowering.value(batch_shape(lowering, node_.out()));
     std::vector<std::pair<Slot, int>> buffers{{Slot::src, src_.buffer}};
-    if (how_.masked) buffers.emplace_back(Slot::src, plain(lowering, srcs[1], "mask").buffer);
+    if (how_.masked) buffers.emplace_back(Slot::src, plain(lowering, srcs[inputs_.mask], "mask").buffer);
+    if (how_.has_lengths) buffers.emplace_back(Slot::src, (lengths_ = srcs[inputs_.lengths]).buffer);
     buffers.emplace_back(Slot::dst, y.buffer);
     const tensor::Kernel kernel = tensor::attention_forward(src_.layout, how_, lowering.training());
     if (lowering.training()) buffers.emplace_back(Slot::workspace, weights_ = lowering.workspace(kernel));
@@ -161,11 +188,12 @@ class Steps final : public LayerSteps {
     if (!wanted[0]) return diff_srcs;
     const Value dy = plain(lowering, diff_dsts[0], "error");
     diff_srcs[0] = lowering.value(src_.layout);
-    lowering.add(node_.name + " backward", tensor::attention_backward(src_.layout, how_),
-                 {{Slot::src, src_.buffer},
-                  {Slot::diff_dst, dy.buffer},
-                  {Slot::workspace, weights_},
-                  {Slot::diff_src, diff_srcs[0].buffer}});
+    std::vector<std::pair<Slot, int>> buffers{{Slot::src, src_.buffer},
+                                              {Slot::diff_dst, dy.buffer},
+                                              {Slot::workspace, weights_},
+                                              {Slot::diff_src, diff_srcs[0].buffer}};
+    if (how_.has_lengths) buffers.emplace_back(Slot::src, lengths_.buffer);
+    lowering.add(node_.name + " backward", tensor::attention_backward(src_.layout, how_), buffers);
     return diff_srcs;
   }
 
@@ -181,8 +209,9 @@ class Steps final : public LayerSteps {
   }
 
   const Node& node_;
+  Inputs inputs_;
   tensor::Attention how_;
-  Value src_;
+  Value src_, lengths_;
   int weights_ = -1;
 };
 

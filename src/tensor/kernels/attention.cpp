@@ -70,18 +70,23 @@ void multiply(View a, const float* b, std::int64_t ldb, float* c, std::int64_t l
 
 constexpr std::int64_t kTogether = 256;  // columns: what is kept of each lies on the stack
 
+/// A matrix (seen, looking) of one head, whose rows lie `stride` apart.
+struct Extents {
+  std::int64_t seen, looking, stride;
+};
+
 /// Scores into weights: the softmax of scale·score down each column, over the steps that it sees.
 NCLOUD_VECTORIZED
-void weigh(float* scores, std::int64_t steps, float scale, bool causal, const float* mask) {
+void weigh(float* scores, const Extents& of, float scale, bool causal, const float* mask) {
   const auto hidden = [&](std::int64_t j) { return mask != nullptr && !(mask[j] > 0); };
   const float nothing = -std::numeric_limits<float>::infinity();
-  for (std::int64_t begin = 0; begin < steps; begin += kTogether) {
-    const std::int64_t count = std::min(kTogether, steps - begin);
+  for (std::int64_t begin = 0; begin < of.looking; begin += kTogether) {
+    const std::int64_t count = std::min(kTogether, of.looking - begin);
     float highest[kTogether], sum[kTogether] = {};
     std::fill_n(highest, count, nothing);
-    for (std::int64_t j = 0; j < steps; ++j) {
+    for (std::int64_t j = 0; j < of.seen; ++j) {
       if (hidden(j)) continue;
-      float* row = scores + j * steps + begin;
+      float* row = scores + j * of.stride + begin;
       const std::int64_t first = causal ? std::min(count, std::max<std::int64_t>(0, j - begin)) : 0;
       std::fill_n(row, first, nothing);
       for (std::int64_t i = first; i < count; ++i) {
@@ -90,41 +95,44 @@ void weigh(float* scores, std::int64_t steps, float scale, bool causal, const fl
       }
     }
     for (std::int64_t i = 0; i < count; ++i) highest[i] = highest[i] == nothing ? 0.0f : highest[i];
-    for (std::int64_t j = 0; j < steps; ++j) {
-      float* row = scores + j * steps + begin;
+    for (std::int64_t j = 0; j < of.seen; ++j) {
+      float* row = scores + j * of.stride + begin;
       if (hidden(j))
         std::fill_n(row, count, 0.0f);
       else
         for (std::int64_t i = 0; i < count; ++i) sum[i] += row[i] = exp_quick(row[i] - highest[i]);
     }
     for (std::int64_t i = 0; i < count; ++i) sum[i] = sum[i] == 0 ? 0.0f : 1.0f / sum[i];
-    for (std::int64_t j = 0; j < steps; ++j)
-      for (std::int64_t i = 0; i < count; ++i) scores[j * steps + begin + i] *= sum[i];
+    for (std::int64_t j = 0; j < of.seen; ++j)
+      for (std::int64_t i = 0; i < count; ++i) scores[j * of.stride + begin + i] *= sum[i];
   }
 }
 
 /// The gradient of the weights into that of the scores, in place.
 NCLOUD_VECTORIZED
-void unweigh(const float* weights, float* errors, std::int64_t steps, float scale) {
-  for (std::int64_t begin = 0; begin < steps; begin += kTogether) {
-    const std::int64_t count = std::min(kTogether, steps - begin);
+void unweigh(const float* weights, float* errors, const Extents& of, float scale) {
+  for (std::int64_t begin = 0; begin < of.looking; begin += kTogether) {
+    const std::int64_t count = std::min(kTogether, of.looking - begin);
     float sum[kTogether] = {};
-    for (std::int64_t j = 0; j < steps; ++j)
-      for (std::int64_t i = 0; i < count; ++i) sum[i] += weights[j * steps + begin + i] * errors[j * steps + begin + i];
-    for (std::int64_t j = 0; j < steps; ++j)
+    for (std::int64_t j = 0; j < of.seen; ++j)
+      for (std::int64_t i = 0; i < count; ++i)
+        sum[i] += weights[j * of.stride + begin + i] * errors[j * of.stride + begin + i];
+    for (std::int64_t j = 0; j < of.seen; ++j)
       for (std::int64_t i = 0; i < count; ++i) {
-        float& error = errors[j * steps + begin + i];
-        error = scale * weights[j * steps + begin + i] * (error - sum[i]);
+        float& error = errors[j * of.stride + begin + i];
+        error = scale * weights[j * of.stride + begin + i] * (error - sum[i]);
       }
   }
 }
 
-void transpose(const float* from, float* to, std::int64_t steps) {
+/// Into (looking, seen), whose rows lie `stride` apart.
+void transpose(const float* from, float* to, const Extents& of, std::int64_t stride) {
   constexpr std::int64_t kTile = 16;
-  for (std::int64_t j0 = 0; j0 < steps; j0 += kTile)
-    for (std::int64_t i0 = 0; i0 < steps; i0 += kTile)
-      for (std::int64_t j = j0; j < std::min(steps, j0 + kTile); ++j)
-        for (std::int64_t i = i0; i < std::min(steps, i0 + kTile); ++i) to[i * steps + j] = from[j * steps + i];
+  for (std::int64_t j0 = 0; j0 < of.seen; j0 += kTile)
+    for (std::int64_t i0 = 0; i0 < of.looking; i0 += kTile)
+      for (std::int64_t j = j0; j < std::min(of.seen, j0 + kTile); ++j)
+        for (std::int64_t i = i0; i < std::min(of.looking, i0 + kTile); ++i)
+          to[i * stride + j] = from[j * of.stride + i];
 }
 
 /// What both kernels know: extents, and where each head's part lies.
@@ -148,6 +156,7 @@ class Heads : public OwnKernel {
   static Layout half_of(const Layout& src) {
     return Layout::row_major(Dtype::f32, {src.shape()[0], src.shape()[1] / 3, src.shape()[2]});
   }
+  static Argument lengths_of(const Layout& src) { return {Slot::src, Layout::row_major(Dtype::i32, {src.shape()[0]})}; }
 
   /// Calls work(example, head, thread) for all, at the same time.
   template <class Work>
@@ -169,6 +178,17 @@ class Heads : public OwnKernel {
   View as_it_lies(const float* data) const { return {data, steps_, 1}; }
   View turned(const float* data) const { return {data, 1, steps_}; }
 
+  /// How many steps are real; `lengths` is the argument with those of all examples.
+  Extents real(std::int64_t example, std::size_t lengths) const {
+    const std::int64_t steps = how_.has_lengths ? at<const std::int32_t>(lengths)[example] : steps_;
+    return {steps, steps, steps_};
+  }
+  /// Zeros for the steps of a head's part that are padding.
+  void clear_padding(float* part, std::int64_t real) const {
+    for (std::int64_t w = 0; w < width_ && real < steps_; ++w)
+      std::fill_n(part + w * steps_ + real, steps_ - real, 0.0f);
+  }
+
   Attention how_;
   std::int64_t n_, size_, steps_, width_;
   float scale_;
@@ -179,18 +199,22 @@ class AttentionForward final : public Heads {
  public:
   AttentionForward(const Layout& src, const Attention& attention, bool training)
       : Heads("attention", arguments_for(src, attention, training), src, attention),
-        dst_(attention.masked ? 2 : 1),
+        lengths_(attention.masked ? 2 : 1),
+        dst_(lengths_ + (attention.has_lengths ? 1 : 0)),
         keeps_weights_(training) {}
 
   void run(const RunContext&) const override {
     for_heads([&](std::int64_t example, std::int64_t head, int thread) {
       const float *q = part<const float>(at(0), example, head, 0), *k = part<const float>(at(0), example, head, 1),
                   *v = part<const float>(at(0), example, head, 2);
+      const Extents of = real(example, lengths_);
       const std::int64_t place = keeps_weights_ ? example * how_.heads + head : thread;
       float* scores = at(dst_ + 1) + place * steps_ * steps_;
-      multiply(turned(k), q, steps_, scores, steps_, steps_, width_, steps_);
-      weigh(scores, steps_, scale_, how_.causal, how_.masked ? at(1) + example * steps_ : nullptr);
-      multiply(as_it_lies(v), scores, steps_, result(at(dst_), example, head), steps_, width_, steps_, steps_);
+      float* y = result(at(dst_), example, head);
+      multiply(turned(k), q, steps_, scores, of.stride, of.seen, width_, of.looking);
+      weigh(scores, of, scale_, how_.causal, how_.masked ? at(1) + example * steps_ : nullptr);
+      multiply(as_it_lies(v), scores, of.stride, y, steps_, width_, of.seen, of.looking);
+      clear_padding(y, of.looking);
     });
   }
 
@@ -198,6 +222,7 @@ class AttentionForward final : public Heads {
   static std::vector<Argument> arguments_for(const Layout& src, const Attention& attention, bool training) {
     std::vector<Argument> list{{Slot::src, src}};
     if (attention.masked) list.push_back({Slot::src, Layout::row_major(Dtype::f32, {src.shape()[0], src.shape()[2]})});
+    if (attention.has_lengths) list.push_back(lengths_of(src));
     list.push_back({Slot::dst, half_of(src)});
     if (training)
       list.push_back({Slot::workspace, {}, bytes(src.shape()[0] * attention.heads * scores_of(src))});
@@ -205,38 +230,49 @@ class AttentionForward final : public Heads {
       list.push_back({Slot::scratchpad, {}, bytes(threads_of(src, attention) * scores_of(src))});
     return list;
   }
-  std::size_t dst_;
+  std::size_t lengths_, dst_;  ///< arguments
   bool keeps_weights_;
 };
 
 class AttentionBackward final : public Heads {
  public:
   AttentionBackward(const Layout& src, const Attention& attention)
-      : Heads("attention derivative",
-              {{Slot::src, src},
-               {Slot::diff_dst, half_of(src)},
-               {Slot::workspace, {}, bytes(src.shape()[0] * attention.heads * scores_of(src))},
-               {Slot::diff_src, src},
-               {Slot::scratchpad, {}, bytes(2 * threads_of(src, attention) * scores_of(src))}},
-              src, attention) {}
+      : Heads("attention derivative", arguments_for(src, attention), src, attention) {}
 
   void run(const RunContext&) const override {
     for_heads([&](std::int64_t example, std::int64_t head, int thread) {
       const float *q = part<const float>(at(0), example, head, 0), *k = part<const float>(at(0), example, head, 1),
                   *v = part<const float>(at(0), example, head, 2);
+      float *dq = part(at(3), example, head, 0), *dk = part(at(3), example, head, 1),
+            *dv = part(at(3), example, head, 2);
       const float* dy = result<const float>(at(1), example, head);
+      const Extents of = real(example, 5);
       const float* weights = at(2) + (example * how_.heads + head) * steps_ * steps_;
       float* errors = at(4) + 2 * thread * steps_ * steps_;
       float* across = errors + steps_ * steps_;
       // [looking][seen], for the sums over the steps that look.
-      transpose(weights, across, steps_);
-      multiply(as_it_lies(dy), across, steps_, part(at(3), example, head, 2), steps_, width_, steps_, steps_);
-      multiply(turned(v), dy, steps_, errors, steps_, steps_, width_, steps_);
-      unweigh(weights, errors, steps_, scale_);
-      multiply(as_it_lies(k), errors, steps_, part(at(3), example, head, 0), steps_, width_, steps_, steps_);
-      transpose(errors, across, steps_);
-      multiply(as_it_lies(q), across, steps_, part(at(3), example, head, 1), steps_, width_, steps_, steps_);
+      transpose(weights, across, of, steps_);
+      multiply(as_it_lies(dy), across, steps_, dv, steps_, width_, of.looking, of.seen);
+      multiply(turned(v), dy, steps_, errors, of.stride, of.seen, width_, of.looking);
+      unweigh(weights, errors, of, scale_);
+      multiply(as_it_lies(k), errors, of.stride, dq, steps_, width_, of.seen, of.looking);
+      transpose(errors, across, of, steps_);
+      multiply(as_it_lies(q), across, steps_, dk, steps_, width_, of.looking, of.seen);
+      clear_padding(dq, of.looking);
+      clear_padding(dk, of.seen);
+      clear_padding(dv, of.seen);
     });
+  }
+
+ private:
+  static std::vector<Argument> arguments_for(const Layout& src, const Attention& attention) {
+    std::vector<Argument> list{{Slot::src, src},
+                               {Slot::diff_dst, half_of(src)},
+                               {Slot::workspace, {}, bytes(src.shape()[0] * attention.heads * scores_of(src))},
+                               {Slot::diff_src, src},
+                               {Slot::scratchpad, {}, bytes(2 * threads_of(src, attention) * scores_of(src))}};
+    if (attention.has_lengths) list.push_back(lengths_of(src));
+    return list;
   }
 };
 
