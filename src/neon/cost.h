@@ -35,6 +35,16 @@ class Cost {
   /// The cost of one row in double, exactly as defined: the oracle of the tests.
   virtual double reference_value(std::span<const double> y, std::span<const double> t) const = 0;
 
+  /// Whether it compares whole sequences instead of rows. Then each call is for one example: y has its real steps as
+  /// rows, and t what its target says as one-hot rows, of which there are as many as the sequence can be long. The
+  /// value is the cost of that example.
+  virtual bool compares_sequences() const { return false; }
+
+  /// Of such costs: the steps that a sequence must have at least for the target t.
+  virtual std::int64_t steps_needed(std::span<const float> t, std::int64_t columns) const {
+    return static_cast<void>(t), static_cast<void>(columns), 0;
+  }
+
   /// Name of the activation that the short-cut gradient belongs with ("Softmax", "Logistic"); empty when there is none.
   virtual std::string_view shortcut_activation() const { return {}; }
 };

@@ -7,10 +7,11 @@
 namespace neon {
 namespace {
 
-/// The cost whose short-cut gradient belongs with this activation.
+/// The cost of rows whose short-cut gradient belongs with this activation.
 std::string_view cost_of(std::string_view activation) {
   for (const auto& [name, member] : Shelf<Cost>::instance().members())
-    if (member.make({}, "")->shortcut_activation() == activation) return name;
+    if (const auto cost = member.make({}, ""); !cost->compares_sequences() && cost->shortcut_activation() == activation)
+      return name;
   return {};
 }
 

@@ -160,8 +160,9 @@ void Plan::State::set_target(const tensor::Batch& batch, const CostTerm& term, R
                        tensor::text(source.shape), base::word(source.dtype)));
   auto* t = reinterpret_cast<float*>(to);
   // Row `example·steps + step` of the source goes where the phase has it.
+  const bool by_examples = order == RowOrder::of_examples || term.cost->compares_sequences();
   const auto row_of = [&](std::int64_t row) {
-    return order == RowOrder::of_examples ? row : row % steps * options.batch_size + row / steps;
+    return by_examples ? row : row % steps * options.batch_size + row / steps;
   };
   if (dense) {
     const auto* values = static_cast<const float*>(source.data);
@@ -177,7 +178,8 @@ void Plan::State::set_target(const tensor::Batch& batch, const CostTerm& term, R
   }
   std::fill_n(t, rows * static_cast<std::size_t>(columns), 0.0f);
   const auto* labels = static_cast<const std::int32_t*>(source.data);
-  const auto lengths = given_lengths(term.output, batch);
+  const auto lengths =
+      term.cost->compares_sequences() ? std::span<const std::int32_t>() : given_lengths(term.output, batch);
   for (std::size_t row = 0; row < rows; ++row) {
     const auto example = row / static_cast<std::size_t>(steps), step = row % static_cast<std::size_t>(steps);
     if (!lengths.empty() && static_cast<std::int64_t>(step) >= lengths[example]) continue;  // whatever pads it
@@ -244,6 +246,20 @@ Plan::Comparison Plan::compare(const tensor::Batch& batch) {
       copy_steps(y.data(), by_step, batch.count, columns, steps);
       y = {by_step, y.size()};
     }
+    if (term.cost->compares_sequences()) {
+      const auto lengths = state_->lengths_of(term.output, batch);
+      std::vector<double> each(static_cast<std::size_t>(batch.count));
+      result.cost += term.weight * sequences_cost(*term.cost,
+                                                  {.examples = batch.count,
+                                                   .steps = steps,
+                                                   .columns = columns,
+                                                   .y = y.data(),
+                                                   .t = reinterpret_cast<const float*>(state_->targets[i]),
+                                                   .lengths = lengths.empty() ? nullptr : lengths.data()},
+                                                  false, each);
+      result.columns = std::max(result.columns, columns);
+      continue;
+    }
     if (const auto lengths = state_->lengths_of(term.output, batch); !lengths.empty()) {
       for (std::byte* of_steps : {state_->targets[i], state_->masks[i]})
         if (of_steps != nullptr) keep_real(reinterpret_cast<float*>(of_steps), batch.count, columns, steps, lengths);
@@ -251,7 +267,7 @@ Plan::Comparison Plan::compare(const tensor::Batch& batch) {
       if (steps == 1) std::copy(y.begin(), y.end(), by_step);
       rows = keep_real(by_step, batch.count, columns, steps, lengths);
       y = {by_step, static_cast<std::size_t>(rows * columns)};
-      if (result.outputs.empty()) result.weight = static_cast<double>(rows);
+      if (result.columns == 0) result.weight = static_cast<double>(rows);
     }
     if (rows == 0) continue;
     const auto count = static_cast<std::size_t>(rows * columns);
@@ -266,7 +282,7 @@ Plan::Comparison Plan::compare(const tensor::Batch& batch) {
       mask_numbers(t, mask, masked_t);
       result.cost += term.weight * term.cost->value(masked_y, masked_t, rows, columns);
     }
-    if (!result.outputs.empty()) continue;
+    if (result.columns != 0) continue;
     result.outputs = y;
     result.targets = t;
     result.rows = rows;

@@ -88,7 +88,7 @@ class Plan {
     double weight =
         0;  ///< of this mean among those of other batches: examples, or real steps of sequences with lengths
     /// (rows, columns) of the main output, a row for each example, or for each step of each; class indices as one-hot
-    /// rows.
+    /// rows. None where its cost compares whole sequences.
     std::span<const float> outputs, targets;
     std::int64_t rows = 0, columns = 0;
   };

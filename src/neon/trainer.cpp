@@ -28,6 +28,12 @@ void check_source(const Plan& plan, const tensor::SourceInfo& info, std::string_
                        plan.options().batch_size));
 }
 
+/// Metrics compare rows; the cost of the main output may compare whole sequences.
+bool compares_rows(const Plan& plan) {
+  const std::vector<CostTerm>& costs = plan.options().costs;
+  return costs.empty() || !costs.front().cost->compares_sequences();
+}
+
 /// Records per second over the last half second or more.
 class Rate {
  public:
@@ -94,7 +100,7 @@ std::optional<Evaluation> evaluate(Plan& plan, tensor::BatchSource& source, cons
                                    const std::atomic<bool>& stop, std::string_view when) {
   std::vector<std::pair<const Metric*, std::vector<double>>> sums;
   for (const Metric* metric : metrics)
-    if (metric != nullptr) sums.emplace_back(metric, std::vector<double>(metric->sum_count()));
+    if (metric != nullptr && compares_rows(plan)) sums.emplace_back(metric, std::vector<double>(metric->sum_count()));
   double cost_sum = 0, weight = 0;
   std::int64_t count = 0, rows = 0;
   source.seek(0, 0);
@@ -128,7 +134,7 @@ Trainer::Trainer(Plan& plan, tensor::BatchSource& train, tensor::BatchSource* ev
     : plan_(plan),
       train_(train),
       eval_(eval),
-      metric_(metric),
+      metric_(compares_rows(plan) ? metric : nullptr),
       options_(options),
       callbacks_(make_callbacks(options.callbacks)) {
   check_source(plan, train.info(), "training");
@@ -162,7 +168,16 @@ void Trainer::set_up_callbacks() {
     figures.push_back("eval_cost");
     add_figures_of(metric_);
   }
-  for (const auto& callback : callbacks_) add_figures_of(callback->watches().metric);
+  for (const auto& callback : callbacks_) {
+    const Metric* watched = callback->watches().metric;
+    if (watched != nullptr && !compares_rows(plan_))
+      throw base::Error(base::Code::invalid_argument,
+                        fmt::format("a callback measures {}, which compares outputs with targets row by row, but the "
+                                    "cost {} compares whole sequences; leave the callback out",
+                                    watched->names().front(), plan_.options().costs.front().name),
+                        "/callbacks");
+    add_figures_of(watched);
+  }
   for (const auto& callback : callbacks_) callback->check(figures);
 }
 

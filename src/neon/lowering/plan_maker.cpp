@@ -453,6 +453,8 @@ void check(const Graph& graph, const PlanOptions& options) {
     const std::size_t which = term.target >= 0              ? static_cast<std::size_t>(term.target)
                               : options.targets.size() == 1 ? 0
                                                             : term.output;
+    if (term.mask >= 0 && term.cost->compares_sequences())
+      refuse(fmt::format("the cost {} compares whole sequences and cannot be masked", term.name));
     if (term.mask >= 0 && static_cast<std::size_t>(term.mask) < options.targets.size())
       check_mask(graph, term, options.targets[static_cast<std::size_t>(term.mask)]);
     if (which >= options.targets.size() || options.targets[which].dtype != tensor::Dtype::f32) continue;

@@ -4,6 +4,7 @@
 #include <array>
 #include <cmath>
 
+#include "base/error.h"
 #include "tensor/parallel.h"
 #include "tensor/vectorized.h"
 
@@ -127,6 +128,51 @@ class CostKernel final : public tensor::OwnKernel {
   std::size_t room_ = 0, mask_ = 0, lengths_ = 0;  ///< arguments
 };
 
+/// Steps in the order of time and the same example by example.
+class SequenceCostKernel final : public tensor::OwnKernel {
+ public:
+  SequenceCostKernel(std::shared_ptr<const Cost> cost, const tensor::Layout& rows, const CostKernelOptions& how)
+      : OwnKernel("cost of sequences",
+                  {{Slot::src, rows},
+                   {Slot::target, rows},
+                   {Slot::diff_src, rows},
+                   {Slot::result, {}},
+                   {Slot::scratchpad, {}, 2 * rows.size_bytes()},
+                   {Slot::scratchpad, {}, static_cast<std::size_t>(how.examples) * sizeof(double)}}),
+        cost_(std::move(cost)),
+        how_(how),
+        steps_(rows.shape()[0] / how.examples),
+        columns_(rows.shape()[1]) {
+    if (how.has_lengths) add({Slot::src, tensor::Layout::row_major(tensor::Dtype::i32, {how.examples})});
+  }
+
+  void run(const tensor::RunContext&) const override {
+    const std::int64_t size = how_.examples * steps_ * columns_;
+    float *y = at(4), *dy = y + size;
+    for_each_row(
+        [&](std::int64_t in_time, std::int64_t by_example) { std::copy_n(at(0) + in_time, columns_, y + by_example); });
+    const Sequences sequences{
+        how_.examples, steps_, columns_, y, at(1), how_.has_lengths ? at<std::int32_t>(6) : nullptr, dy};
+    *at<double>(3) = sequences_cost(*cost_, sequences, how_.takes_shortcut,
+                                    {at<double>(5), static_cast<std::size_t>(how_.examples)});
+    for_each_row([&](std::int64_t in_time, std::int64_t by_example) {
+      std::copy_n(dy + by_example, columns_, at(2) + in_time);
+    });
+  }
+
+ private:
+  template <class Visit>
+  void for_each_row(const Visit& visit) const {
+    for (std::int64_t step = 0; step < steps_; ++step)
+      for (std::int64_t example = 0; example < how_.examples; ++example)
+        visit((step * how_.examples + example) * columns_, (example * steps_ + step) * columns_);
+  }
+
+  std::shared_ptr<const Cost> cost_;
+  CostKernelOptions how_;
+  std::int64_t steps_, columns_;
+};
+
 NCLOUD_VECTORIZED void add_to(float* __restrict sum, const float* __restrict values, std::int64_t count) {
   for (std::int64_t i = 0; i < count; ++i) sum[i] += values[i];
 }
@@ -221,7 +267,40 @@ class UpdateKernel final : public tensor::OwnKernel {
 }  // namespace
 
 tensor::Kernel cost_kernel(std::shared_ptr<const Cost> cost, const tensor::Shape& rows, const CostKernelOptions& how) {
-  return std::make_shared<CostKernel>(std::move(cost), tensor::Layout::row_major(tensor::Dtype::f32, rows), how);
+  const auto layout = tensor::Layout::row_major(tensor::Dtype::f32, rows);
+  if (cost->compares_sequences()) return std::make_shared<SequenceCostKernel>(std::move(cost), layout, how);
+  return std::make_shared<CostKernel>(std::move(cost), layout, how);
+}
+
+double sequences_cost(const Cost& cost, const Sequences& s, bool takes_shortcut, std::span<double> each) {
+  const std::int64_t size = s.steps * s.columns;
+  const auto real_steps = [&](std::int64_t example) { return s.lengths == nullptr ? s.steps : s.lengths[example]; };
+  const auto target = [&](std::int64_t example) {
+    return std::span(s.t + example * size, static_cast<std::size_t>(size));
+  };
+  for (std::int64_t example = 0; example < s.examples; ++example)
+    if (const auto needed = cost.steps_needed(target(example), s.columns); needed > real_steps(example))
+      throw base::Error(base::Code::invalid_argument,
+                        fmt::format("example {} of the batch has a target that needs {} time steps, but its sequence "
+                                    "has {}; leave the example out, or give the network fewer strides over time",
+                                    example, needed, real_steps(example)));
+  const int threads = s.examples > 1 ? tensor::threads_for(s.examples * size) : 1;
+  tensor::for_parts(s.examples, threads, [&](std::int64_t begin, std::int64_t end, int) {
+    for (std::int64_t example = begin; example < end; ++example) {
+      const std::int64_t rows = real_steps(example);
+      const auto count = static_cast<std::size_t>(rows * s.columns);
+      const std::span y(s.y + example * size, count);
+      each[static_cast<std::size_t>(example)] = cost.value(y, target(example), rows, s.columns);
+      if (s.dy == nullptr) continue;
+      const std::span all(s.dy + example * size, static_cast<std::size_t>(size));
+      takes_shortcut ? cost.gradient(y, target(example), all.first(count), rows, s.columns)
+                     : cost.true_gradient(y, target(example), all.first(count), rows, s.columns);
+      std::fill(all.begin() + static_cast<std::ptrdiff_t>(count), all.end(), 0.0f);
+    }
+  });
+  double sum = 0;
+  for (std::int64_t example = 0; example < s.examples; ++example) sum += each[static_cast<std::size_t>(example)];
+  return sum / static_cast<double>(s.examples);
 }
 
 void mask_numbers(std::span<const float> values, std::span<const float> mask, std::span<float> out) {

@@ -13,12 +13,23 @@ struct CostKernelOptions {
   bool takes_shortcut = false;
   bool masked = false;
   bool has_lengths = false;   ///< rows are steps in the order of time, of which some are padding
-  std::int64_t examples = 0;  ///< there
+  std::int64_t examples = 0;  ///< there, and of costs that compare sequences
 };
 
 /// Arguments: src (outputs as rows), target (likewise), diff_src (likewise), result (the cost); `masked` a second
 /// target, the mask; `has_lengths` a second src, (examples) of i32; scratchpad.
 tensor::Kernel cost_kernel(std::shared_ptr<const Cost> cost, const tensor::Shape& rows, const CostKernelOptions& how);
+
+/// Examples one after the other, each (steps, columns).
+struct Sequences {
+  std::int64_t examples = 0, steps = 0, columns = 0;
+  const float *y = nullptr, *t = nullptr;
+  const std::int32_t* lengths = nullptr;  ///< absent: all are real
+  float* dy = nullptr;                    ///< gets the gradients, 0 where no step is real; absent: not wanted
+};
+/// The mean over examples of a cost that compares sequences; `each` has room for one number per example.
+/// Errors: invalid_argument naming the example that is too short for its target.
+double sequences_cost(const Cost& cost, const Sequences& sequences, bool takes_shortcut, std::span<double> each);
 
 /// out = values·mask, number by number.
 void mask_numbers(std::span<const float> values, std::span<const float> mask, std::span<float> out);
