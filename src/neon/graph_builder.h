@@ -35,6 +35,8 @@ class GraphBuilder {
   /// Says which edge tells how many steps of a sequence are real. Layers that keep the steps pass it on, and those that
   /// read it (Layer::reads_lengths_of) get it as a further input.
   void set_lengths(int sequence, int lengths);
+  /// -1: all steps are real.
+  int lengths_of(int sequence) const { return graph_.edges[static_cast<std::size_t>(sequence)].lengths; }
 
   /// What recurrent layers in one direction of time do with their states while they are built: start from these, one
   /// each in order, and add the edges of their last ones there.

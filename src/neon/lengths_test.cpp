@@ -154,7 +154,7 @@ TEST(Lengths, AttentionAgreesWithAMaskOfKeysInPyTorch) {
   GraphBuilder builder(graph);
   const int qkv = builder.add_input({{12, 4}});
   builder.set_lengths(qkv, builder.add_input(kLength));
-  graph.outputs = attention(builder, "Attention", {}, {qkv}, 2, false);
+  graph.outputs = attention(builder, "Attention", {}, {qkv}, {.heads = 2});
   PlanOptions options;
   options.batch_size = 3;
   options.input_gradient = true;
@@ -174,6 +174,74 @@ TEST(Lengths, AttentionAgreesWithAMaskOfKeysInPyTorch) {
     plan->train_step(batch, {});
     testing::expect_near({kDqkv.begin(), kDqkv.end()}, plan->export_input_gradient(), 1e-5, "input gradient");
   }
+}
+
+// The same with keys and values of another sequence, of lengths 2 and 4; the queries' are 3 and 2.
+const std::vector<float> kQueries{-1.62f, -0.03f, -0.33f, 0.4f,   -0.55f, 0.86f,  1.05f,  -0.12f,
+                                  0.24f,  0.89f,  -0.29f, -0.14f, -0.29f, -0.09f, -1.78f, 0.58f,
+                                  0.79f,  0.0f,   -0.53f, -0.84f, -1.15f, 1.7f,   -0.74f, 0.5f};
+const std::vector<float> kMemory{-0.53f, -0.12f, -0.65f, 0.32f, 1.65f,  0.31f,  1.42f,  -2.12f, -1.41f, 0.77f,  0.63f,
+                                 1.23f,  -0.31f, 0.74f,  0.21f, -1.39f, 0.49f,  0.97f,  -2.22f, -0.35f, -0.17f, 0.85f,
+                                 1.34f,  -0.95f, 0.91f,  0.33f, -0.05f, -1.06f, -0.42f, -1.41f, -0.64f, 0.29f,  0.93f,
+                                 -0.58f, -0.28f, -1.02f, 1.96f, -1.48f, 1.11f,  0.43f,  0.71f,  -0.34f, 0.21f,  0.36f,
+                                 -1.39f, -0.19f, 2.36f,  -2.4f, -0.99f, -0.32f, 0.44f,  0.66f,  -0.04f, 0.89f,  -0.06f,
+                                 1.24f,  0.61f,  1.11f,  0.04f, 0.08f,  1.27f,  0.64f,  0.14f,  0.46f};
+const std::vector<float> kMemoryErrors{1.35f,  -1.43f, -0.78f, -0.49f, 0.44f,  0.29f,  -1.8f,  -0.71f,
+                                       0.15f,  -0.03f, -0.14f, -1.0f,  -2.08f, -2.02f, -1.34f, -1.87f,
+                                       -0.83f, -0.65f, 0.85f,  -0.88f, -0.91f, 0.52f,  1.13f,  -0.56f};
+const std::vector<float> kOfMemory{0.633862f,   0.790182f,  0.627707f, 0.135706f, 0.467886f,  0.122627f,
+                                   0.383851f,   0.67728f,   0.581654f, -1.31808f, -0.817229f, -0.980453f,
+                                   -0.0569717f, -0.184962f, 0.0f,      0.392051f, 0.285291f,  0.0f,
+                                   0.102326f,   0.442269f,  0.0f,      0.177376f, 0.67733f,   0.0f};
+const std::vector<float> kDqueries{0.00901774f, -0.016138f, -0.0046619f, -0.0294726f, 0.0527439f, 0.0152364f,
+                                   0.139403f,   0.203834f,  0.341908f,   0.0671437f,  0.0981771f, 0.16468f,
+                                   1.20697f,    0.976452f,  0.0f,        1.01019f,    0.771672f,  0.0f,
+                                   -0.019805f,  0.104066f,  0.0f,        -0.129905f,  -0.179794f, 0.0f};
+const std::vector<float> kDmemory{
+    0.030698f,   -0.030698f,  0.0f,       0.0f,        -0.0206678f,  0.0206678f,  0.0f,        0.0f,
+    -0.0935647f, 0.0935647f,  0.0f,       0.0f,        -0.00783934f, 0.00783934f, 0.0f,        0.0f,
+    -0.146547f,  -0.713453f,  0.0f,       0.0f,        0.0284946f,   0.211505f,   0.0f,        0.0f,
+    -0.52716f,   -1.83284f,   0.0f,       0.0f,        -0.520498f,   -0.649502f,  0.0f,        0.0f,
+    -0.237952f,  0.00964762f, 0.0295414f, 0.198763f,   0.829272f,    -0.0261756f, -0.18125f,   -0.621846f,
+    -0.0757732f, 0.0651345f,  0.0320295f, -0.0213908f, -0.0536639f,  0.147462f,   -0.0755213f, -0.0182769f,
+    -1.55846f,   -0.368613f,  -1.20646f,  -0.966464f,  -0.97509f,    -0.262751f,  -0.798457f,  -0.663702f,
+    -0.198668f,  -0.159509f,  0.755776f,  -0.4276f,    0.268877f,    0.291181f,   0.536203f,   0.553739f};
+
+TEST(Lengths, AttentionOfAMemoryAgreesWithAMaskOfKeysInPyTorch) {
+  const auto gradient_of = [](bool of_memory) {  // a plan gives that of its first input
+    Graph graph;
+    GraphBuilder builder(graph);
+    const TensorSpec queries{{4, 3}}, memory{{8, 4}};
+    const int first = builder.add_input(of_memory ? memory : queries);
+    builder.set_lengths(first, builder.add_input(kLength));
+    const int second = builder.add_input(of_memory ? queries : memory);
+    builder.set_lengths(second, builder.add_input(kLength));
+    graph.outputs =
+        attention(builder, "Attention", {}, of_memory ? std::vector{second, first} : std::vector{first, second},
+                  {.heads = 2, .of_memory = true});
+    PlanOptions options;
+    options.batch_size = 2;
+    options.input_gradient = true;
+    options.costs = {{std::make_shared<testing::Probe>(), "Probe", 0}};
+    options.targets = {{"", {4, 3}}};
+    const auto plan = compile(graph, options);
+    std::vector<float> x = kQueries, m = kMemory, errors = kMemoryErrors;
+    std::vector<std::int32_t> lengths{3, 2}, memory_lengths{2, 4};
+    tensor::Batch batch;
+    batch.count = 2;
+    batch.inputs = {{tensor::Dtype::f32, {2, 4, 3}, x.data()},
+                    {tensor::Dtype::i32, {2}, lengths.data()},
+                    {tensor::Dtype::f32, {2, 8, 4}, m.data()},
+                    {tensor::Dtype::i32, {2}, memory_lengths.data()}};
+    if (of_memory) std::rotate(batch.inputs.begin(), batch.inputs.begin() + 2, batch.inputs.end());
+    batch.targets = {{tensor::Dtype::f32, {2, 4, 3}, errors.data()}};
+    testing::expect_near({kOfMemory.begin(), kOfMemory.end()}, plan->infer(batch.inputs), 1e-5, "what is seen");
+    plan->train_step(batch, {});
+    const auto gradient = plan->export_input_gradient();
+    return std::vector<float>(gradient.begin(), gradient.end());
+  };
+  testing::expect_near({kDqueries.begin(), kDqueries.end()}, gradient_of(false), 1e-5, "gradient of the queries");
+  testing::expect_near({kDmemory.begin(), kDmemory.end()}, gradient_of(true), 1e-5, "gradient of the memory");
 }
 
 /// A batch of 4 sequences of words, with a class for each step.
@@ -303,6 +371,31 @@ TEST(Seq2Seq, StatesAreThoseOfTheLastRealStep) {
     testing::compare_with_reference(graph, 5, 2e-5);
     testing::compare_with_reference(graph, 5, 2e-5, tensor::kPlainLoops);
   }
+}
+
+TEST(Seq2Seq, OnlyOneOfTheTwoSequencesMayHaveLengths) {
+  const std::string model =
+      R"({"type": "Seq2Seq", "config": {"layers": [[{"type": "BranchNode", "config": {"name": "read"}}],
+          [{"type": "MultiHeadAttention", "config": {"heads": 2, "init": "Gaussian", "memory": "read"}}]]}})";
+  for (const auto& in : {std::vector<TensorSpec>{{{3, 7}}, kLength, {{4, 6}}}, {{{3, 7}}, {{4, 6}}, kLength}}) {
+    const Graph graph = graph_of({kLengths, model}, in);
+    EXPECT_EQ(graph.lengths_of(0) >= 0, in[1].shape.size() == 2);  // what comes out has those of the queries
+    testing::compare_with_reference(graph, 5, 2e-5);
+  }
+}
+
+TEST(Seq2Seq, AMemoryThatIsNoneIsNamed) {
+  const auto refusal = [](std::string_view more, const tensor::Shape& in) {
+    const std::string attention =
+        fmt::format(R"({{"type": "MultiHeadAttention", "config": {{"heads": 2, "init": "Gaussian", {}}}}})", more);
+    return refusal_of({R"({"type": "BranchNode", "config": {"name": "here"}})",
+                       R"({"type": "Reshape", "config": {"reshape": [4, 3]}})", attention},
+                      {{in}});
+  };
+  EXPECT_EQ(refusal(R"("memory": "here")", {4, 3}), "accepted");
+  EXPECT_THAT(refusal(R"("memory": "there")", {4, 3}), HasSubstr("must be the name of a BranchNode before it"));
+  EXPECT_THAT(refusal(R"("memory": "here")", {12}), HasSubstr("but (12) passes there"));
+  EXPECT_THAT(refusal(R"("memory": "here", "causal": true)", {4, 3}), HasSubstr("with memory leave it out"));
 }
 
 TEST(Seq2Seq, WhatDoesNotFitIsNamed) {

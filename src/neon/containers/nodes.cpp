@@ -53,7 +53,8 @@ class SkipNode final : public GraphPart {
 const OnShelf<GraphPart, BranchNode> registered_branch(
     "BranchNode", "a point that branches of a Tree start from",
     R"(Values pass it as they are. In the branch that it ends up in first it marks the place; as the first layer of a later branch it stands for
-what passed there. `name` is needed.)");
+what passed there. An attention whose `memory` is this name sees what passed there (MultiHeadAttention, TransformerBlock). `name` is
+needed.)");
 const OnShelf<GraphPart, SkipNode> registered_skip("SkipNode", "the way around the other branches of a MergeSum",
                                                    R"(Values pass it as they are.)", {{"Shortcut", ""}});
 

@@ -74,7 +74,18 @@ class Seq2Seq final : public Branches {
         {R"({"layers": [[{"type": "Recurrent", "config": {"output_size": 4, "init": "Gaussian", "activation": "Tanh"}}],
                             [{"type": "Recurrent", "config": {"output_size": 4, "init": "Gaussian", "activation": "Tanh"}}]]})",
          {3, 7},
-         {{{2, 5}}}}};
+         {{{2, 5}}}},
+        {R"({"layers": [[{"type": "BranchNode", "config": {"name": "read"}}],
+                            [{"type": "MultiHeadAttention", "config": {"heads": 2, "size": 6, "init": "Gaussian", "bias": "Gaussian",
+                                                                       "memory": "read"}}]]})",
+         {3, 19},
+         {{{4, 37}}}},
+        {R"({"layers": [[{"type": "Linear", "config": {"nout": 6, "init": "Gaussian"}},
+                             {"type": "BranchNode", "config": {"name": "read"}}],
+                            [{"type": "TransformerBlock", "config": {"heads": 2, "hidden": 5, "blocks": 2, "causal": true, "keep": 0.9,
+                                                                     "init": "Gaussian", "memory": "read"}}]]})",
+         {3, 7},
+         {{{4, 5}}}}};
   }
 
  private:
@@ -102,7 +113,10 @@ the encoder's, which must be of the same type and have the same `output_size`; g
 decoder is told before each step: the target delayed by one step. Of sequences with lengths (SequenceLengths before
 it) the last state is that of the last real step. The state of an LSTM is h and c. (neon hands over h alone, c starts as 0.)
 Layers in both directions keep their states to themselves. Evaluation and prediction are told z as training is. Sutskever et
-al. 2014.)");
+al. 2014.
+
+Without recurrent layers nothing is handed over; what the decoder sees of the encoder then is the `memory` of its attention
+(MultiHeadAttention, TransformerBlock): a `BranchNode` at the encoder's end.)");
 
 }  // namespace
 }  // namespace neon

@@ -48,7 +48,15 @@ class Sequential final : public Branches {
              {7},
              {{{}, tensor::Dtype::i32}},
              true,
-             tensor::Dtype::i32}};
+             tensor::Dtype::i32},
+            {R"({"layers": [{"type": "SequenceLengths"},
+                            {"type": "Seq2Seq", "config": {"layers": [
+                              [{"type": "TransformerBlock", "config": {"heads": 1, "hidden": 4, "init": "Gaussian"}},
+                               {"type": "BranchNode", "config": {"name": "read"}}],
+                              [{"type": "TransformerBlock", "config": {"heads": 2, "hidden": 6, "causal": true, "memory": "read",
+                                                                       "init": "Gaussian", "bias": "Gaussian"}}]]}}]})",
+             {3, 7},
+             {{{}, tensor::Dtype::i32}, {{4, 6}}, {{}, tensor::Dtype::i32}}}};
   }
 };
 

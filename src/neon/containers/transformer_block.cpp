@@ -13,7 +13,7 @@ class TransformerBlock final : public GraphPart {
     bool causal = false;
     double keep = 1;
     Part activation{"GELU", {}, {}};
-    std::optional<std::string> name;
+    std::optional<std::string> memory, name;
     static constexpr auto fields() {
       return std::tuple(
           base::field("heads", &Config::heads, "of the attention").positive().required(),
@@ -23,6 +23,9 @@ class TransformerBlock final : public GraphPart {
           base::field("causal", &Config::causal, "steps see only themselves and those before them"),
           base::field("keep", &Config::keep, "chance of a unit to survive the dropout before each sum").range(0.01, 1),
           base::field("activation", &Config::activation, "between the two dense layers"),
+          base::field("memory", &Config::memory,
+                      "the BranchNode at which another sequence passes, which a second attention sees: a block of a "
+                      "decoder"),
           base::field("blocks", &Config::blocks, "so many one after the other").range(1, 1000),
           base::field("name", &Config::name, "a name, unique in the model; of several `<name>_0` and so on"));
     }
@@ -64,6 +67,13 @@ class TransformerBlock final : public GraphPart {
                                                    weighted({{"heads", config_.heads}, {"causal", config_.causal}})),
                                               in));
     x = merge_sum(builder, "TransformerBlock", base + "_sum", {x, seen})[0];
+    if (config_.memory) {
+      const std::vector<Part> sight{part("LayerNorm", base + "_norm_memory", {}),
+                                    part("MultiHeadAttention", base + "_memory",
+                                         weighted({{"heads", config_.heads}, {"memory", *config_.memory}}))};
+      x = merge_sum(builder, "TransformerBlock", base + "_sum_memory",
+                    {x, with_dropout(builder, base + "_drop_memory", builder.add(sight, {x}))})[0];
+    }
     std::vector<int> y = builder.add(part("LayerNorm", base + "_norm2", {}), {x});
     y = builder.add(part("Affine", base + "_hidden",
                          weighted({{"nout", config_.hidden}, {"activation", config_.activation.to_json()}})),
@@ -93,9 +103,13 @@ const OnShelf<GraphPart, TransformerBlock> registered(
     "TransformerBlock", "attention and two dense layers, each normalised before and added to what came in",
     R"((features, time steps) → (features, time steps): x = x + MultiHeadAttention(LayerNorm(x)), then x + W₂·f(W₁·LayerNorm(x)) with
 `hidden` features in between, every step by itself. The norms come first, as in GPT-2. `keep` under 1 puts a Dropout (inverted)
-before each sum. A second input is the mask of the attention, the same for all `blocks`. Steps are alike to it: a `PositionEncoding`
+before each sum. A second input is the mask of the attention, the same for all `blocks`. With `memory` it is a
+block of a decoder: between the two x = x + MultiHeadAttention(LayerNorm(x)) with that `memory` comes in, named `<name>_memory`; its
+own steps it usually sees with `causal`. Steps are alike to it: a `PositionEncoding`
 or another layer before it tells them apart.)",
-    {{"TransformerEncoderLayer", ""}, {"TransformerEncoder", "write TransformerBlock with blocks"}});
+    {{"TransformerEncoderLayer", ""},
+     {"TransformerEncoder", "write TransformerBlock with blocks"},
+     {"TransformerDecoderLayer", "write TransformerBlock with causal and memory"}});
 
 }  // namespace
 }  // namespace neon

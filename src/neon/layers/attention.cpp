@@ -15,168 +15,225 @@ using tensor::Slot;
 /// A score, in ONNX, whose weight is 0 next to any other.
 constexpr float kUnseen = -1e30f;
 
-/// The inputs of an attention besides queries, keys and values; 0: absent.
+/// An attention in its place in a graph.
+struct Kind : AttentionKind {
+  bool memory_has_lengths = false;  ///< the last input says so; without a memory lengths are those of the sequence
+};
+
+/// The inputs of an attention besides the first; 0: absent.
 struct Inputs {
-  std::size_t mask = 0, lengths = 0;
-  explicit Inputs(std::span<const TensorSpec> in) {
-    for (std::size_t i = 1; i < in.size(); ++i) {
-      std::size_t& found = in[i].is_length() ? lengths : mask;
-      if (found > 0)
-        throw base::Error(base::Code::invalid_argument,
-                          fmt::format("it takes a sequence, perhaps a mask, and perhaps the length of each, but {} "
-                                      "comes in as well",
-                                      tensor::text(in[i].shape)));
-      found = i;
-    }
+  std::size_t memory = 0, mask = 0, lengths = 0, memory_lengths = 0;
+
+  Inputs(const Kind& kind, std::span<const TensorSpec> in) {
+    std::size_t next = 1, end = in.size();
+    if (kind.of_memory) memory = next++;
+    if (kind.memory_has_lengths) memory_lengths = --end;
+    if (next < end && !in[next].is_length()) mask = next++;
+    if (next < end && in[next].is_length()) lengths = next++;
+    if (next != end)
+      throw base::Error(
+          base::Code::invalid_argument,
+          fmt::format("it takes a sequence, perhaps a mask, and perhaps the length of each, but {} comes in as well",
+                      tensor::text(in[next].shape)));
+  }
+};
+
+/// What the shapes that come in say.
+struct Extents {
+  std::int64_t size, looking, seen;
+  Extents(const Kind& kind, std::span<const TensorSpec> in) {
+    const tensor::Shape &src = in[0].shape, &memory = in[kind.of_memory ? 1 : 0].shape;
+    const std::int64_t parts = kind.of_memory ? 1 : 3;
+    if (src.size() != 2 || src[0] % (parts * kind.heads) != 0)
+      throw base::Error(base::Code::invalid_argument,
+                        fmt::format("{} heads need (features, time steps) with as many features each, got {}",
+                                    kind.heads, tensor::text(src)));
+    size = src[0] / parts;
+    if (kind.of_memory && (memory.size() != 2 || memory[0] != 2 * size))
+      throw base::Error(base::Code::invalid_argument,
+                        fmt::format("{} numbers of each query need keys and values ({}, time steps), got {}", size,
+                                    2 * size, tensor::text(memory)));
+    looking = src[1];
+    seen = memory[1];
   }
 };
 
 class Attention final : public Layer {
  public:
-  Attention(std::int64_t heads, bool causal) : heads_(heads), causal_(causal) {}
+  explicit Attention(const Kind& kind) : kind_(kind) {}
 
   std::optional<std::string> given_name() const override { return {}; }
-  int reads_lengths_of() const override { return 0; }
+  int reads_lengths_of() const override { return kind_.of_memory ? 1 : 0; }
   std::vector<TensorSpec> infer(std::span<const TensorSpec> in) const override {
-    const Inputs inputs(in);
-    const tensor::Shape& qkv = in[0].shape;
-    if (qkv.size() != 2 || qkv[0] % (3 * heads_) != 0)
-      throw base::Error(base::Code::invalid_argument,
-                        fmt::format("{} heads need (features, time steps) with as many features each, got {}", heads_,
-                                    tensor::text(qkv)));
+    const Extents of(kind_, in);
+    const Inputs inputs(kind_, in);
     const std::size_t mask = inputs.mask;
-    if (mask > 0 && (tensor::element_count(in[mask].shape) != qkv[1] || in[mask].dtype != tensor::Dtype::f32))
-      throw base::Error(
-          base::Code::invalid_argument,
-          fmt::format("a mask has one number for each of {} time steps, got {}", qkv[1], tensor::text(in[mask].shape)));
-    return {{{qkv[0] / 3, qkv[1]}}};
+    if (mask > 0 && (tensor::element_count(in[mask].shape) != of.seen || in[mask].dtype != tensor::Dtype::f32))
+      throw base::Error(base::Code::invalid_argument,
+                        fmt::format("a mask has one number for each of {} time steps, got {}", of.seen,
+                                    tensor::text(in[mask].shape)));
+    return {{{of.size, of.looking}}};
   }
   double kept_per_example(std::span<const TensorSpec> in) const override {  // how much each step sees of each
-    return static_cast<double>(heads_) * static_cast<double>(in[0].shape[1]) * static_cast<double>(in[0].shape[1]);
+    const Extents of(kind_, in);
+    return static_cast<double>(kind_.heads) * static_cast<double>(of.seen) * static_cast<double>(of.looking);
   }
   double operations(std::span<const TensorSpec> in) const override {
-    const tensor::Shape& qkv = in[0].shape;
-    return 2.0 / 3 * static_cast<double>(qkv[0]) * static_cast<double>(qkv[1]) * static_cast<double>(qkv[1]);
+    const Extents of(kind_, in);
+    return 2.0 * static_cast<double>(of.size) * static_cast<double>(of.seen) * static_cast<double>(of.looking);
   }
   std::unique_ptr<LayerSteps> lower(const Group& group) const override;
   std::vector<std::string> onnx(OnnxNodes& nodes) const override {
-    const std::int64_t size = nodes.node().in()[0] / 3, steps = nodes.node().in()[1], width = size / heads_;
-    const Inputs inputs(nodes.node().ins);
-    if (inputs.lengths > 0) nodes.refuse("it leaves padding out, which is not exported; give it a mask instead");
-    std::vector<std::string> qkv = nodes.add_several("Split", {nodes.in()}, 3, {{"axis", std::int64_t{1}}});
-    for (std::string& part : qkv) part = nodes.shaped(part, {heads_, width, steps});
+    const Extents of(kind_, nodes.node().ins);
+    const Inputs inputs(kind_, nodes.node().ins);
+    if (inputs.lengths + inputs.memory_lengths > 0)
+      nodes.refuse("it leaves padding out, which is not exported; give it a mask instead");
+    const std::int64_t width = of.size / kind_.heads;
+    std::vector<std::string> qkv{nodes.in()};
+    if (kind_.of_memory)
+      for (std::string& part : nodes.add_several("Split", {nodes.ins()[1]}, 2, {{"axis", std::int64_t{1}}}))
+        qkv.push_back(std::move(part));
+    else
+      qkv = nodes.add_several("Split", {nodes.in()}, 3, {{"axis", std::int64_t{1}}});
+    for (std::size_t i = 0; i < 3; ++i)
+      qkv[i] = nodes.shaped(qkv[i], {kind_.heads, width, i == 0 ? of.looking : of.seen});
     std::string scores = nodes.add("MatMul", {nodes.transposed(qkv[0], {0, 1, 3, 2}), qkv[1]});
     scores = nodes.add("Mul", {scores, nodes.number("scale", 1 / std::sqrt(static_cast<float>(width)))});
-    if (causal_) {
+    if (kind_.causal) {
       std::vector<float> later;
-      for (std::int64_t i = 0; i < steps * steps; ++i) later.push_back(i % steps > i / steps ? kUnseen : 0);
-      scores = nodes.add("Add", {scores, nodes.constant("later", {steps, steps}, std::move(later))});
+      for (std::int64_t i = 0; i < of.looking * of.seen; ++i) later.push_back(i % of.seen > i / of.seen ? kUnseen : 0);
+      scores = nodes.add("Add", {scores, nodes.constant("later", {of.looking, of.seen}, std::move(later))});
     }
     // Where nothing is seen, weights are 0 and no softmax of equals.
     std::string seen;
     if (inputs.mask > 0) {
-      const std::string mask = nodes.shaped(nodes.ins()[inputs.mask], {1, 1, steps});
+      const std::string mask = nodes.shaped(nodes.ins()[inputs.mask], {1, 1, of.seen});
       seen = nodes.add("Greater", {mask, nodes.number("unseen", 0)});
       scores = nodes.add("Where", {seen, scores, nodes.number("far", kUnseen)});
     }
     std::string weights = nodes.add("Softmax", {scores}, {{"axis", std::int64_t{3}}});
     if (!seen.empty()) weights = nodes.add("Where", {seen, weights, nodes.number("nothing", 0)});
     const std::string y = nodes.add("MatMul", {qkv[2], nodes.transposed(weights, {0, 1, 3, 2})});
-    return {nodes.shaped(y, {size, steps})};
+    return {nodes.shaped(y, {of.size, of.looking})};
   }
 
   void reference_forward(Reference& r) const override {
     for_each_column(r, [&](const Column& c) {
       for (std::int64_t w = 0; w < c.width; ++w)
-        for (std::int64_t j = 0; j < c.steps; ++j) r.dst()[c.out(w)] += c.weights[j] * r.src()[c.in(2, w, j)];
+        for (std::int64_t j = 0; j < c.seen; ++j)
+          r.dst()[c.out(w)] += c.weights[j] * r.srcs[c.inputs.memory][c.value(w, j)];
     });
   }
   void reference_backward(Reference& r) const override {
-    auto& dx = r.diff_src();
     for_each_column(r, [&](const Column& c) {
+      const auto &x = r.src(), &memory = r.srcs[c.inputs.memory];
+      auto &dx = r.diff_src(), &dmemory = r.diff_srcs[c.inputs.memory];
       Reference::Numbers errors(c.weights.size());
       double sum = 0;
-      for (std::int64_t j = 0; j < c.steps; ++j)
+      for (std::int64_t j = 0; j < c.seen; ++j)
         for (std::int64_t w = 0; w < c.width; ++w) {
-          errors[j] += r.diff_dst()[c.out(w)] * r.src()[c.in(2, w, j)];
-          dx[c.in(2, w, j)] += r.diff_dst()[c.out(w)] * c.weights[j];
+          errors[j] += r.diff_dst()[c.out(w)] * memory[c.value(w, j)];
+          dmemory[c.value(w, j)] += r.diff_dst()[c.out(w)] * c.weights[j];
         }
-      for (std::int64_t j = 0; j < c.steps; ++j) sum += errors[j] * c.weights[j];
-      for (std::int64_t j = 0; j < c.steps; ++j) {
+      for (std::int64_t j = 0; j < c.seen; ++j) sum += errors[j] * c.weights[j];
+      for (std::int64_t j = 0; j < c.seen; ++j) {
         const double error = c.weights[j] * (errors[j] - sum) / std::sqrt(static_cast<double>(c.width));
         for (std::int64_t w = 0; w < c.width; ++w) {
-          dx[c.in(0, w, c.step)] += error * r.src()[c.in(1, w, j)];
-          dx[c.in(1, w, j)] += error * r.src()[c.in(0, w, c.step)];
+          dx[c.query(w)] += error * memory[c.key(w, j)];
+          dmemory[c.key(w, j)] += error * x[c.query(w)];
         }
       }
     });
   }
 
-  std::int64_t heads() const { return heads_; }
-  bool causal() const { return causal_; }
+  const Kind& kind() const { return kind_; }
 
  private:
   /// One step that looks, with one head, and how much it sees of each step.
   struct Column {
-    std::int64_t example, head, step, size, width, steps;
+    Inputs inputs;
+    std::int64_t example, head, step, size, width, looking, seen;
     Reference::Numbers weights;
-    std::size_t in(std::int64_t which, std::int64_t w, std::int64_t t) const {
-      return static_cast<std::size_t>(((example * 3 + which) * size + head * width + w) * steps + t);
-    }
-    std::size_t out(std::int64_t w) const {
-      return static_cast<std::size_t>((example * size + head * width + w) * steps + step);
+
+    // Where its numbers lie: the query in the first input, keys and values in that of the memory, or behind it.
+    std::size_t query(std::int64_t w) const { return at(example * parts_of_src(), w, step, looking); }
+    std::size_t key(std::int64_t w, std::int64_t j) const { return at(first_of_memory(), w, j, seen); }
+    std::size_t value(std::int64_t w, std::int64_t j) const { return at(first_of_memory() + 1, w, j, seen); }
+    std::size_t out(std::int64_t w) const { return at(example, w, step, looking); }
+
+   private:
+    std::int64_t parts_of_src() const { return inputs.memory > 0 ? 1 : 3; }
+    std::int64_t first_of_memory() const { return inputs.memory > 0 ? example * 2 : example * 3 + 1; }
+    std::size_t at(std::int64_t block, std::int64_t w, std::int64_t t, std::int64_t steps) const {
+      return static_cast<std::size_t>((block * size + head * width + w) * steps + t);
     }
   };
 
   template <class Visit>
   void for_each_column(const Reference& r, const Visit& visit) const {
-    const std::int64_t size = r.in()[0] / 3, steps = r.in()[1];
+    const Extents of(kind_, r.ins);
     for (std::int64_t example = 0; example < r.n; ++example)
-      for (std::int64_t head = 0; head < heads_; ++head)
-        for (std::int64_t step = 0; step < steps; ++step) {
-          Column c{
-              example, head, step, size, size / heads_, steps, Reference::Numbers(static_cast<std::size_t>(steps))};
+      for (std::int64_t head = 0; head < kind_.heads; ++head)
+        for (std::int64_t step = 0; step < of.looking; ++step) {
+          Column c{Inputs(kind_, r.ins),
+                   example,
+                   head,
+                   step,
+                   of.size,
+                   of.size / kind_.heads,
+                   of.looking,
+                   of.seen,
+                   Reference::Numbers(static_cast<std::size_t>(of.seen))};
           weigh(r, c);
           visit(c);
         }
   }
 
   void weigh(const Reference& r, Column& c) const {
-    const Inputs inputs(r.ins);
-    const auto is_real = [&](std::int64_t t) {
-      return inputs.lengths == 0 || static_cast<double>(t) < r.srcs[inputs.lengths][c.example];
+    const auto is_real = [&](std::int64_t t, std::size_t lengths) {
+      return lengths == 0 || static_cast<double>(t) < r.srcs[lengths][c.example];
     };
+    const std::size_t seen_lengths = kind_.of_memory ? c.inputs.memory_lengths : c.inputs.lengths;
     const auto sees = [&](std::int64_t j) {
-      return (!causal_ || j <= c.step) && is_real(j) && is_real(c.step) &&
-             (inputs.mask == 0 || r.srcs[inputs.mask][c.example * c.steps + j] > 0);
+      return (!kind_.causal || j <= c.step) && is_real(j, seen_lengths) && is_real(c.step, c.inputs.lengths) &&
+             (c.inputs.mask == 0 || r.srcs[c.inputs.mask][c.example * c.seen + j] > 0);
     };
+    const auto& memory = r.srcs[c.inputs.memory];
     double highest = -HUGE_VAL, sum = 0;
-    for (std::int64_t j = 0; j < c.steps; ++j) {
-      for (std::int64_t w = 0; w < c.width; ++w) c.weights[j] += r.src()[c.in(0, w, c.step)] * r.src()[c.in(1, w, j)];
+    for (std::int64_t j = 0; j < c.seen; ++j) {
+      for (std::int64_t w = 0; w < c.width; ++w) c.weights[j] += r.src()[c.query(w)] * memory[c.key(w, j)];
       c.weights[j] /= std::sqrt(static_cast<double>(c.width));
       if (sees(j)) highest = std::max(highest, c.weights[j]);
     }
-    for (std::int64_t j = 0; j < c.steps; ++j) sum += c.weights[j] = sees(j) ? std::exp(c.weights[j] - highest) : 0;
+    for (std::int64_t j = 0; j < c.seen; ++j) sum += c.weights[j] = sees(j) ? std::exp(c.weights[j] - highest) : 0;
     for (double& weight : c.weights) weight = sum > 0 ? weight / sum : 0;
   }
 
-  std::int64_t heads_;
-  bool causal_;
+  Kind kind_;
 };
 
 class Steps final : public LayerSteps {
  public:
-  Steps(const Node& node, const Attention& layer)
-      : node_(node), inputs_(node.ins), how_{layer.heads(), layer.causal(), inputs_.mask > 0, inputs_.lengths > 0} {}
+  Steps(const Node& node, const Kind& kind)
+      : node_(node),
+        inputs_(kind, node.ins),
+        how_{kind.heads, kind.causal, inputs_.mask > 0, inputs_.lengths > 0, inputs_.memory_lengths > 0} {}
 
   std::vector<Value> forward(Lowering& lowering, std::span<const Value> srcs) override {
-    src_ = plain(lowering, srcs[0], "input");
+    read_.push_back(plain(lowering, srcs[0], "input"));
+    sources_.src = read_[0].layout;
+    if (inputs_.memory > 0) {
+      read_.push_back(plain(lowering, srcs[inputs_.memory], "memory"));
+      sources_.memory = read_[1].layout;
+    }
+    std::vector<Value> all = read_;
+    if (how_.masked) all.push_back(plain(lowering, srcs[inputs_.mask], "mask"));
+    for (const std::size_t lengths : {inputs_.lengths, inputs_.memory_lengths})
+      if (lengths > 0) all.push_back(read_.emplace_back(srcs[lengths]));
     const Value y = lowering.value(batch_shape(lowering, node_.out()));
-    std::vector<std::pair<Slot, int>> buffers{{Slot::src, src_.buffer}};
-    if (how_.masked) buffers.emplace_back(Slot::src, plain(lowering, srcs[inputs_.mask], "mask").buffer);
-    if (how_.has_lengths) buffers.emplace_back(Slot::src, (lengths_ = srcs[inputs_.lengths]).buffer);
+    std::vector<std::pair<Slot, int>> buffers = sources(all);
     buffers.emplace_back(Slot::dst, y.buffer);
-    const tensor::Kernel kernel = tensor::attention_forward(src_.layout, how_, lowering.training());
+    const tensor::Kernel kernel = tensor::attention_forward(sources_, how_, lowering.training());
     if (lowering.training()) buffers.emplace_back(Slot::workspace, weights_ = lowering.workspace(kernel));
     lowering.add(node_.name + " forward", kernel, buffers);
     return {y};
@@ -185,19 +242,26 @@ class Steps final : public LayerSteps {
   std::vector<Value> backward(Lowering& lowering, std::span<const Value> diff_dsts,
                               const std::vector<bool>& wanted) override {
     std::vector<Value> diff_srcs(wanted.size());
-    if (!wanted[0]) return diff_srcs;
-    const Value dy = plain(lowering, diff_dsts[0], "error");
-    diff_srcs[0] = lowering.value(src_.layout);
-    std::vector<std::pair<Slot, int>> buffers{{Slot::src, src_.buffer},
-                                              {Slot::diff_dst, dy.buffer},
-                                              {Slot::workspace, weights_},
-                                              {Slot::diff_src, diff_srcs[0].buffer}};
-    if (how_.has_lengths) buffers.emplace_back(Slot::src, lengths_.buffer);
-    lowering.add(node_.name + " backward", tensor::attention_backward(src_.layout, how_), buffers);
+    if (!wanted[0] && !wanted[inputs_.memory]) return diff_srcs;
+    std::vector<std::pair<Slot, int>> buffers = sources(read_);
+    buffers.emplace_back(Slot::diff_dst, plain(lowering, diff_dsts[0], "error").buffer);
+    buffers.emplace_back(Slot::workspace, weights_);
+    diff_srcs[0] = lowering.value(sources_.src);
+    buffers.emplace_back(Slot::diff_src, diff_srcs[0].buffer);
+    if (sources_.memory) {
+      diff_srcs[inputs_.memory] = lowering.value(*sources_.memory);
+      buffers.emplace_back(Slot::diff_src, diff_srcs[inputs_.memory].buffer);
+    }
+    lowering.add(node_.name + " backward", tensor::attention_backward(sources_, how_), buffers);
     return diff_srcs;
   }
 
  private:
+  static std::vector<std::pair<Slot, int>> sources(const std::vector<Value>& values) {
+    std::vector<std::pair<Slot, int>> buffers;
+    for (const Value& value : values) buffers.emplace_back(Slot::src, value.buffer);
+    return buffers;
+  }
   Value plain(Lowering& lowering, const Value& value, std::string_view what) const {
     return lowering.in_layout(value, tensor::Layout::row_major(tensor::Dtype::f32, value.layout.shape()),
                               fmt::format("{} {} in plain order", node_.name, what));
@@ -211,19 +275,27 @@ class Steps final : public LayerSteps {
   const Node& node_;
   Inputs inputs_;
   tensor::Attention how_;
-  Value src_, lengths_;
+  tensor::AttentionSources sources_;
+  std::vector<Value> read_;  ///< by the backward step too: all inputs but the mask
   int weights_ = -1;
 };
 
 std::unique_ptr<LayerSteps> Attention::lower(const Group& group) const {
-  return std::make_unique<Steps>(*group.node, *this);
+  return std::make_unique<Steps>(*group.node, kind_);
 }
 
 }  // namespace
 
 std::vector<int> attention(GraphBuilder& builder, const std::string& type, const std::optional<std::string>& name,
-                           const std::vector<int>& in, std::int64_t heads, bool causal) {
-  return builder.place(std::make_shared<Attention>(heads, causal), type, name, in);
+                           std::vector<int> in, const AttentionKind& kind) {
+  Kind placed{kind};
+  if (kind.of_memory) {  // two sequences, each with its own lengths
+    const int lengths = builder.lengths_of(in[0]), memory_lengths = builder.lengths_of(in[1]);
+    if (lengths >= 0) in.push_back(lengths);
+    if (memory_lengths >= 0) in.push_back(memory_lengths);
+    placed.memory_has_lengths = memory_lengths >= 0;
+  }
+  return builder.place(std::make_shared<Attention>(placed), type, name, in);
 }
 
 }  // namespace neon

@@ -4,10 +4,17 @@
 
 namespace neon {
 
-/// For every step of a sequence (3·size, time steps) of queries, keys and values: what it sees of the others, (size,
-/// time steps). With a second input, a mask (time steps), steps whose number is not over 0 are not seen. Of a
-/// sequence with lengths padding is not seen, and sees nothing: it gets zeros.
+/// For every step of a sequence what it sees of others, (size, time steps): of its own, if `in` begins with (3·size,
+/// time steps) of queries, keys and values; or, `of_memory`, of another sequence, if it begins with the queries (size,
+/// time steps) and that one's keys and values (2·size, its time steps). With a further input, a mask (steps that are
+/// seen), steps whose number is not over 0 are not seen. Of sequences with lengths padding is not seen, and sees
+/// nothing: it gets zeros.
+struct AttentionKind {
+  std::int64_t heads = 1;
+  bool causal = false;
+  bool of_memory = false;
+};
 std::vector<int> attention(GraphBuilder& builder, const std::string& type, const std::optional<std::string>& name,
-                           const std::vector<int>& in, std::int64_t heads, bool causal);
+                           std::vector<int> in, const AttentionKind& kind);
 
 }  // namespace neon

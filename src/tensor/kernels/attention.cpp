@@ -138,25 +138,36 @@ void transpose(const float* from, float* to, const Extents& of, std::int64_t str
 /// What both kernels know: extents, and where each head's part lies.
 class Heads : public OwnKernel {
  protected:
-  Heads(std::string_view name, std::vector<Argument> arguments, const Layout& src, const Attention& attention)
-      : OwnKernel(name, std::move(arguments)),
+  Heads(std::string_view name, const AttentionSources& sources, const Attention& attention)
+      : OwnKernel(name, {}),
         how_(attention),
-        n_(src.shape()[0]),
-        size_(src.shape()[1] / 3),
-        steps_(src.shape()[2]),
+        crosses_(sources.memory.has_value()),
+        n_(sources.src.shape()[0]),
+        size_(sources.src.shape()[1] / (crosses_ ? 1 : 3)),
+        looking_(sources.src.shape()[2]),
+        seen_(crosses_ ? sources.memory->shape()[2] : looking_),
         width_(size_ / attention.heads),
         scale_(static_cast<float>(1 / std::sqrt(static_cast<double>(width_)))),
-        threads_(threads_of(src, attention)) {}
+        threads_(threads_for(n_ * attention.heads * scores())) {
+    src_ = add_one({Slot::src, sources.src});
+    memory_src_ = crosses_ ? add_one({Slot::src, *sources.memory}) : src_;
+  }
 
-  static int threads_of(const Layout& src, const Attention& attention) {
-    return threads_for(src.shape()[0] * attention.heads * src.shape()[2] * src.shape()[2]);
-  }
   static std::size_t bytes(std::int64_t floats) { return static_cast<std::size_t>(floats) * sizeof(float); }
-  static std::int64_t scores_of(const Layout& src) { return src.shape()[2] * src.shape()[2]; }
-  static Layout half_of(const Layout& src) {
-    return Layout::row_major(Dtype::f32, {src.shape()[0], src.shape()[1] / 3, src.shape()[2]});
+  /// Numbers of one head.
+  std::int64_t scores() const { return seen_ * looking_; }
+  Layout dst_layout() const { return Layout::row_major(Dtype::f32, {n_, size_, looking_}); }
+  Argument kept_weights() const { return {Slot::workspace, {}, bytes(n_ * how_.heads * scores())}; }
+
+  std::size_t add_one(Argument argument) {
+    add(std::move(argument));
+    return arguments_.size() - 1;
   }
-  static Argument lengths_of(const Layout& src) { return {Slot::src, Layout::row_major(Dtype::i32, {src.shape()[0]})}; }
+  void add_lengths() {
+    const Layout lengths = Layout::row_major(Dtype::i32, {n_});
+    if (how_.has_lengths) lengths_ = add_one({Slot::src, lengths});
+    if (how_.memory_has_lengths) memory_lengths_ = add_one({Slot::src, lengths});
+  }
 
   /// Calls work(example, head, thread) for all, at the same time.
   template <class Work>
@@ -166,123 +177,124 @@ class Heads : public OwnKernel {
     });
   }
 
-  /// The head's part of what `which` (0: queries, 1: keys, 2: values) has: (width, steps).
+  /// The head's part, (width, steps), of its queries, keys and values, or of their gradients.
   template <class T>
-  T* part(T* src, std::int64_t example, std::int64_t head, std::int64_t which) const {
-    return src + ((example * 3 + which) * size_ + head * width_) * steps_;
+  T* queries(T* src, std::int64_t example, std::int64_t head) const {
+    return src + (example * (crosses_ ? 1 : 3) * size_ + head * width_) * looking_;
+  }
+  template <class T>
+  T* keys(T* memory, std::int64_t example, std::int64_t head) const {
+    return memory + ((crosses_ ? example * 2 : example * 3 + 1) * size_ + head * width_) * seen_;
+  }
+  template <class T>
+  T* values(T* memory, std::int64_t example, std::int64_t head) const {
+    return keys(memory, example, head) + size_ * seen_;
   }
   template <class T>
   T* result(T* dst, std::int64_t example, std::int64_t head) const {
-    return dst + (example * size_ + head * width_) * steps_;
+    return dst + (example * size_ + head * width_) * looking_;
   }
-  View as_it_lies(const float* data) const { return {data, steps_, 1}; }
-  View turned(const float* data) const { return {data, 1, steps_}; }
+  static View as_it_lies(const float* data, std::int64_t steps) { return {data, steps, 1}; }
+  static View turned(const float* data, std::int64_t steps) { return {data, 1, steps}; }
 
-  /// How many steps are real; `lengths` is the argument with those of all examples.
-  Extents real(std::int64_t example, std::size_t lengths) const {
-    const std::int64_t steps = how_.has_lengths ? at<const std::int32_t>(lengths)[example] : steps_;
-    return {steps, steps, steps_};
+  /// How many steps are real.
+  Extents real(std::int64_t example) const {
+    const std::int64_t looking = how_.has_lengths ? at<const std::int32_t>(lengths_)[example] : looking_;
+    if (!crosses_) return {looking, looking, looking_};
+    return {how_.memory_has_lengths ? at<const std::int32_t>(memory_lengths_)[example] : seen_, looking, looking_};
   }
   /// Zeros for the steps of a head's part that are padding.
-  void clear_padding(float* part, std::int64_t real) const {
-    for (std::int64_t w = 0; w < width_ && real < steps_; ++w)
-      std::fill_n(part + w * steps_ + real, steps_ - real, 0.0f);
+  void clear_padding(float* part, std::int64_t real, std::int64_t steps) const {
+    for (std::int64_t w = 0; w < width_ && real < steps; ++w) std::fill_n(part + w * steps + real, steps - real, 0.0f);
   }
 
   Attention how_;
-  std::int64_t n_, size_, steps_, width_;
+  bool crosses_;
+  std::int64_t n_, size_, looking_, seen_, width_;
   float scale_;
   int threads_;
+  std::size_t src_ = 0, memory_src_ = 0, lengths_ = 0, memory_lengths_ = 0;  ///< arguments
 };
 
 class AttentionForward final : public Heads {
  public:
-  AttentionForward(const Layout& src, const Attention& attention, bool training)
-      : Heads("attention", arguments_for(src, attention, training), src, attention),
-        lengths_(attention.masked ? 2 : 1),
-        dst_(lengths_ + (attention.has_lengths ? 1 : 0)),
-        keeps_weights_(training) {}
+  AttentionForward(const AttentionSources& sources, const Attention& attention, bool training)
+      : Heads("attention", sources, attention), keeps_weights_(training) {
+    if (how_.masked) mask_ = add_one({Slot::src, Layout::row_major(Dtype::f32, {n_, seen_})});
+    add_lengths();
+    dst_ = add_one({Slot::dst, dst_layout()});
+    scores_ = add_one(training ? kept_weights() : Argument{Slot::scratchpad, {}, bytes(threads_ * scores())});
+  }
 
   void run(const RunContext&) const override {
     for_heads([&](std::int64_t example, std::int64_t head, int thread) {
-      const float *q = part<const float>(at(0), example, head, 0), *k = part<const float>(at(0), example, head, 1),
-                  *v = part<const float>(at(0), example, head, 2);
-      const Extents of = real(example, lengths_);
-      const std::int64_t place = keeps_weights_ ? example * how_.heads + head : thread;
-      float* scores = at(dst_ + 1) + place * steps_ * steps_;
+      const float *q = queries<const float>(at(src_), example, head),
+                  *k = keys<const float>(at(memory_src_), example, head),
+                  *v = values<const float>(at(memory_src_), example, head);
+      const Extents of = real(example);
+      float* weights = at(scores_) + (keeps_weights_ ? example * how_.heads + head : thread) * scores();
       float* y = result(at(dst_), example, head);
-      multiply(turned(k), q, steps_, scores, of.stride, of.seen, width_, of.looking);
-      weigh(scores, of, scale_, how_.causal, how_.masked ? at(1) + example * steps_ : nullptr);
-      multiply(as_it_lies(v), scores, of.stride, y, steps_, width_, of.seen, of.looking);
-      clear_padding(y, of.looking);
+      multiply(turned(k, seen_), q, looking_, weights, of.stride, of.seen, width_, of.looking);
+      weigh(weights, of, scale_, how_.causal, how_.masked ? at(mask_) + example * seen_ : nullptr);
+      multiply(as_it_lies(v, seen_), weights, of.stride, y, looking_, width_, of.seen, of.looking);
+      clear_padding(y, of.looking, looking_);
     });
   }
 
  private:
-  static std::vector<Argument> arguments_for(const Layout& src, const Attention& attention, bool training) {
-    std::vector<Argument> list{{Slot::src, src}};
-    if (attention.masked) list.push_back({Slot::src, Layout::row_major(Dtype::f32, {src.shape()[0], src.shape()[2]})});
-    if (attention.has_lengths) list.push_back(lengths_of(src));
-    list.push_back({Slot::dst, half_of(src)});
-    if (training)
-      list.push_back({Slot::workspace, {}, bytes(src.shape()[0] * attention.heads * scores_of(src))});
-    else
-      list.push_back({Slot::scratchpad, {}, bytes(threads_of(src, attention) * scores_of(src))});
-    return list;
-  }
-  std::size_t lengths_, dst_;  ///< arguments
+  std::size_t mask_ = 0, dst_ = 0, scores_ = 0;  ///< arguments
   bool keeps_weights_;
 };
 
 class AttentionBackward final : public Heads {
  public:
-  AttentionBackward(const Layout& src, const Attention& attention)
-      : Heads("attention derivative", arguments_for(src, attention), src, attention) {}
+  AttentionBackward(const AttentionSources& sources, const Attention& attention)
+      : Heads("attention derivative", sources, attention) {
+    add_lengths();
+    diff_dst_ = add_one({Slot::diff_dst, dst_layout()});
+    weights_ = add_one(kept_weights());
+    diff_src_ = add_one({Slot::diff_src, sources.src});
+    diff_memory_ = crosses_ ? add_one({Slot::diff_src, *sources.memory}) : diff_src_;
+    room_ = add_one({Slot::scratchpad, {}, bytes(2 * threads_ * scores())});
+  }
 
   void run(const RunContext&) const override {
     for_heads([&](std::int64_t example, std::int64_t head, int thread) {
-      const float *q = part<const float>(at(0), example, head, 0), *k = part<const float>(at(0), example, head, 1),
-                  *v = part<const float>(at(0), example, head, 2);
-      float *dq = part(at(3), example, head, 0), *dk = part(at(3), example, head, 1),
-            *dv = part(at(3), example, head, 2);
-      const float* dy = result<const float>(at(1), example, head);
-      const Extents of = real(example, 5);
-      const float* weights = at(2) + (example * how_.heads + head) * steps_ * steps_;
-      float* errors = at(4) + 2 * thread * steps_ * steps_;
-      float* across = errors + steps_ * steps_;
+      const float *q = queries<const float>(at(src_), example, head),
+                  *k = keys<const float>(at(memory_src_), example, head),
+                  *v = values<const float>(at(memory_src_), example, head);
+      float *dq = queries(at(diff_src_), example, head), *dk = keys(at(diff_memory_), example, head),
+            *dv = values(at(diff_memory_), example, head);
+      const float* dy = result<const float>(at(diff_dst_), example, head);
+      const Extents of = real(example);
+      const float* weights = at(weights_) + (example * how_.heads + head) * scores();
+      float* errors = at(room_) + 2 * thread * scores();
+      float* across = errors + scores();
       // [looking][seen], for the sums over the steps that look.
-      transpose(weights, across, of, steps_);
-      multiply(as_it_lies(dy), across, steps_, dv, steps_, width_, of.looking, of.seen);
-      multiply(turned(v), dy, steps_, errors, of.stride, of.seen, width_, of.looking);
+      transpose(weights, across, of, seen_);
+      multiply(as_it_lies(dy, looking_), across, seen_, dv, seen_, width_, of.looking, of.seen);
+      multiply(turned(v, seen_), dy, looking_, errors, of.stride, of.seen, width_, of.looking);
       unweigh(weights, errors, of, scale_);
-      multiply(as_it_lies(k), errors, of.stride, dq, steps_, width_, of.seen, of.looking);
-      transpose(errors, across, of, steps_);
-      multiply(as_it_lies(q), across, steps_, dk, steps_, width_, of.looking, of.seen);
-      clear_padding(dq, of.looking);
-      clear_padding(dk, of.seen);
-      clear_padding(dv, of.seen);
+      multiply(as_it_lies(k, seen_), errors, of.stride, dq, looking_, width_, of.seen, of.looking);
+      transpose(errors, across, of, seen_);
+      multiply(as_it_lies(q, looking_), across, seen_, dk, seen_, width_, of.looking, of.seen);
+      clear_padding(dq, of.looking, looking_);
+      clear_padding(dk, of.seen, seen_);
+      clear_padding(dv, of.seen, seen_);
     });
   }
 
  private:
-  static std::vector<Argument> arguments_for(const Layout& src, const Attention& attention) {
-    std::vector<Argument> list{{Slot::src, src},
-                               {Slot::diff_dst, half_of(src)},
-                               {Slot::workspace, {}, bytes(src.shape()[0] * attention.heads * scores_of(src))},
-                               {Slot::diff_src, src},
-                               {Slot::scratchpad, {}, bytes(2 * threads_of(src, attention) * scores_of(src))}};
-    if (attention.has_lengths) list.push_back(lengths_of(src));
-    return list;
-  }
+  std::size_t diff_dst_ = 0, weights_ = 0, diff_src_ = 0, diff_memory_ = 0, room_ = 0;  ///< arguments
 };
 
 }  // namespace
 
-Kernel attention_forward(const Layout& src, const Attention& attention, bool training) {
-  return std::make_shared<AttentionForward>(src, attention, training);
+Kernel attention_forward(const AttentionSources& sources, const Attention& attention, bool training) {
+  return std::make_shared<AttentionForward>(sources, attention, training);
 }
-Kernel attention_backward(const Layout& src, const Attention& attention) {
-  return std::make_shared<AttentionBackward>(src, attention);
+Kernel attention_backward(const AttentionSources& sources, const Attention& attention) {
+  return std::make_shared<AttentionBackward>(sources, attention);
 }
 
 }  // namespace tensor
