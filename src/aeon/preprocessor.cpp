@@ -1,6 +1,9 @@
 #include "aeon/preprocessor.h"
 
-#include "aeon/extract/extractor.h"
+#include <algorithm>
+#include <cmath>
+
+#include "aeon/extract/image_decoder.h"
 
 namespace aeon {
 
@@ -40,6 +43,24 @@ void Preprocessor::write(std::string_view bytes, void* destination) {
     state_->settle();
     throw;
   }
+}
+
+std::string Preprocessor::picture(std::span<const float> samples) const {
+  constexpr std::int32_t kGap = 2;
+  const auto each = static_cast<std::size_t>(tensor::element_count(state_->shape));
+  const auto count = static_cast<std::int32_t>(samples.size() / each);
+  const auto columns = static_cast<std::int32_t>(std::ceil(std::sqrt(count)));
+  Decoded one, all;
+  for (std::int32_t i = 0; i < count; ++i) {
+    if (!state_->input().draw(samples.subspan(static_cast<std::size_t>(i) * each, each), one)) return {};
+    const std::int32_t height = one.height + kGap, width = one.width + kGap;
+    if (i == 0) all.allot((count + columns - 1) / columns * height - kGap, columns * width - kGap, one.channels);
+    const std::int32_t top = i / columns * height, left = i % columns * width;
+    for (std::int32_t y = 0; y < one.height; ++y)
+      std::copy_n(one.bytes.begin() + y * one.width * one.channels, one.width * one.channels,
+                  all.bytes.begin() + ((top + y) * all.width + left) * all.channels);
+  }
+  return png_of(all.view());
 }
 
 }  // namespace aeon

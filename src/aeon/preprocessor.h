@@ -1,6 +1,8 @@
 #pragma once
 #include <cstddef>
 #include <memory>
+#include <span>
+#include <string>
 #include <string_view>
 
 #include "aeon/config.h"
@@ -29,6 +31,10 @@ class Preprocessor {
   /// Writes sample_bytes() bytes to `destination`. Errors: invalid_argument saying what is wrong with the input;
   /// too_large when decoding it needs more than the memory.
   void write(std::string_view bytes, void* destination);
+
+  /// The other way: samples one after the other as a PNG, about as many rows as columns, 2 pixels apart. Empty where
+  /// samples are no pictures.
+  std::string picture(std::span<const float> samples) const;
 
  private:
   struct State;

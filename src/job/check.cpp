@@ -62,7 +62,8 @@ CheckedModel check_unlocated(neon::ModelSpec spec, std::size_t columns, std::siz
   options.costs = neon::cost_terms(spec.cost, checked.graph);
   for (const neon::CostTerm& term : options.costs) check_columns(*term.cost, spec.cost, checked.graph, term.output);
   options.optimizer = neon::Shelf<neon::Optimizer>::instance().make(spec.optimizer);
-  check_columns(*neon::Shelf<neon::Metric>::instance().make(spec.metric), spec.metric, checked.graph, 0);
+  if (!checked.graph.adversaries)  // which nothing is compared with
+    check_columns(*neon::Shelf<neon::Metric>::instance().make(spec.metric), spec.metric, checked.graph, 0);
   checked.warnings = neon::pairing_warnings(checked.graph, options.costs);
   options.weight_average = spec.weight_average;
   checked.memory_bytes = memory_needed(checked.graph, options);

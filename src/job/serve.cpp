@@ -43,6 +43,10 @@ class Server {
         max_batch_(static_cast<std::size_t>(job.max_batch)),
         socket_(socket),
         inputs_(max_batch_ * preprocessor_.sample_bytes()) {
+    if (predictor_.graph().adversaries)
+      throw base::Error(base::Code::invalid_argument,
+                        "a GenerativeAdversarial answers no requests: it makes samples of noise; export it and let "
+                        "`neon predict` draw some");
     predictor_.warm_up();
     // Last, when all that the network takes is taken.
     decoding_ = std::make_unique<aeon::SharedMemory>(decoding_bytes(memory_left(job.memory_bytes)));

@@ -154,7 +154,8 @@ Outcome train_checked(const Training& training, const CheckedModel& checked, con
                       const std::atomic<bool>& stop) {
   const Memory memory(training.memory_bytes);
   const auto train_source = loader(training, checked, memory, aeon::Mode::train);
-  const auto eval_source = loader(training, checked, memory, aeon::Mode::evaluate);
+  const bool evaluates = !checked.graph.adversaries;
+  const auto eval_source = evaluates ? loader(training, checked, memory, aeon::Mode::evaluate) : nullptr;
 
   neon::PlanOptions plan_options;
   plan_options.batch_size = checked.spec.batch_size;
@@ -179,6 +180,8 @@ Outcome train_checked(const Training& training, const CheckedModel& checked, con
   Reporter reporter(training, checked, train_source->info().labels, checked.spec.batch_size, emit);
   emit({.kind = EventKind::ready});
   for (const std::string& warning : checked.warnings) reporter.warn(warning);
+  if (!evaluates && training.data.eval)
+    reporter.warn("there is no evaluation of a GenerativeAdversarial; the evaluation records are not read");
   if (const auto warning = unused_outputs(checked.graph, train_source->info())) reporter.warn(*warning);
   if (training.resume_from) {
     for (const std::string& warning : resume_warnings(checked, *training.resume_from)) reporter.warn(warning);

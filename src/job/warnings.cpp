@@ -41,8 +41,8 @@ std::optional<std::string> unscaled_input(const tensor::Batch& batch, const neon
 
 std::optional<std::string> unused_outputs(const neon::Graph& graph, const tensor::SourceInfo& data) {
   const auto classes = static_cast<std::int64_t>(data.labels.size());
-  if (classes == 0 || (!data.targets.empty() && data.targets.front().dtype != tensor::Dtype::i32) ||
-      graph.out_count() <= classes)
+  if (classes == 0 || graph.adversaries ||
+      (!data.targets.empty() && data.targets.front().dtype != tensor::Dtype::i32) || graph.out_count() <= classes)
     return {};
   return fmt::format("the last layer '{}' has {} outputs, but the data has {} classes; {} outputs will never be right",
                      graph.maker_of()->name, graph.out_count(), classes, graph.out_count() - classes);

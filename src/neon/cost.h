@@ -14,6 +14,9 @@ class Cost {
   /// Errors: invalid_argument when the cost is made for another number of columns. value and gradient throw it, too.
   virtual void check_columns(std::int64_t columns) const { static_cast<void>(columns); }
 
+  /// False for a cost of outputs alone.
+  virtual bool reads_target() const { return true; }
+
   /// The mean over rows of the cost per row.
   virtual double value(std::span<const float> y, std::span<const float> t, std::int64_t rows,
                        std::int64_t columns) const = 0;

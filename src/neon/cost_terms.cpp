@@ -44,7 +44,7 @@ struct Multicost {
 /// Adds the terms of a cost for the next outputs.
 void add_terms(const Part& part, double weight, std::vector<CostTerm>& terms) {
   const std::string config = base::pointer_to(part.where, "config");
-  if (part.type == "GeneralizedCost")
+  if (part.type == "GeneralizedCost" || part.type == "GeneralizedGANCost")
     return add_terms(base::decode<Generalized>(part.config, config).costfunc, weight, terms);
   if (part.type == "GeneralizedCostMask") {
     const auto masked = base::decode<Masked>(part.config, config);
@@ -84,7 +84,30 @@ std::vector<CostTerm> cost_terms(const Part& cost) {
   return terms;
 }
 
+namespace {
+
+/// The three terms of a GANCost.
+std::vector<CostTerm> terms_of_adversaries(const Part& cost) {
+  if (cost.type == "GeneralizedCost" || cost.type == "GeneralizedGANCost")
+    return terms_of_adversaries(
+        base::decode<Generalized>(cost.config, base::pointer_to(cost.where, "config")).costfunc);
+  if (cost.type != "GANCost" || cost.config.contains("cost_type"))
+    throw base::Error(base::Code::invalid_argument,
+                      "a GenerativeAdversarial trains with the cost GANCost, and without a cost_type", cost.where);
+  const auto of_type = [&](std::string_view type) {
+    Part term = cost;
+    term.config["cost_type"] = type;
+    return std::shared_ptr<const Cost>(Shelf<Cost>::instance().make(term));
+  };
+  return {{.cost = of_type("dis_noise"), .name = cost.type, .output = kSaidOfMade},
+          {.cost = of_type("dis_data"), .name = cost.type, .output = kSaidOfData},
+          {.cost = of_type("gen"), .name = cost.type, .output = kSaidOfMade, .of_generator = true}};
+}
+
+}  // namespace
+
 std::vector<CostTerm> cost_terms(const Part& cost, const Graph& graph) {
+  if (graph.adversaries) return terms_of_adversaries(cost);
   std::vector<CostTerm> terms = cost_terms(cost);
   if (terms.size() != graph.outputs.size())
     throw base::Error(base::Code::invalid_argument,

@@ -16,12 +16,14 @@ struct CostTerm {
   std::int64_t target = -1;  ///< of the batch; -1: that of the output, or the only one
   std::int64_t mask = -1;    ///< target of the batch whose numbers outputs and targets are multiplied by; -1: none
   double weight = 1;
+  bool of_generator = false;  ///< in the generator's steps, where two networks train against each other
 };
 
 /// The terms that a model's `cost` stands for: a cost function by name, GeneralizedCost(costfunc),
-/// GeneralizedCostMask(costfunc, weights), or Multicost(costs, weights) with one for each output. Where there is a mask
-/// the targets of a batch are, cost by cost, the target and the mask of those that have one. Errors: invalid_argument
-/// with its place; also when there is not a term for each output of the graph.
+/// GeneralizedGANCost(costfunc), GeneralizedCostMask(costfunc, weights), or Multicost(costs, weights) with one for each
+/// output. Where there is a mask the targets of a batch are, cost by cost, the target and the mask of those that have
+/// one. Errors: invalid_argument with its place; also when there is not a term for each output of the graph, or two
+/// networks train against each other and it is no GANCost.
 std::vector<CostTerm> cost_terms(const Part& cost);
 std::vector<CostTerm> cost_terms(const Part& cost, const Graph& graph);
 

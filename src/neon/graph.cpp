@@ -9,7 +9,7 @@ namespace neon {
 namespace {
 
 void check_target(const Graph& graph, const TargetInfo& target) {
-  if (graph.maker_of() == nullptr) return;
+  if (graph.maker_of() == nullptr || graph.adversaries) return;
   const Node& last = *graph.maker_of();
   const std::int64_t outputs = graph.out_count();
   if (!target.dense_shape.empty() && tensor::element_count(target.dense_shape) != outputs)
@@ -37,7 +37,7 @@ std::int64_t Graph::parameter_count() const {
   std::int64_t count = 0;
   for (const Node& node : nodes)
     for (const ParameterSpec& spec : node.parameters)
-      if (spec.trained) count += tensor::element_count(spec.shape);
+      if (spec.trained && node.owns_parameters()) count += tensor::element_count(spec.shape);
   return count;
 }
 
@@ -98,7 +98,7 @@ std::string description(const Graph& graph) {
   for (const Node& node : graph.nodes) {
     std::int64_t count = 0;
     for (const ParameterSpec& spec : node.parameters)
-      if (spec.trained) count += tensor::element_count(spec.shape);
+      if (spec.trained && node.owns_parameters()) count += tensor::element_count(spec.shape);
     text += fmt::format("{:<{}}  {:<{}}  {:<16}  {:>12}\n", node.name, name_width, node.type, type_width,
                         shapes_of(node.outs), count > 0 ? std::to_string(count) : "");
   }

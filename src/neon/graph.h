@@ -2,6 +2,7 @@
 #include <string>
 #include <vector>
 
+#include "neon/adversaries.h"
 #include "neon/layer.h"
 #include "neon/spec.h"
 #include "tensor/batch.h"
@@ -24,9 +25,14 @@ struct Graph {
   std::vector<int> inputs;   ///< edges that a batch fills
   std::vector<int> outputs;  ///< edges that costs, metrics and predictions read; the first is the main one
   bool predicts_main_output_only = false;  ///< the others are for training
+  std::optional<Adversaries> adversaries;  ///< when two networks train against each other
 
   const TensorSpec& spec_of(int edge) const { return edges[static_cast<std::size_t>(edge)].spec; }
   const tensor::Shape& sample_shape() const { return spec_of(inputs.front()).shape; }
+  /// What a prediction begins with.
+  std::span<const int> predicted_from() const {
+    return adversaries ? std::span(&adversaries->noise, 1) : std::span<const int>(inputs);
+  }
   const tensor::Shape& out_shape(std::size_t output = 0) const { return spec_of(outputs[output]).shape; }
   std::int64_t out_count(std::size_t output = 0) const { return tensor::element_count(out_shape(output)); }
   /// Costs and metrics read an output as rows: one per example, or per example and time step of a sequence.

@@ -7,10 +7,14 @@
 namespace neon {
 
 int GraphBuilder::add_input(TensorSpec spec) {
+  graph_.inputs.push_back(add_noise(std::move(spec)));
+  return graph_.inputs.back();
+}
+
+int GraphBuilder::add_noise(TensorSpec spec) {
   tensor::element_count(spec.shape);
   graph_.edges.push_back({std::move(spec)});
-  graph_.inputs.push_back(static_cast<int>(graph_.edges.size()) - 1);
-  return graph_.inputs.back();
+  return static_cast<int>(graph_.edges.size()) - 1;
 }
 
 std::vector<int> GraphBuilder::add(const Part& part, const std::vector<int>& in) {
@@ -39,6 +43,16 @@ std::vector<int> GraphBuilder::add(const Part& part, const std::vector<int>& in)
 std::vector<int> GraphBuilder::add(const std::vector<Part>& parts, std::vector<int> in) {
   for (const Part& part : parts) in = add(part, in);
   return in;
+}
+
+std::vector<int> GraphBuilder::add_again(const std::vector<Part>& parts, const std::vector<int>& in,
+                                         std::size_t first) {
+  const auto branches = std::exchange(branches_, {});
+  again_ = static_cast<int>(first);
+  std::vector<int> out = add(parts, in);
+  again_ = -1;
+  branches_ = branches;
+  return out;
 }
 
 /// Names as neon gives them: "<class>_<n>", n counting the layers of that class from 0, given names included.
@@ -85,7 +99,9 @@ std::vector<int> GraphBuilder::place(std::shared_ptr<const Layer> layer, const s
   node.index = static_cast<std::int64_t>(graph_.nodes.size());
   node.type = type;
   node.where = where_;
-  node.name = unique_name(name, type);
+  if (again_ >= 0) node.weights_of = again_++;
+  node.name = node.owns_parameters() ? unique_name(name, type)
+                                     : graph_.nodes[static_cast<std::size_t>(node.weights_of)].name + " again";
   node.in_edges = with_lengths(*layer, in);
   for (const int edge : node.in_edges) node.ins.push_back(spec_of(edge));
   try {

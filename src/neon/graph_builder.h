@@ -23,6 +23,16 @@ class GraphBuilder {
   /// One after the other.
   std::vector<int> add(const std::vector<Part>& parts, std::vector<int> in);
 
+  /// Builds parts once more, behind other edges: their layers use the weights of those that were built from node
+  /// `first` on, and are called after them.
+  std::vector<int> add_again(const std::vector<Part>& parts, const std::vector<int>& in, std::size_t first);
+
+  /// An edge that training draws random numbers for. Say so with set_adversaries.
+  int add_noise(TensorSpec spec);
+  void set_adversaries(Adversaries adversaries) { graph_.adversaries = std::move(adversaries); }
+  const std::vector<int>& inputs() const { return graph_.inputs; }
+  std::size_t node_count() const { return graph_.nodes.size(); }
+
   /// Adds a node; a name that is not given is made from the type. The place in the file is that of the part being
   /// built.
   std::vector<int> place(std::shared_ptr<const Layer> layer, const std::string& type,
@@ -67,6 +77,7 @@ class GraphBuilder {
   Graph& graph_;
   std::string type_, where_;  ///< of the part being built
   States* states_ = nullptr;
+  int again_ = -1;  ///< node whose weights the next one uses
   std::map<std::string, std::int64_t, std::less<>> counts_;
   std::set<std::string> taken_;
   std::map<std::string, int> branches_;

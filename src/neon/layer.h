@@ -148,11 +148,13 @@ struct Node {
   std::vector<int> in_edges, out_edges;
   std::vector<TensorSpec> ins, outs;  ///< of these edges
   std::vector<ParameterSpec> parameters;
+  int weights_of = -1;  ///< the earlier node whose parameters it uses; -1: it has its own
 
   // Of layers with one input and one output.
   const tensor::Shape& in() const { return ins[0].shape; }
   const tensor::Shape& out() const { return outs[0].shape; }
 
+  bool owns_parameters() const { return weights_of < 0; }
   bool learns() const;
   double operations() const { return layer->operations(ins); }
 };

@@ -27,6 +27,7 @@ struct ParameterBytes {
 ParameterBytes parameter_bytes(const Node& node, const PlanOptions& options) {
   ParameterBytes bytes;
   const int states = options.optimizer ? options.optimizer->rule_for(node.name, node.type).state_count() : 0;
+  if (!node.owns_parameters()) return bytes;
   for (const ParameterSpec& spec : node.parameters) {
     const double each = elements(spec.shape) * sizeof(float);
     const int kept = options.trains() && spec.trained ? states + (options.weight_average ? 1 : 0) : 0;

@@ -22,7 +22,9 @@ bool takes_shortcut(const Graph& graph, const std::vector<CostTerm>& costs, cons
   if (last == nullptr) return false;
   const std::string_view activation = last->layer->activation();
   const int edge = graph.outputs[term.output];
-  const auto reads = [&](const CostTerm& other) { return graph.outputs[other.output] == edge; };
+  const auto reads = [&](const CostTerm& other) {
+    return graph.outputs[other.output] == edge && other.of_generator == term.of_generator;
+  };
   return !activation.empty() && activation == term.cost->shortcut_activation() &&
          graph.edges[static_cast<std::size_t>(edge)].consumers.empty() &&
          std::count_if(costs.begin(), costs.end(), reads) == 1;

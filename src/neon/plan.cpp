@@ -18,13 +18,14 @@ Plan::Plan(std::unique_ptr<State> state) : state_(std::move(state)) {}
 Plan::~Plan() = default;
 
 void Plan::State::bind_inputs(Phase phase, std::span<const tensor::Tensor> inputs) {
-  if (inputs.size() != graph.inputs.size())
+  const std::span<const int> edges = phase == Phase::infer ? graph.predicted_from() : graph.inputs;
+  if (inputs.size() != edges.size())
     throw base::Error(base::Code::invalid_argument,
-                      fmt::format("this plan takes {} inputs, got {}", graph.inputs.size(), inputs.size()));
+                      fmt::format("this plan takes {} inputs, got {}", edges.size(), inputs.size()));
   for (std::size_t i = 0; i < inputs.size(); ++i) {
-    const TensorSpec& spec = graph.spec_of(graph.inputs[i]);
+    const TensorSpec& spec = graph.spec_of(edges[i]);
     const tensor::Tensor& input = inputs[i];
-    const tensor::Dtype dtype = options.dtype_of(spec);
+    const tensor::Dtype dtype = dtype_of(edges[i]);
     const bool fits = input.dtype == dtype && !input.shape.empty() && input.shape[0] == options.batch_size &&
                       std::equal(input.shape.begin() + 1, input.shape.end(), spec.shape.begin(), spec.shape.end());
     if (!fits)
@@ -32,16 +33,16 @@ void Plan::State::bind_inputs(Phase phase, std::span<const tensor::Tensor> input
           base::Code::invalid_argument,
           fmt::format("this plan takes batches of {} {} of {}, got {} of {}", options.batch_size,
                       tensor::text(spec.shape), base::word(dtype), tensor::text(input.shape), base::word(input.dtype)));
-    check_indices(i, input);
-    check_lengths(i, input);
+    check_indices(edges[i], input);
+    check_lengths(edges[i], input);
     for (const Use& use : input_uses[static_cast<std::size_t>(phase)][i])
       use.kernel->bind(use.argument, static_cast<std::byte*>(input.data));
   }
 }
 
 /// Whole numbers that a layer reads must be rows of its table.
-void Plan::State::check_indices(std::size_t input, const tensor::Tensor& numbers) const {
-  for (const int reader : graph.edges[static_cast<std::size_t>(graph.inputs[input])].consumers) {
+void Plan::State::check_indices(int edge, const tensor::Tensor& numbers) const {
+  for (const int reader : graph.edges[static_cast<std::size_t>(edge)].consumers) {
     const Node& node = graph.nodes[static_cast<std::size_t>(reader)];
     const std::int64_t limit = node.layer->index_limit();
     if (limit == 0) continue;
@@ -63,10 +64,10 @@ void Plan::State::check_indices(std::size_t input, const tensor::Tensor& numbers
 }
 
 /// Sequences are as long as their time axis at most.
-void Plan::State::check_lengths(std::size_t input, const tensor::Tensor& numbers) const {
+void Plan::State::check_lengths(int edge_of_lengths, const tensor::Tensor& numbers) const {
   std::int64_t steps = -1;
   for (const Edge& edge : graph.edges)
-    if (edge.lengths == graph.inputs[input]) steps = edge.spec.shape.back();
+    if (edge.lengths == edge_of_lengths) steps = edge.spec.shape.back();
   if (steps < 0) return;
   const auto lengths = numbers.as<const std::int32_t>();
   for (std::size_t i = 0; i < lengths.size(); ++i)
@@ -113,6 +114,7 @@ void copy_steps(const float* from, float* to, std::int64_t n, std::int64_t featu
 /// Numbers as they are, class indices as one-hot rows.
 void Plan::State::set_targets(const tensor::Batch& batch, RowOrder order) {
   for (std::size_t i = 0; i < options.costs.size(); ++i) {
+    if (!options.costs[i].cost->reads_target()) continue;
     set_target(batch, options.costs[i], order, targets[i]);
     if (masks[i] != nullptr) set_mask(batch, options.costs[i], order, masks[i]);
   }
@@ -196,24 +198,43 @@ void Plan::State::run_forward(const tensor::Batch& batch, const TrainingStep& st
     throw base::Error(base::Code::internal, "this plan was compiled without a cost and cannot train");
   bind_inputs(Phase::train, batch.inputs);
   set_targets(batch, RowOrder::of_time);
-  context = {.seed = options.seed,
+  run_forward(Phase::train, step, options.seed);
+}
+
+void Plan::State::run_forward(Phase phase, const TrainingStep& step, std::uint64_t seed) {
+  context = {.seed = seed,
              .epoch = step.epoch,
              .step = step.step,
              .update = step.update > 0 ? step.update : step.step,
              .batch_size = options.batch_size * (step.summed + 1),
              .begins_sum = step.summed == 0,
              .updates = step.updates};
-  run(Phase::train, 0, cost_end);
+  run(phase, 0, cost_end[static_cast<std::size_t>(phase)]);
+}
+
+double Plan::State::run_backward(Phase phase) {
+  double cost = 0;
+  for (std::size_t i = 0; i < costs.size(); ++i)
+    if (options.costs[i].of_generator == (phase == Phase::train_generator)) cost += options.costs[i].weight * *costs[i];
+  if (std::isfinite(cost)) run(phase, cost_end[static_cast<std::size_t>(phase)], program.of(phase).size());
+  return cost;
 }
 
 double Plan::train_step(const tensor::Batch& batch, const TrainingStep& step) {
   const tensor::ThreadScope scope(state_->threads);
   state_->run_forward(batch, step);
-  double cost = 0;
-  for (std::size_t i = 0; i < state_->costs.size(); ++i) cost += state_->options.costs[i].weight * *state_->costs[i];
-  if (std::isfinite(cost)) state_->run(Phase::train, state_->cost_end, state_->program.of(Phase::train).size());
-  return cost;
+  const double cost = state_->run_backward(Phase::train);
+  const std::optional<Adversaries>& game = state_->graph.adversaries;
+  if (!game || !std::isfinite(cost)) return cost;
+  TrainingStep own = step;
+  own.step = own.update = game->generator_steps(step.step);
+  if (own.step == game->generator_steps(step.step - 1)) return cost;
+  state_->run_forward(Phase::train_generator, own, generator_seed(state_->options.seed));
+  state_->generator_cost = state_->run_backward(Phase::train_generator);
+  return std::isfinite(*state_->generator_cost) ? cost : *state_->generator_cost;
 }
+
+std::optional<double> Plan::generator_cost() const { return state_->generator_cost; }
 
 std::span<const float> Plan::infer(std::span<const tensor::Tensor> inputs) {
   const tensor::ThreadScope scope(state_->threads);
@@ -230,6 +251,9 @@ std::span<const float> Plan::output(std::size_t i) const {
 Plan::Comparison Plan::compare(const tensor::Batch& batch) {
   if (!state_->options.trains())
     throw base::Error(base::Code::internal, "this plan was compiled without a cost and has no targets");
+  if (state_->graph.adversaries)
+    throw base::Error(base::Code::invalid_argument,
+                      "a GenerativeAdversarial cannot be compared with targets: it predicts from noise");
   state_->set_targets(batch, State::RowOrder::of_examples);
   infer(batch.inputs);
   Comparison result;
@@ -297,9 +321,18 @@ int Plan::threads() const { return state_->threads; }
 std::size_t Plan::memory_bytes() const { return state_->program.arena.size_bytes(); }
 std::size_t Plan::unshared_bytes() const { return state_->program.unshared_bytes; }
 
+std::vector<const Step*> Plan::State::steps_of(bool training) const {
+  std::vector<const Step*> steps;
+  for (const Phase phase : kPhases)
+    if ((phase != Phase::infer) == training)
+      for (const Step& step : program.of(phase)) steps.push_back(&step);
+  return steps;
+}
+
 std::vector<StepNote> Plan::notes(bool training) const {
   std::vector<StepNote> notes;
-  for (const Step& step : state_->program.of(training ? Phase::train : Phase::infer)) {
+  for (const Step* const at : state_->steps_of(training)) {
+    const Step& step = *at;
     StepNote note;
     note.name = step.name;
     note.layer = step.node != nullptr ? step.node->name : "";
@@ -328,18 +361,18 @@ std::vector<std::pair<std::string, std::vector<std::string>>> joined_layers(cons
 
 std::vector<StepTime> Plan::profile(const tensor::Batch& batch, int repeats) {
   const tensor::ThreadScope scope(state_->threads);
-  const Phase phase = state_->options.trains() ? Phase::train : Phase::infer;
-  state_->bind_inputs(phase, batch.inputs);
+  const bool trains = state_->options.trains();
+  state_->bind_inputs(trains ? Phase::train : Phase::infer, batch.inputs);
   if (state_->options.trains()) state_->set_targets(batch, State::RowOrder::of_time);
   state_->context = {.seed = state_->options.seed, .batch_size = state_->options.batch_size};
-  const auto& steps = state_->program.of(phase);
+  const std::vector<const Step*> steps = state_->steps_of(trains);
   std::vector<StepTime> times;
-  for (StepNote& note : notes(phase == Phase::train)) times.push_back({std::move(note), 1e12});
+  for (StepNote& note : notes(trains)) times.push_back({std::move(note), 1e12});
   for (int repeat = 0; repeat < repeats; ++repeat)
     for (std::size_t i = 0; i < steps.size(); ++i) {
       const auto start = std::chrono::steady_clock::now();
-      omp_set_num_threads(steps[i].threads);
-      steps[i].kernel->run(state_->context);
+      omp_set_num_threads(steps[i]->threads);
+      steps[i]->kernel->run(state_->context);
       const double took = std::chrono::duration<double, std::micro>(std::chrono::steady_clock::now() - start).count();
       times[i].microseconds = std::min(times[i].microseconds, took);
     }

@@ -75,6 +75,10 @@ class Plan {
   /// of another shape or a class index out of range.
   double train_step(const tensor::Batch& batch, const TrainingStep& step);
 
+  /// Where two networks train against each other: what the generator's last step in this plan cost. Training steps
+  /// return the discriminator's cost.
+  std::optional<double> generator_cost() const;
+
   /// The main output (batch size, out_count) as prediction computes it. Training state stays as it is.
   std::span<const float> infer(std::span<const tensor::Tensor> inputs);
   std::span<const float> infer(const tensor::Tensor& input) { return infer(std::span(&input, 1)); }

@@ -12,8 +12,8 @@ Predictor::Predictor(const Checkpoint& checkpoint, const PredictorOptions& optio
     : options_(options),
       graph_(build_graph(checkpoint.spec, checkpoint.sample_shape)),
       labels_(checkpoint.labels),
-      sample_bytes_(static_cast<std::size_t>(tensor::element_count(checkpoint.sample_shape) *
-                                             tensor::size_of(options.input_dtype))),
+      sample_bytes_(
+          static_cast<std::size_t>(tensor::element_count(sample_shape()) * tensor::size_of(options_.input_dtype))),
       padded_(sample_bytes_ * static_cast<std::size_t>(std::max(options.max_batch, 1))) {
   if (options.max_batch < 1)
     throw base::Error(base::Code::invalid_argument,
@@ -39,8 +39,8 @@ Plan& Predictor::plan_for(Sized& sized) {
 }
 
 std::span<const float> Predictor::run(Sized& sized, const void* samples) {
-  tensor::Tensor input{options_.input_dtype, {sized.rows}, const_cast<void*>(samples)};
-  input.shape.insert(input.shape.end(), graph_.sample_shape().begin(), graph_.sample_shape().end());
+  const tensor::Tensor input{options_.input_dtype, tensor::with_rows(sized.rows, sample_shape()),
+                             const_cast<void*>(samples)};
   return plan_for(sized).infer(input);
 }
 

@@ -33,8 +33,8 @@ class Predictor {
   /// Makes all plans and runs each once, so that the first request is as quick as the later ones.
   void warm_up();
 
-  /// `rows` samples one after the other, prepared as in training → (rows, out_count). `samples` is aligned to 64 bytes.
-  /// Errors: invalid_argument unless 1 <= rows <= max_batch.
+  /// `rows` samples one after the other, prepared as in training (or noise in f32, for a GenerativeAdversarial) →
+  /// (rows, out_count). `samples` is aligned to 64 bytes. Errors: invalid_argument unless 1 <= rows <= max_batch.
   std::span<const float> predict(const void* samples, std::int64_t rows);
 
   /// The k largest of one row, largest first; of equal ones the lower index first. Errors: as check_k.
@@ -44,6 +44,7 @@ class Predictor {
   void check_k(std::int64_t k) const;
 
   const Graph& graph() const { return graph_; }
+  const tensor::Shape& sample_shape() const { return graph_.spec_of(graph_.predicted_from().front()).shape; }
   std::int64_t out_count() const { return graph_.out_count(); }
   const std::vector<std::string>& labels() const { return labels_; }
 

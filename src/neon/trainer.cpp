@@ -139,6 +139,9 @@ Trainer::Trainer(Plan& plan, tensor::BatchSource& train, tensor::BatchSource* ev
       callbacks_(make_callbacks(options.callbacks)) {
   check_source(plan, train.info(), "training");
   if (eval != nullptr) check_source(plan, eval->info(), "evaluation");
+  if (eval != nullptr && plan.graph().adversaries)
+    throw base::Error(base::Code::invalid_argument,
+                      "there is no evaluation of a GenerativeAdversarial; train it without evaluation data");
   check_statistics(plan.graph(), std::min(train.info().record_count, plan.options().batch_size));
   position_.seed = plan.options().seed;
   position_.threads = plan.threads();
@@ -418,8 +421,8 @@ void Trainer::check_finite() {
   if (checked_step_ == position_.step) return;
   checked_step_ = position_.step;
   std::string what = plan_.parameter_not_finite();
-  if (what.empty() && last_batch_ != nullptr && !all_finite(plan_.infer(last_batch_->inputs)))
-    what = plan_.output_not_finite(false);
+  const bool predicts = last_batch_ != nullptr && !plan_.graph().adversaries;  // which predicts from noise
+  if (what.empty() && predicts && !all_finite(plan_.infer(last_batch_->inputs))) what = plan_.output_not_finite(false);
   if (what.empty()) return;
   throw base::Error(base::Code::invalid_argument,
                     fmt::format("not a number, or infinite, after step {} (epoch {}): {}. {}", position_.step,

@@ -2,6 +2,7 @@
 #include <cstdint>
 #include <map>
 #include <memory>
+#include <span>
 #include <string_view>
 #include <vector>
 
@@ -71,6 +72,9 @@ class Extractor {
   /// Writes one sample. Without a key nothing is random, as in evaluation. Errors: invalid_argument.
   virtual void write(const DecodedView& decoded, const DrawKey* key, Scratch& scratch,
                      std::byte* destination) const = 0;
+
+  /// The other way: writes the picture (b, g, r) that a sample of f32 is. False where samples are no pictures.
+  virtual bool draw(std::span<const float> /*sample*/, Decoded& /*picture*/) const { return false; }
 };
 
 /// The known etl types. Members register themselves.

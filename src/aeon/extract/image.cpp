@@ -99,6 +99,25 @@ class Image final : public Extractor {
               [](std::int32_t, std::uint8_t value) { return value; });
   }
 
+  /// Each number as the 8-bit value whose number is nearest.
+  bool draw(std::span<const float> sample, Decoded& picture) const override {
+    if (dtype() != tensor::Dtype::f32) return false;
+    picture.allot(config_.height, config_.width, config_.channels);
+    const auto channels = static_cast<std::size_t>(config_.channels), plane = sample.size() / channels;
+    for (std::size_t c = 0; c < channels; ++c) {
+      const std::array<float, 256>& table = table_[c];
+      for (std::size_t i = 0; i < plane; ++i) {
+        const float number = config_.channel_major ? sample[c * plane + i] : sample[i * channels + c];
+        const auto above =
+            static_cast<std::size_t>(std::lower_bound(table.begin(), table.end(), number) - table.begin());
+        const bool below = above == 256 || (above > 0 && number - table[above - 1] < table[above] - number);
+        picture.bytes[i * channels + (config_.bgr_to_rgb ? channels - 1 - c : c)] =
+            static_cast<std::uint8_t>(below ? above - 1 : above);
+      }
+    }
+    return true;
+  }
+
  private:
   // The number for each 8-bit value: exact on every CPU, and quicker than two divisions a pixel.
   void tabulate() {

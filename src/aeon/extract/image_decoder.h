@@ -39,4 +39,7 @@ struct ImageDecoderOnShelf {
 /// Decodes an image of any known format, chosen by its first bytes. Errors: invalid_argument: "not a valid PNG: ...".
 void decode_image(std::string_view bytes, int channels, Decoded& decoded);
 
+/// A PNG of (height, width, channels) with 1 channel (gray) or 3 (b, g, r).
+std::string png_of(const DecodedView& picture);
+
 }  // namespace aeon

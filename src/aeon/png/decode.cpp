@@ -1,4 +1,3 @@
-// The only place with libpng.
 #include <fmt/format.h>
 #include <png.h>
 

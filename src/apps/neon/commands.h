@@ -13,7 +13,8 @@ int bench_layers(const BenchCommand& command);
 /// Cost, metrics, accuracy by class and the confusion matrix.
 int judge(const EvalCommand& command);
 
-/// The likeliest classes of each file, or the outputs as they are when there are no classes.
+/// The likeliest classes of each file, or the outputs as they are when there are no classes; samples of a
+/// GenerativeAdversarial.
 int predict_files(const PredictCommand& command);
 
 /// A trained model as an ONNX file.

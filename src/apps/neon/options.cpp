@@ -109,11 +109,15 @@ void declare_commands(CLI::App& app, Options& options) {
   threads(eval, options.eval.threads);
   weights(eval, options.eval.weights);
 
-  CLI::App* predict = command("predict", "what a trained model says of files");
+  CLI::App* predict = command("predict", "what a trained model says of files, or makes of noise");
   predict->add_option("checkpoint", options.predict.checkpoint, "the trained model")->required();
-  predict->add_option("files", options.predict.files, "images, prepared as in training")->required();
+  predict->add_option("files", options.predict.files, "images, prepared as in training");
   predict->add_option("-k", options.predict.k, "how many classes to tell, the likeliest first")
       ->check(CLI::PositiveNumber);
+  predict->add_option("-n,--samples", options.predict.samples, "how many a GenerativeAdversarial makes")
+      ->check(CLI::Range(1, 4096));
+  predict->add_option("-o,--output", options.predict.output, "PNG file for them; without it their numbers are printed");
+  predict->add_option("-r,--rng_seed", options.predict.rng_seed, "of the noise that they are made of");
   threads(predict, options.predict.threads);
   weights(predict, options.predict.weights);
 

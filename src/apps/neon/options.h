@@ -39,6 +39,9 @@ struct PredictCommand {
   std::string checkpoint;
   std::vector<std::string> files;
   std::int64_t k = 5;
+  std::int64_t samples = 16;
+  std::string output;
+  std::uint64_t rng_seed = 0;
   int threads = 0;
   neon::Weights weights = neon::Weights::model;
 };

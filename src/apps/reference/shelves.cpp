@@ -44,7 +44,8 @@ std::vector<Page> shelf_pages() {
       page_of<neon::Cost>("costs.md", "Costs", "costs",
                           "y are the network's outputs, t the targets, a row per exemplar. A shown cost is the mean "
                           "over exemplars.\nsafelog(x) = ln(max(x, e⁻⁵⁰)).\n\n"
-                          "A model's `cost` is one of these, by name or inside `GeneralizedCost` (`costfunc`). A model "
+                          "A model's `cost` is one of these, by name or inside `GeneralizedCost` (`costfunc`); "
+                          "`GeneralizedGANCost` is the same for a `GANCost`. A model "
                           "with several outputs has a\n`Multicost`: `costs`, one for each output, and their `weights`. "
                           "`GeneralizedCostMask` (`costfunc`, `weights: 1`) takes a mask after\nits target, a number "
                           "for each output, for each time step or for each exemplar: the value is `weights` times the "

@@ -28,6 +28,10 @@ class BatchNormTune final : public Callback {
   explicit BatchNormTune(const Config& config) : config_(config) {}
 
   void prepare(const TrainingFacts& facts) override {
+    if (facts.graph.adversaries)
+      throw base::Error(base::Code::invalid_argument,
+                        "BatchNormTuneCallback takes the statistics of the data, and a generator sees none",
+                        "/callbacks");
     for (const Node& node : facts.graph.nodes)
       for (const ParameterSpec& spec : node.parameters) {
         if (!spec.rho) continue;

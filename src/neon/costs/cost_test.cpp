@@ -20,6 +20,8 @@ std::vector<Part> all_costs(std::int64_t columns) {
   auto all = testing::all_configurations<Cost>({{"scale", {"2.5"}},
                                                 {"gamma", {"0", "0.5"}},
                                                 {"sigma", {"0.7", "2"}},
+                                                {"cost_type", {R"("dis_data")", R"("dis_noise")", R"("gen")"}},
+                                                {"func", {R"("original")", R"("wasserstein")"}},
                                                 {"class_weights", {base::to_text(base::encode(weights))}}});
   std::erase_if(all, [](const Part& part) { return Shelf<Cost>::instance().make(part)->compares_sequences(); });
   return all;

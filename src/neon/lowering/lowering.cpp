@@ -166,13 +166,14 @@ void Lowering::share_weights(const Program& other) {
 
 Parameter& Lowering::parameter(const Node& node, std::string_view name) {
   for (Parameter& parameter : parameters_)
-    if (parameter.node == &node && parameter.spec->name == name) return parameter;
+    if ((parameter.node == &node || parameter.node->index == node.weights_of) && parameter.spec->name == name)
+      return parameter;
   throw base::Error(base::Code::internal, fmt::format("layer '{}' has no parameter '{}'", node.name, name));
 }
 
 bool Lowering::takes_statistics(const Node& node) const {
   return training() && std::any_of(parameters_.begin(), parameters_.end(), [&](const Parameter& parameter) {
-           return parameter.node == &node && parameter.learns;
+           return (parameter.node == &node || parameter.node->index == node.weights_of) && parameter.learns;
          });
 }
 
@@ -239,7 +240,8 @@ std::size_t Lowering::place_all() {
   offsets_.assign(buffers_.size(), 0);
   lasting_bytes_ = place_lasting();
   // The phases never run at the same time, so their passing buffers share one area.
-  passing_bytes_ = std::max(place_passing(Phase::train), place_passing(Phase::infer));
+  passing_bytes_ = 0;
+  for (const Phase phase : kPhases) passing_bytes_ = std::max(passing_bytes_, place_passing(phase));
   return lasting_bytes_ + passing_bytes_;
 }
 

@@ -50,7 +50,7 @@ class Lowering {
 
   std::int64_t batch_size() const { return batch_size_; }
   /// Whether the steps being added train: forward steps keep what backward steps need.
-  bool training() const { return phase_ == Phase::train; }
+  bool training() const { return phase_ != Phase::infer; }
   void begin(Phase phase) { phase_ = phase; }
   /// Says whose steps come next; nullptr: nobody's.
   void work_on(const Node* node, Stage stage) {
@@ -92,6 +92,7 @@ class Lowering {
   void add(std::string name, tensor::Kernel kernel, const std::vector<std::pair<tensor::Slot, int>>& buffers);
   std::size_t step_count() const { return steps_[static_cast<std::size_t>(phase_)].size(); }
 
+  /// Of the node itself, or of the one whose weights it uses.
   Parameter& parameter(const Node& node, std::string_view name);
   /// Whether the steps being added train and the node is not frozen: only then it takes statistics of the batch.
   bool takes_statistics(const Node& node) const;
@@ -144,7 +145,7 @@ class Lowering {
   std::string only_kernels_;
   Phase phase_ = Phase::train;
   std::vector<Buffer> buffers_;
-  std::array<std::vector<Step>, 2> steps_;
+  OfPhases<std::vector<Step>> steps_;
   std::vector<Permission> permissions_;
   std::list<Parameter> parameters_;
   const Node* node_ = nullptr;

@@ -1,6 +1,8 @@
 #include <omp.h>
 
 #include <algorithm>
+#include <set>
+#include <utility>
 
 #include "base/error.h"
 #include "neon/finite.h"
@@ -34,25 +36,27 @@ class PlanMaker {
   explicit PlanMaker(Plan::State& state)
       : s_(state),
         b_(state.options.batch_size, state.options.trains(), state.options.only_kernels),
-        groups_(groups_of(state.graph)) {
+        groups_(groups_of(state.graph)),
+        targets_(state.options.costs.size(), -1),
+        costs_(targets_),
+        masks_(targets_) {
     for (const CostTerm& term : s_.options.costs)
       if (takes_shortcut(s_.graph, s_.options.costs, term)) group_of(term.output).takes_shortcut = true;
-    for (const int edge : s_.graph.inputs) {
-      const TensorSpec& spec = s_.graph.spec_of(edge);
-      inputs_.push_back(b_.external(tensor::Layout::row_major(s_.options.dtype_of(spec), batch_shape(spec.shape))));
-    }
+    for (const int edge : s_.graph.inputs) inputs_.push_back(input(edge));
+    if (s_.graph.adversaries) noise_ = input(s_.graph.adversaries->noise);
   }
 
   void make() {
     declare_parameters();
-    if (s_.options.trains()) add_training();
+    if (s_.options.trains()) add_training(Phase::train);
+    if (s_.options.trains() && s_.graph.adversaries) add_training(Phase::train_generator);
     add_inference();
     const std::size_t needed = b_.place_all();
     check_memory(s_.graph, s_.options, needed);
     s_.program = b_.finish();
-    for (const Phase phase : {Phase::train, Phase::infer}) {
+    for (const Phase phase : kPhases) {
       const auto i = static_cast<std::size_t>(phase);
-      for (const Value& input : inputs_) s_.input_uses[i].push_back(s_.program.uses_of(phase, input.buffer));
+      for (const Value& input : inputs_of(phase)) s_.input_uses[i].push_back(s_.program.uses_of(phase, input.buffer));
       for (const Made& made : made_[i])
         s_.outputs[i].push_back(
             {made.node, s_.program.address(made.value.buffer), made.value.layout.size_bytes(), made.steps});
@@ -77,6 +81,15 @@ class PlanMaker {
   }
 
  private:
+  Value input(int edge) {
+    return b_.external(tensor::Layout::row_major(s_.dtype_of(edge), batch_shape(s_.graph.spec_of(edge).shape)));
+  }
+
+  /// What comes with each run of a phase.
+  std::vector<Value> inputs_of(Phase phase) const {
+    return s_.graph.adversaries && phase == Phase::infer ? std::vector{noise_} : inputs_;
+  }
+
   tensor::Shape batch_shape(const tensor::Shape& sample) const {
     tensor::Shape shape{s_.options.batch_size};
     shape.insert(shape.end(), sample.begin(), sample.end());
@@ -97,9 +110,14 @@ class PlanMaker {
     return s_.options.optimizer ? &s_.options.optimizer->rule_for(node.name, node.type) : nullptr;
   }
 
+  /// Whether it is a node's turn to learn in the phase being made.
+  bool takes_part(const Node& node) const {
+    return !s_.graph.adversaries || s_.graph.adversaries->generates(node.index) == (phase_ == Phase::train_generator);
+  }
+
   bool learns(const Node& node) const {
     const Optimizer* rule = rule_of(node);
-    return node.learns() && (rule == nullptr || rule->learns());
+    return takes_part(node) && node.learns() && (rule == nullptr || rule->learns());
   }
 
   bool learns(const Group& group) const {
@@ -109,6 +127,7 @@ class PlanMaker {
 
   void declare_parameters() {
     for (const Node& node : s_.graph.nodes) {
+      if (!node.owns_parameters()) continue;
       const Optimizer* rule = rule_of(node);
       const int states = rule != nullptr ? rule->state_count() : 0;
       if (states > kMaximumStates)
@@ -129,13 +148,14 @@ class PlanMaker {
     return list;
   }
 
-  /// Training needs every node; prediction those that its outputs depend on.
+  /// Training needs every node; prediction, and a generator's steps, those that their outputs depend on.
   std::vector<bool> needed_nodes(Phase phase) const {
     std::vector<bool> needed(s_.graph.nodes.size(), phase == Phase::train);
     const auto need_maker = [&](int edge) {
       const int maker = s_.graph.edges[static_cast<std::size_t>(edge)].producer;
       if (maker >= 0) needed[static_cast<std::size_t>(maker)] = true;
     };
+    if (phase == Phase::train_generator) need_maker(s_.graph.outputs[kSaidOfMade]);
     for (std::size_t i = 0; i < s_.graph.predicted_count(); ++i) need_maker(s_.graph.outputs[i]);
     for (std::size_t i = needed.size(); i-- > 0;)
       if (needed[i])
@@ -143,30 +163,47 @@ class PlanMaker {
     return needed;
   }
 
+  struct Lowered {
+    const Group* group;
+    std::unique_ptr<LayerSteps> steps;
+  };
+
   /// Emits the forward steps of every group that is needed. Afterwards `values_` has what flows along each edge.
-  std::vector<std::unique_ptr<LayerSteps>> add_forward(Phase phase) {
+  std::vector<Lowered> add_forward(Phase phase) {
+    phase_ = phase;
     b_.begin(phase);
     b_.work_on(nullptr, Stage::forward);
     values_.assign(s_.graph.edges.size(), {});
-    for (std::size_t i = 0; i < inputs_.size(); ++i) {
-      const int edge = s_.graph.inputs[i];
-      const TensorSpec& spec = s_.graph.spec_of(edge);
-      values_[static_cast<std::size_t>(edge)] =
-          b_.in_layout(inputs_[i], tensor::Layout::row_major(spec.dtype, batch_shape(spec.shape)), "input as numbers");
-    }
-    std::vector<std::unique_ptr<LayerSteps>> layers;
+    add_inputs();
+    std::vector<Lowered> layers;
     const std::vector<bool> needed = needed_nodes(phase);
     for (const Group& group : groups_) {
       if (!needed[static_cast<std::size_t>(group.last().index)]) continue;
       b_.work_on(group.node, Stage::forward);
-      layers.push_back(group.node->layer->lower(group));
-      const std::vector<Value> outs = layers.back()->forward(b_, picked(values_, group.node->in_edges));
+      layers.push_back({&group, group.node->layer->lower(group)});
+      const std::vector<Value> outs = layers.back().steps->forward(b_, picked(values_, group.node->in_edges));
       for (std::size_t i = 0; i < outs.size(); ++i) {
         values_[static_cast<std::size_t>(group.last().out_edges[i])] = outs[i];
         made_[static_cast<std::size_t>(phase)].push_back({group.node, outs[i], b_.step_count()});
       }
     }
     return layers;
+  }
+
+  void add_inputs() {
+    const auto numbers = [&](int edge, const Value& input) {
+      const TensorSpec& spec = s_.graph.spec_of(edge);
+      values_[static_cast<std::size_t>(edge)] =
+          b_.in_layout(input, tensor::Layout::row_major(spec.dtype, batch_shape(spec.shape)), "input as numbers");
+    };
+    if (s_.graph.adversaries) {
+      const int edge = s_.graph.adversaries->noise;
+      if (phase_ == Phase::infer) return numbers(edge, noise_);
+      const Value drawn = values_[static_cast<std::size_t>(edge)] = b_.value(batch_shape(s_.graph.spec_of(edge).shape));
+      b_.add("noise", tensor::noise(drawn.layout, s_.graph.adversaries->noise_type), {{Slot::dst, drawn.buffer}});
+      if (phase_ == Phase::train_generator) return;
+    }
+    for (std::size_t i = 0; i < inputs_.size(); ++i) numbers(s_.graph.inputs[i], inputs_[i]);
   }
 
   Value plain_output(std::size_t output) {
@@ -188,16 +225,18 @@ class PlanMaker {
     return is_sequence(shape) ? sequence_of_rows(b_, rows, shape[1], "error") : rows.reshaped(batch_shape(shape));
   }
 
-  void add_training() {
-    const auto layers = add_forward(Phase::train);
+  void add_training(Phase phase) {
+    const auto layers = add_forward(phase);
     gradients_.assign(s_.graph.edges.size(), {});
+    delivered_.clear();
     find_wanted();
     b_.work_on(nullptr, Stage::cost);
-    for (const CostTerm& term : s_.options.costs) add_cost(term);
-    s_.cost_end = b_.step_count();
-    for (std::size_t i = groups_.size(); i-- > 0;) add_backward(groups_[i], *layers[i]);
+    for (std::size_t i = 0; i < s_.options.costs.size(); ++i)
+      if (s_.options.costs[i].of_generator == (phase == Phase::train_generator)) add_cost(i);
+    s_.cost_end[static_cast<std::size_t>(phase)] = b_.step_count();
+    for (std::size_t i = layers.size(); i-- > 0;) add_backward(*layers[i].group, *layers[i].steps);
     b_.work_on(nullptr, Stage::backward);
-    if (s_.options.input_gradient) {
+    if (s_.options.input_gradient && phase == Phase::train) {
       const int edge = s_.graph.inputs.front();
       const tensor::Layout layout = plain(s_.graph.spec_of(edge).shape);
       // In a place of its own: predictions, which share memory with the steps of training, leave it as it is.
@@ -231,11 +270,47 @@ class PlanMaker {
     }
     if (!reached) return;  // no cost depends on it
     b_.work_on(group.node, Stage::backward);
+    const std::vector<Diverted> diverted = divert_gradients(group);
     const std::vector<Value> diff_srcs = layer.backward(b_, diff_dsts, wanted);
+    for (const Diverted& each : diverted) bring_back(each);
     for (std::size_t i = 0; i < diff_srcs.size(); ++i)
       if (wanted[i] && diff_srcs[i])
         gradients_[static_cast<std::size_t>(group.node->in_edges[i])].push_back(diff_srcs[i]);
     add_updates(group);
+  }
+
+  /// A parameter whose gradient is written elsewhere for a while.
+  struct Diverted {
+    Parameter* parameter;
+    int gradient;
+    bool adds;  ///< to what another node with the same weights wrote
+  };
+
+  /// While the backward steps of a group are added: gradients that nobody reads in this phase go to a place of their
+  /// own, and so do those of weights that have one from another node already.
+  std::vector<Diverted> divert_gradients(const Group& group) {
+    std::vector<Diverted> diverted;
+    const auto divert = [&](const Node& node) {
+      for (const ParameterSpec& spec : node.parameters) {
+        Parameter& parameter = b_.parameter(node, spec.name);
+        if (parameter.gradient < 0) continue;
+        const bool reads = parameter.learns && takes_part(node);
+        if (reads ? delivered_.insert(&parameter).second : phase_ == Phase::train && !s_.graph.adversaries) continue;
+        diverted.push_back({&parameter, parameter.gradient, reads});
+        parameter.gradient = b_.scratch(parameter.layout.size_bytes());
+      }
+    };
+    divert(*group.node);
+    for (const Node* node : group.absorbed) divert(*node);
+    return diverted;
+  }
+
+  void bring_back(const Diverted& diverted) {
+    Parameter& parameter = *diverted.parameter;
+    const int written = std::exchange(parameter.gradient, diverted.gradient);
+    if (!diverted.adds) return;
+    b_.add("sum of gradients", tensor::sum(parameter.layout, 2),
+           {{Slot::src, parameter.gradient}, {Slot::src, written}, {Slot::dst, parameter.gradient}});
   }
 
   /// The sum of what the consumers of an edge gave back; empty when none did.
@@ -258,8 +333,9 @@ class PlanMaker {
     b_.work_on(nullptr, Stage::forward);
     for (std::size_t i = 0; i < s_.graph.predicted_count(); ++i) {
       Value output = plain_output(i);
-      const bool outside = std::any_of(inputs_.begin(), inputs_.end(),
-                                       [&](const Value& input) { return input.buffer == output.buffer; });
+      const std::vector<Value> inputs = inputs_of(Phase::infer);
+      const bool outside =
+          std::any_of(inputs.begin(), inputs.end(), [&](const Value& input) { return input.buffer == output.buffer; });
       if (outside) {  // a network of identities
         const Value copy = b_.value(output.layout);
         b_.reorder(output, copy, "output");
@@ -280,18 +356,19 @@ class PlanMaker {
     return lengths;
   }
 
-  void add_cost(const CostTerm& term) {
+  void add_cost(std::size_t i) {
+    const CostTerm& term = s_.options.costs[i];
     const Value y = as_rows(term.output);
-    targets_.push_back(b_.lasting(Lowering::Lasting::other, y.layout.size_bytes()));
-    costs_.push_back(b_.lasting(Lowering::Lasting::other, sizeof(double)));
+    targets_[i] = b_.lasting(Lowering::Lasting::other, y.layout.size_bytes());
+    costs_[i] = b_.lasting(Lowering::Lasting::other, sizeof(double));
     Value dy = b_.value(y.layout);
     const bool shortcut = takes_shortcut(s_.graph, s_.options.costs, term);
-    std::vector<std::pair<Slot, int>> buffers{{Slot::src, y.buffer},
-                                              {Slot::target, targets_.back()},
-                                              {Slot::diff_src, dy.buffer},
-                                              {Slot::result, costs_.back()}};
-    masks_.push_back(term.mask < 0 ? -1 : b_.lasting(Lowering::Lasting::other, y.layout.size_bytes()));
-    if (term.mask >= 0) buffers.emplace_back(Slot::target, masks_.back());
+    std::vector<std::pair<Slot, int>> buffers{
+        {Slot::src, y.buffer}, {Slot::target, targets_[i]}, {Slot::diff_src, dy.buffer}, {Slot::result, costs_[i]}};
+    if (term.mask >= 0) {
+      masks_[i] = b_.lasting(Lowering::Lasting::other, y.layout.size_bytes());
+      buffers.emplace_back(Slot::target, masks_[i]);
+    }
     const int lengths = s_.graph.lengths_of(term.output);
     if (lengths >= 0) buffers.emplace_back(Slot::src, values_[static_cast<std::size_t>(lengths)].buffer);
     b_.add("cost",
@@ -318,7 +395,7 @@ class PlanMaker {
     for (Parameter& parameter : b_.parameters()) {
       const bool mine = parameter.node == group.node ||
                         std::find(group.absorbed.begin(), group.absorbed.end(), parameter.node) != group.absorbed.end();
-      if (mine && parameter.learns) visit(parameter, *rule_of(*parameter.node));
+      if (mine && parameter.learns && takes_part(*parameter.node)) visit(parameter, *rule_of(*parameter.node));
     }
   }
 
@@ -378,9 +455,16 @@ class PlanMaker {
     if (scale >= 0) buffers.emplace_back(Slot::result, scale);
     b_.add(parameter.node->name + " update", update_kernel(rule, parameter.layout, parameter.states.size(), scale >= 0),
            buffers);
+    add_clamp(parameter);
     if (parameter.average >= 0)
       b_.add(parameter.node->name + " average", average_kernel(s_.options.weight_average->decay, parameter.layout),
              {{Slot::weights, parameter.weights}, {Slot::state, parameter.average}});
+  }
+
+  void add_clamp(const Parameter& parameter) {
+    if (!s_.graph.adversaries || !s_.graph.adversaries->param_clamp || phase_ != Phase::train) return;
+    b_.add(parameter.node->name + " clamp", clamp_kernel(parameter.layout, *s_.graph.adversaries->param_clamp),
+           {{Slot::weights, parameter.weights}});
   }
 
   /// A group's outputs, and how many steps make them.
@@ -392,24 +476,41 @@ class PlanMaker {
 
   Plan::State& s_;
   Lowering b_;
+  Phase phase_ = Phase::train;
   std::vector<Group> groups_;
   std::vector<Value> values_;                  ///< of each edge, in the phase being made
   std::vector<std::vector<Value>> gradients_;  ///< of each edge: what each consumer gave back so far
   std::vector<bool> wanted_;                   ///< of each edge: whether its gradient is
-  std::array<std::vector<Made>, 2> made_;
+  std::set<const Parameter*> delivered_;       ///< whose gradients have been written in this phase
+  OfPhases<std::vector<Made>> made_;
   std::vector<Value> inputs_, predicted_, lengths_;
+  Value noise_;  ///< that a prediction brings
   Value input_gradient_;
   std::vector<int> targets_, costs_, masks_;  ///< buffers of each cost term; -1 where it has no mask
 };
 
 namespace {
 
+/// A bound of a discriminator's parameters holds from the start.
+void keep_within_clamp(const Graph& graph, std::vector<NamedTensor>& tensors) {
+  if (!graph.adversaries || !graph.adversaries->param_clamp) return;
+  const auto bound = static_cast<float>(*graph.adversaries->param_clamp);
+  std::size_t i = 0;
+  for (const Node& node : graph.nodes)
+    if (node.owns_parameters())
+      for (const ParameterSpec& spec : node.parameters) {
+        std::vector<float>& values = tensors[i++].values;
+        if (spec.trained && !graph.adversaries->generates(node.index))
+          for (float& value : values) value = std::clamp(value, -bound, bound);
+      }
+}
+
 void initialize(Plan& plan) {
   constexpr std::uint64_t kPurpose = 0x696e6974;  // keeps these random numbers apart from those of other uses
   std::vector<NamedTensor> tensors = plan.export_parameters();
   std::size_t i = 0;
   for (const Node& node : plan.graph().nodes)
-    for (std::size_t p = 0; p < node.parameters.size(); ++p, ++i) {
+    for (std::size_t p = 0; node.owns_parameters() && p < node.parameters.size(); ++p, ++i) {
       const ParameterSpec& spec = node.parameters[p];
       base::Random random(plan.options().seed, base::stream_of(kPurpose, static_cast<std::uint64_t>(node.index), p));
       try {
@@ -428,6 +529,7 @@ void initialize(Plan& plan) {
                                       node.name, spec.name),
                           node.where);
     }
+  keep_within_clamp(plan.graph(), tensors);
   plan.import_parameters(tensors);
 }
 
@@ -450,6 +552,7 @@ void check(const Graph& graph, const PlanOptions& options) {
     const CostTerm& term = options.costs[i];
     if (term.output >= graph.outputs.size())
       refuse(fmt::format("there is a cost for output {}, but the network has {}", term.output, graph.outputs.size()));
+    if (!term.cost->reads_target()) continue;
     const std::size_t which = term.target >= 0              ? static_cast<std::size_t>(term.target)
                               : options.targets.size() == 1 ? 0
                                                             : term.output;
@@ -466,6 +569,9 @@ void check(const Graph& graph, const PlanOptions& options) {
   if (options.optimizer && !options.trains()) refuse("training needs a cost");
   if (options.batches_per_update < 1)
     refuse(fmt::format("batches_per_update must be positive, got {}", options.batches_per_update));
+  if (options.batches_per_update > 1 && graph.adversaries)
+    refuse(fmt::format("a GenerativeAdversarial updates after every batch: batches_per_update must be 1, got {}",
+                       options.batches_per_update));
   if (options.trains()) check_statistics(graph, options.batch_size);
 }
 

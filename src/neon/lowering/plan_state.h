@@ -21,22 +21,23 @@ struct Plan::State {
   PlanOptions options;
   int threads;
   Program program;
-  std::array<std::vector<std::vector<Use>>, 2> input_uses;  ///< of each phase: of each input
-  std::vector<std::byte*> targets;                          ///< of each cost: (rows, columns) f32
-  std::vector<std::byte*> masks;                            ///< likewise; absent where a cost has none
-  std::vector<std::vector<float>> masked;                   ///< of each with a mask: outputs and targets under it
-  std::vector<const double*> costs;                         ///< written by the cost steps
-  std::vector<std::byte*> predicted;                        ///< of each output: (batch, outputs) f32
-  std::vector<const std::byte*> lengths;                    ///< of each: (batch) i32; absent if none or an input
-  std::vector<std::vector<float>> compared;                 ///< of each sequence among them: its rows
-  std::span<const float> input_gradient;                    ///< empty unless asked for
-  std::size_t cost_end = 0;                                 ///< steps of the train phase up to and with the cost
-  std::array<std::vector<Output>, 2> outputs;               ///< of each phase
+  OfPhases<std::vector<std::vector<Use>>> input_uses;  ///< of each phase: of each input
+  std::vector<std::byte*> targets;                     ///< of each cost: (rows, columns) f32
+  std::vector<std::byte*> masks;                       ///< likewise; absent where a cost has none
+  std::vector<std::vector<float>> masked;              ///< of each with a mask: outputs and targets under it
+  std::vector<const double*> costs;                    ///< written by the cost steps
+  std::vector<std::byte*> predicted;                   ///< of each output: (batch, outputs) f32
+  std::vector<const std::byte*> lengths;               ///< of each: (batch) i32; absent if none or an input
+  std::vector<std::vector<float>> compared;            ///< of each sequence among them: its rows
+  std::span<const float> input_gradient;               ///< empty unless asked for
+  OfPhases<std::size_t> cost_end{};                    ///< steps of training phases up to and with the cost
+  OfPhases<std::vector<Output>> outputs;               ///< of each phase
+  std::optional<double> generator_cost;                ///< of its last step
   tensor::RunContext context;
 
   void bind_inputs(Phase phase, std::span<const tensor::Tensor> inputs);
-  void check_indices(std::size_t input, const tensor::Tensor& numbers) const;
-  void check_lengths(std::size_t input, const tensor::Tensor& numbers) const;
+  void check_indices(int edge, const tensor::Tensor& numbers) const;
+  void check_lengths(int edge, const tensor::Tensor& numbers) const;
   /// How many steps of each example of an output are real, if that is an input of the model; empty otherwise.
   std::span<const std::int32_t> given_lengths(std::size_t output, const tensor::Batch& batch) const;
   /// The same, if not an input then as the last prediction found it; empty where all are real.
@@ -49,6 +50,14 @@ struct Plan::State {
   void set_mask(const tensor::Batch& batch, const CostTerm& term, RowOrder order, std::byte* to) const;
   /// The steps of a training step up to its cost.
   void run_forward(const tensor::Batch& batch, const TrainingStep& step);
+  void run_forward(Phase phase, const TrainingStep& step, std::uint64_t seed);
+  /// The rest of a training phase. Returns its cost; where that is not a number nothing is updated.
+  double run_backward(Phase phase);
+  tensor::Dtype dtype_of(int edge) const {
+    if (graph.adversaries && edge == graph.adversaries->noise) return tensor::Dtype::f32;
+    return options.dtype_of(graph.spec_of(edge));
+  }
+  std::vector<const Step*> steps_of(bool training) const;
   void run(Phase phase, std::size_t begin, std::size_t end) { program.run(phase, begin, end, context, threads); }
   void run(Phase phase) { run(phase, 0, program.of(phase).size()); }
 };

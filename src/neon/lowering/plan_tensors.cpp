@@ -174,15 +174,17 @@ std::string Plan::parameter_not_finite() const {
 }
 
 std::string Plan::output_not_finite(bool training) {
-  const Phase phase = training ? Phase::train : Phase::infer;
   const tensor::ThreadScope scope(state_->threads);
-  std::size_t done = 0;
-  for (const State::Output& output : state_->outputs[static_cast<std::size_t>(phase)]) {
-    state_->run(phase, done, output.steps);
-    done = output.steps;
-    if (output.data != nullptr &&
-        !all_finite({reinterpret_cast<const float*>(output.data), output.size_bytes / sizeof(float)}))
-      return fmt::format("the outputs of layer '{}'", output.node->name);
+  for (const Phase phase : kPhases) {
+    if ((phase != Phase::infer) != training) continue;
+    std::size_t done = 0;
+    for (const State::Output& output : state_->outputs[static_cast<std::size_t>(phase)]) {
+      state_->run(phase, done, output.steps);
+      done = output.steps;
+      if (output.data != nullptr &&
+          !all_finite({reinterpret_cast<const float*>(output.data), output.size_bytes / sizeof(float)}))
+        return fmt::format("the outputs of layer '{}'", output.node->name);
+    }
   }
   return {};
 }

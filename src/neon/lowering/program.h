@@ -9,8 +9,11 @@
 
 namespace neon {
 
-/// The lists of steps of a plan.
-enum class Phase { train, infer };
+/// The lists of steps of a plan. Where two networks train against each other `train` is the discriminator's.
+enum class Phase { train, train_generator, infer };
+inline constexpr std::array kPhases{Phase::train, Phase::train_generator, Phase::infer};
+template <class T>
+using OfPhases = std::array<T, kPhases.size()>;
 
 /// What a step is for.
 enum class Stage { forward, cost, backward, update };
@@ -56,7 +59,7 @@ struct PlacedParameter {
 
 /// What is left of a network when it runs: steps whose kernels are bound to places in one arena.
 struct Program {
-  std::array<std::vector<Step>, 2> steps;
+  OfPhases<std::vector<Step>> steps;
   std::vector<PlacedParameter> parameters;
   std::vector<std::byte*> addresses;  ///< of each buffer; absent for those that come with each step
   tensor::Arena arena;

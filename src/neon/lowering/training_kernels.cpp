@@ -264,6 +264,27 @@ class UpdateKernel final : public tensor::OwnKernel {
   bool clips_;
 };
 
+NCLOUD_VECTORIZED void clamp(float* values, std::int64_t count, float bound) {
+  for (std::int64_t i = 0; i < count; ++i) {
+    values[i] = values[i] < -bound ? -bound : values[i];
+    values[i] = bound < values[i] ? bound : values[i];
+  }
+}
+
+class ClampKernel final : public tensor::OwnKernel {
+ public:
+  ClampKernel(const tensor::Layout& layout, double bound)
+      : OwnKernel("clamp", {{Slot::weights, layout}}), bound_(static_cast<float>(bound)) {}
+
+  void run(const tensor::RunContext&) const override {
+    tensor::for_elements(floats_in(arguments_[0].layout),
+                         [&](std::int64_t begin, std::int64_t end) { clamp(at(0) + begin, end - begin, bound_); });
+  }
+
+ private:
+  float bound_;
+};
+
 }  // namespace
 
 tensor::Kernel cost_kernel(std::shared_ptr<const Cost> cost, const tensor::Shape& rows, const CostKernelOptions& how) {
@@ -319,6 +340,10 @@ tensor::Kernel norm_kernel(double limit, std::span<const tensor::Layout> gradien
 
 tensor::Kernel update_kernel(const Optimizer& rule, const tensor::Layout& layout, std::size_t states, bool clips) {
   return std::make_shared<UpdateKernel>(rule, layout, states, clips);
+}
+
+tensor::Kernel clamp_kernel(const tensor::Layout& layout, double bound) {
+  return std::make_shared<ClampKernel>(layout, bound);
 }
 
 }  // namespace neon

@@ -48,4 +48,7 @@ tensor::Kernel norm_kernel(double limit, std::span<const tensor::Layout> gradien
 /// must live as long as the kernel.
 tensor::Kernel update_kernel(const Optimizer& rule, const tensor::Layout& layout, std::size_t states, bool clips);
 
+/// Keeps numbers within ±bound. Arguments: weights.
+tensor::Kernel clamp_kernel(const tensor::Layout& layout, double bound);
+
 }  // namespace neon

@@ -36,7 +36,7 @@ class Exporter {
  public:
   Exporter(const Graph& graph, std::span<const NamedTensor> parameters) : graph_(graph), names_(graph.edges.size()) {
     for (const NamedTensor& tensor : parameters) parameters_[tensor.name] = &tensor;
-    for (const int edge : graph.inputs) {
+    for (const int edge : graph.predicted_from()) {
       const std::size_t i = model_.inputs.size();
       name_of(edge) = i == 0 ? "input" : fmt::format("input_{}", i);
       model_.inputs.push_back({name_of(edge), graph.spec_of(edge).shape, is_whole(graph, edge)});

@@ -46,8 +46,8 @@ std::vector<float> predictions(const Checkpoint& checkpoint) {
   options.threads = 1;
   const auto plan = compile(graph, options);
   plan->import_parameters(checkpoint.parameters);
-  tensor::Tensor input{tensor::Dtype::f32, {3}, nullptr};
-  input.shape.insert(input.shape.end(), checkpoint.sample_shape.begin(), checkpoint.sample_shape.end());
+  tensor::Tensor input{tensor::Dtype::f32, tensor::with_rows(3, graph.spec_of(graph.predicted_from()[0]).shape),
+                       nullptr};
   tensor::Arena memory(static_cast<std::size_t>(input.size()) * sizeof(float));
   input.data = memory.data();
   std::int64_t i = 0;

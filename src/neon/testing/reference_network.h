@@ -33,6 +33,10 @@ class ReferenceNetwork {
       if (spec.dtype != tensor::Dtype::f32)
         for (double& value : values) value = std::floor(std::abs(value) * 1.7);  // indices: 0 to about 6
     }
+    if (graph.adversaries) {
+      const int edge = graph.adversaries->noise;
+      at(values_, edge) = random_values(numbers_of(graph.spec_of(edge)), seed + 500);
+    }
     for (const Node& node : graph.nodes) {
       Reference r;
       r.n = n;
@@ -52,10 +56,14 @@ class ReferenceNetwork {
     }
   }
 
-  void forward(bool training) {
-    for (std::size_t i = 0; i < layers_.size(); ++i) {
+  void forward(bool training) { forward(training, layers_.size()); }
+
+  /// The first so many nodes only.
+  void forward(bool training, std::size_t count) {
+    for (std::size_t i = 0; i < count; ++i) {
       Reference& r = layers_[i];
       const Node& node = graph_.nodes[i];
+      const Lender lender(*this, node);
       r.training = training;
       r.srcs.clear();
       r.dsts.clear();
@@ -83,6 +91,26 @@ class ReferenceNetwork {
       node.layer->reference_backward(r);
       for (std::size_t in = 0; in < r.diff_srcs.size(); ++in) add(at(gradients_, node.in_edges[in]), r.diff_srcs[in]);
     }
+    for (const Node& node : graph_.nodes)
+      if (!node.owns_parameters())
+        for (std::size_t p = 0; p < node.parameters.size(); ++p)
+          add(layers_[static_cast<std::size_t>(node.weights_of)].gradients[p],
+              layers_[static_cast<std::size_t>(node.index)].gradients[p]);
+  }
+
+  /// What is random in the next passes.
+  void draw(std::uint64_t seed, std::int64_t step) {
+    for (Reference& r : layers_) {
+      r.seed = seed;
+      r.step = step;
+    }
+    if (!graph_.adversaries) return;
+    Numbers& noise = at(values_, graph_.adversaries->noise);
+    std::vector<float> row(noise.size() / static_cast<std::size_t>(n_));
+    for (std::int64_t n = 0; n < n_; ++n) {
+      tensor::draw_noise(row, graph_.adversaries->noise_type, seed, step, n);
+      std::copy(row.begin(), row.end(), noise.begin() + n * static_cast<std::int64_t>(row.size()));
+    }
   }
 
   /// No cost reads padding. Returns how many rows it reads of an output: steps of examples.
@@ -99,6 +127,7 @@ class ReferenceNetwork {
   }
 
   Numbers& input(std::size_t i = 0) { return at(values_, graph_.inputs[i]); }
+  Numbers& predicted_from(std::size_t i = 0) { return at(values_, graph_.predicted_from()[i]); }
   const Numbers& output(std::size_t i = 0) { return at(values_, graph_.outputs[i]); }
   const Numbers& input_gradient(std::size_t i = 0) { return at(gradients_, graph_.inputs[i]); }
   std::vector<Numbers>& parameters(std::size_t node) { return layers_[node].parameters; }
@@ -109,6 +138,23 @@ class ReferenceNetwork {
   }
 
  private:
+  /// While it lives a node has the parameters of the one whose weights it uses.
+  class Lender {
+   public:
+    Lender(ReferenceNetwork& network, const Node& node) {
+      if (node.owns_parameters()) return;
+      from_ = &network.layers_[static_cast<std::size_t>(node.weights_of)].parameters;
+      to_ = &network.layers_[static_cast<std::size_t>(node.index)].parameters;
+      *to_ = *from_;
+    }
+    ~Lender() {
+      if (from_ != nullptr) *from_ = *to_;  // statistics have moved
+    }
+
+   private:
+    std::vector<Numbers>*from_ = nullptr, *to_ = nullptr;
+  };
+
   static Numbers& at(std::vector<Numbers>& list, int edge) { return list[static_cast<std::size_t>(edge)]; }
   static void add(Numbers& to, const Numbers& what) {
     for (std::size_t i = 0; i < to.size(); ++i) to[i] += what[i];
@@ -172,9 +218,104 @@ inline bool can_train(const Graph& graph, std::int64_t batch) {
   }
 }
 
+/// The parameters of a plan become those of the plain loops.
+inline void take_parameters(Plan& plan, ReferenceNetwork& network) {
+  auto tensors = plan.export_parameters();
+  std::size_t at = 0;
+  for (const Node& node : plan.graph().nodes)
+    for (std::size_t p = 0; node.owns_parameters() && p < node.parameters.size(); ++p)
+      tensors[at++].values =
+          as_exported(node.parameters[p], network.parameters(static_cast<std::size_t>(node.index))[p]);
+  plan.import_parameters(tensors);
+}
+
+/// The gradients of what is learned, and the statistics.
+inline void expect_gradients(const Plan& plan, ReferenceNetwork& network,
+                             const std::vector<std::vector<ReferenceNetwork::Numbers>>& expected_gradients,
+                             double tolerance) {
+  const auto gradients = plan.export_gradients();
+  const auto after = plan.export_parameters();
+  std::size_t gradient = 0, at = 0;
+  for (const Node& node : plan.graph().nodes)
+    for (std::size_t p = 0; node.owns_parameters() && p < node.parameters.size(); ++p, ++at) {
+      const ParameterSpec& spec = node.parameters[p];
+      const auto index = static_cast<std::size_t>(node.index);
+      const std::vector<double>& expected = spec.trained ? expected_gradients[index][p] : network.parameters(index)[p];
+      const NamedTensor& got = spec.trained ? gradients[gradient++] : after[at];
+      const auto exported = as_exported(spec, expected);
+      expect_near({exported.begin(), exported.end()}, got.values, tolerance, got.name);
+    }
+}
+
+/// The same as below for two networks that train against each other.
+inline void compare_adversaries_with_reference(const Graph& graph, std::int64_t batch, double tolerance,
+                                               std::string_view only_kernels) {
+  constexpr std::uint64_t kSeed = 3;
+  const std::int64_t step = 8 * graph.adversaries->k, generator_step = 8;
+  ReferenceNetwork network(graph, batch, 21);
+  PlanOptions options;
+  options.batch_size = batch;
+  options.seed = kSeed;
+  options.input_gradient = true;
+  options.only_kernels = only_kernels;
+  const auto probe = std::make_shared<Probe>();
+  options.costs = {{.cost = probe, .name = "Probe", .output = kSaidOfMade, .target = 0},
+                   {.cost = probe, .name = "Probe", .output = kSaidOfData, .target = 1},
+                   {.cost = probe, .name = "Probe", .output = kSaidOfMade, .target = 2, .of_generator = true}};
+  for (int i = 0; i < 3; ++i) options.targets.push_back({"", graph.out_shape(kSaidOfMade)});
+  const auto plan = compile(graph, options);
+  take_parameters(*plan, network);
+
+  tensor::Batch data;
+  data.count = batch;
+  std::vector<float> input(network.input().begin(), network.input().end());
+  data.inputs = {{tensor::Dtype::f32, tensor::with_rows(batch, graph.sample_shape()), input.data()}};
+  std::vector<ReferenceNetwork::Numbers> cotangents;
+  std::list<std::vector<float>> targets;
+  for (std::size_t i = 0; i < 3; ++i) {
+    cotangents.push_back(random_values(static_cast<std::size_t>(batch * graph.out_count(kSaidOfMade)), 5 + i));
+    auto& target = targets.emplace_back(cotangents.back().begin(), cotangents.back().end());
+    data.targets.push_back({tensor::Dtype::f32, tensor::with_rows(batch, graph.out_shape(kSaidOfMade)), target.data()});
+  }
+
+  network.forward(false);
+  std::vector<float> noise(network.predicted_from().begin(), network.predicted_from().end());
+  const tensor::Shape& noise_shape = graph.spec_of(graph.adversaries->noise).shape;
+  plan->infer(tensor::Tensor{tensor::Dtype::f32, tensor::with_rows(batch, noise_shape), noise.data()});
+  expect_near(network.output(kMade), plan->output(kMade), tolerance, "what the generator makes");
+
+  const double cost = plan->train_step(data, {.step = step});
+  const auto probed = [&](std::size_t output, std::size_t cotangent) {
+    double sum = 0;
+    for (std::size_t i = 0; i < cotangents[cotangent].size(); ++i)
+      sum += cotangents[cotangent][i] * network.output(output)[i] / static_cast<double>(batch);
+    return sum;
+  };
+  const ReferenceNetwork::Numbers nothing(network.output(kMade).size(), 0.0),
+      nothing_said(network.output(kSaidOfMade).size(), 0.0);
+  network.draw(kSeed, step);
+  network.forward(true);
+  network.backward({nothing, cotangents[0], cotangents[1]});
+  EXPECT_NEAR(cost, probed(kSaidOfMade, 0) + probed(kSaidOfData, 1), 100 * tolerance);
+  expect_near(network.input_gradient(), plan->export_input_gradient(), tolerance, "input gradient");
+  auto gradients = network.gradients();
+  network.draw(generator_seed(kSeed), generator_step);
+  network.forward(true,
+                  static_cast<std::size_t>(graph.maker_of(kSaidOfMade)->index) + 1);  // the data are not looked at
+  network.backward({nothing, cotangents[2], nothing_said});
+  ASSERT_TRUE(plan->generator_cost());
+  EXPECT_NEAR(*plan->generator_cost(), probed(kSaidOfMade, 2), 100 * tolerance);
+  const auto of_generator = network.gradients();
+  for (const Node& node : graph.nodes)
+    if (graph.adversaries->generates(node.index))
+      gradients[static_cast<std::size_t>(node.index)] = of_generator[static_cast<std::size_t>(node.index)];
+  expect_gradients(*plan, network, gradients, tolerance);
+}
+
 /// Outputs of training and prediction, all gradients and the statistics of a plan against the plain loops.
 inline void compare_with_reference(const Graph& graph, std::int64_t batch, double tolerance,
                                    std::string_view only_kernels = {}) {
+  if (graph.adversaries) return compare_adversaries_with_reference(graph, batch, tolerance, only_kernels);
   constexpr std::uint64_t kSeed = 3;
   constexpr std::int64_t kStep = 7;
   ReferenceNetwork network(graph, batch, 21, kSeed, kStep);
@@ -188,12 +329,7 @@ inline void compare_with_reference(const Graph& graph, std::int64_t batch, doubl
     options.targets.push_back({"", graph.out_shape(i)});
   }
   const auto plan = compile(graph, options);
-  auto tensors = plan->export_parameters();
-  std::size_t at = 0;
-  for (std::size_t node = 0; node < graph.nodes.size(); ++node)
-    for (std::size_t p = 0; p < graph.nodes[node].parameters.size(); ++p)
-      tensors[at++].values = as_exported(graph.nodes[node].parameters[p], network.parameters(node)[p]);
-  plan->import_parameters(tensors);
+  take_parameters(*plan, network);
 
   tensor::Batch data;
   data.count = batch;
@@ -234,19 +370,7 @@ inline void compare_with_reference(const Graph& graph, std::int64_t batch, doubl
 
   if (options.input_gradient)
     expect_near(network.input_gradient(), plan->export_input_gradient(), tolerance, "input gradient");
-  const auto gradients = plan->export_gradients();
-  const auto expected_gradients = network.gradients();
-  const auto after = plan->export_parameters();
-  std::size_t gradient = 0;
-  at = 0;
-  for (std::size_t node = 0; node < graph.nodes.size(); ++node)
-    for (std::size_t p = 0; p < graph.nodes[node].parameters.size(); ++p, ++at) {
-      const ParameterSpec& spec = graph.nodes[node].parameters[p];
-      const std::vector<double>& expected = spec.trained ? expected_gradients[node][p] : network.parameters(node)[p];
-      const NamedTensor& got = spec.trained ? gradients[gradient++] : after[at];
-      const auto exported = as_exported(spec, expected);
-      expect_near({exported.begin(), exported.end()}, got.values, tolerance, got.name);
-    }
+  expect_gradients(*plan, network, network.gradients(), tolerance);
 }
 
 }  // namespace neon::testing
