@@ -8,7 +8,6 @@
 #include <thread>
 
 #include "aeon/extract/extractor.h"
-#include "aeon/extract/image_decoder.h"
 #include "base/error.h"
 
 namespace aeon {
@@ -18,21 +17,38 @@ using records::ElementType;
 
 constexpr std::int64_t kDecodingBytes = std::int64_t{1} << 30;  // as a loader has
 
-/// How a column is read when no model file says it.
-std::unique_ptr<Extractor> label_of(ElementType type) {
-  EtlEntry entry{.type = "label"};
-  entry.config["binary"] = type != ElementType::STRING;
-  return Extractors::find("label", "").make(entry, {});
+/// How the columns are read when no model file says it.
+LoaderConfig guessed(const std::vector<ElementType>& types) {
+  LoaderConfig config;
+  for (const ElementType type : types) {
+    EtlEntry& entry = config.etl.emplace_back();
+    entry.name = std::to_string(config.etl.size());
+    const bool image = type == ElementType::FILE || type == ElementType::BINARY;
+    entry.type = image ? "image" : "label";
+    if (image) entry.config = {{"height", 1}, {"width", 1}};
+    if (type == ElementType::ASCII_INT || type == ElementType::ASCII_FLOAT) entry.config["binary"] = true;
+    if (type == ElementType::ASCII_FLOAT) entry.config["output_type"] = "float";
+    if (!image && config.etl.size() == 1) entry.role = Role::input;  // there must be one
+  }
+  return config;
 }
 
 /// Checks records one after another; each thread has one.
 class Checker {
  public:
-  Checker(const records::RecordSource& source, std::int64_t label_count, SharedMemory& memory)
-      : source_(source), label_count_(label_count) {
+  Checker(const records::RecordSource& source, const LoaderConfig& config, std::int64_t label_count,
+          SharedMemory& memory)
+      : source_(source), extraction_(config), label_count_(label_count) {
+    if (extraction_.columns.size() > source.types().size())
+      throw base::Error(base::Code::invalid_argument,
+                        fmt::format("etl has {} entries, but the records have {} columns", extraction_.columns.size(),
+                                    source.types().size()),
+                        "/etl");
+    for (std::size_t i = 0; i < extraction_.columns.size(); ++i)
+      extraction_.columns[i].extractor->check_column(source.types()[i]);
+    for (std::size_t i = 0; i < extraction_.targets.size() && label_column_ < 0; ++i)
+      if (extraction_.targets[i].dtype == tensor::Dtype::i32) label_column_ = column_of_target(i);
     decoded_.memory = &memory;
-    for (const ElementType type : source.types())
-      labels_.push_back(type == ElementType::FILE || type == ElementType::BINARY ? nullptr : label_of(type));
   }
 
   /// The fault of a record; empty when there is none.
@@ -44,7 +60,7 @@ class Checker {
     }
     std::string fault;
     try {
-      for (std::size_t column = 0; column < labels_.size(); ++column) check(column);
+      for (std::size_t column = 0; column < extraction_.columns.size(); ++column) check(column);
     } catch (const std::exception& failure) {
       fault = fmt::format("{}: {}", record_.name, failure.what());
     }
@@ -53,40 +69,44 @@ class Checker {
   }
 
  private:
+  int column_of_target(std::size_t target) const {
+    for (std::size_t i = 0; i < extraction_.columns.size(); ++i)
+      for (const auto& [role, index] : extraction_.columns[i].places)
+        if (role == Role::target && index == target) return static_cast<int>(i);
+    return -1;
+  }
+
   void check(std::size_t column) {
-    if (!labels_[column]) {
-      decode_image(record_.elements[column], 3, decoded_);
-      return;
-    }
-    labels_[column]->decode(record_.elements[column], decoded_);
-    std::int32_t label = 0;
-    labels_[column]->write(decoded_.view(), nullptr, scratch_, reinterpret_cast<std::byte*>(&label));
-    if (label_count_ > 0 && label >= label_count_)
-      throw base::Error(
-          base::Code::invalid_argument,
-          fmt::format("label {} is out of range: there are {} classes, counted from 0, so the highest is {}", label,
-                      label_count_, label_count_ - 1));
+    extraction_.columns[column].extractor->decode(record_.elements[column], decoded_);
+    if (static_cast<int>(column) != label_column_ || label_count_ == 0) return;
+    for (const std::int32_t label : decoded_.as<std::int32_t>())
+      if (label >= label_count_)
+        throw base::Error(
+            base::Code::invalid_argument,
+            fmt::format("label {} is out of range: there are {} classes, counted from 0, so the highest is {}", label,
+                        label_count_, label_count_ - 1));
   }
 
   const records::RecordSource& source_;
+  const Extraction extraction_;
   std::int64_t label_count_;
-  std::vector<std::unique_ptr<Extractor>> labels_;  // per column; null: an image
+  int label_column_ = -1;  // of the first target of indices
   records::Record record_;
   Decoded decoded_;
-  Scratch scratch_;
 };
 
 }  // namespace
 
 std::int64_t check_records(const records::RecordSource& source, std::int64_t label_count, int threads,
-                           const ReportFault& report) {
-  std::atomic<std::int64_t> next = 0;
+                           const ReportFault& report, const std::optional<LoaderConfig>& config) {
+  const LoaderConfig known = config.value_or(guessed(source.types()));
   SharedMemory memory(kDecodingBytes);
+  Checker own(source, known, label_count, memory);
+  std::atomic<std::int64_t> next = 0;
   std::mutex mutex;
   std::map<std::int64_t, std::string> finished;  // records that are not reported yet, with their faults
   std::int64_t reported = 0, faults = 0;
-  const auto work = [&] {
-    Checker checker(source, label_count, memory);
+  const auto work = [&](Checker& checker) {
     for (std::int64_t index; (index = next++) < source.record_count();) {
       std::string fault = checker.fault_of(index);
       const std::lock_guard lock(mutex);
@@ -100,8 +120,12 @@ std::int64_t check_records(const records::RecordSource& source, std::int64_t lab
     }
   };
   std::vector<std::thread> others;
-  for (int i = 1; i < threads; ++i) others.emplace_back(work);
-  work();
+  for (int i = 1; i < threads; ++i)
+    others.emplace_back([&] {
+      Checker checker(source, known, label_count, memory);
+      work(checker);
+    });
+  work(own);
   for (std::thread& thread : others) thread.join();
   return faults;
 }

@@ -41,22 +41,57 @@ base::json::object schema_with_type(std::string_view type, base::json::object sc
   return schema;
 }
 
+/// The keys that every entry of `etl` has.
+struct Common {
+  std::string name;
+  std::optional<Role> role;
+  static constexpr auto fields() {
+    return std::tuple(base::field("name", &Common::name,
+                                  "put before the names of its tensors (`left.image`), and what predictions call it"),
+                      base::field("role", &Common::role, "what it is to the network, where that is not the usual"));
+  }
+};
+
+// Takes the keys of Common out of an entry.
+base::json::object split_common(base::json::object& entry) {
+  base::json::object common;
+  for (const std::string_view key : base::field_names<Common>()) {
+    const auto found = entry.find(key);
+    if (found == entry.end()) continue;
+    common[key] = found->value();
+    entry.erase(found);
+  }
+  return common;
+}
+
 }  // namespace
 
 EtlEntry EtlEntry::from_json(const base::json::value& value, std::string_view where) {
   EtlEntry entry;
   entry.where = where;
   entry.type = split_type(value, where, entry.config);
-  Extractors::find(entry.type, where).check(entry.config, where);
+  const Common common = base::decode<Common>(split_common(entry.config), where);
+  entry.name = common.name;
+  entry.role = common.role;
+  const Extractors::Member& member = Extractors::find(entry.type, where);
+  member.check(entry.config, where);
   return entry;
 }
 
-base::json::value EtlEntry::to_json() const { return with_type(type, config); }
+base::json::value EtlEntry::to_json() const {
+  base::json::object object = with_type(type, config);
+  if (!name.empty()) object["name"] = name;
+  if (role) object["role"] = base::word(*role);
+  return object;
+}
 
 base::json::object EtlEntry::schema() {
   base::json::array kinds;
   for (const auto& [type, member] : Extractors::members()) {
     base::json::object kind = schema_with_type(type, member.schema());
+    const base::json::object common = base::schema<Common>();
+    for (const auto& property : common.at("properties").as_object())
+      kind["properties"].as_object()[property.key()] = property.value();
     kind["description"] = member.doc;
     kinds.push_back(kind);
   }

@@ -1,17 +1,28 @@
 #pragma once
+#include <array>
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "base/fields.h"
 
 namespace aeon {
 
+/// What a column is to a network.
+enum class Role { input, target };
+
+constexpr auto enumerators(Role) {
+  return std::array{std::pair{Role::input, "input"}, std::pair{Role::target, "target"}};
+}
+
 /// One entry of `etl`: how one manifest column becomes numbers. Which types there are, and their keys: extract/.
 struct EtlEntry {
   std::string type;
-  base::json::object config;  ///< the entry without `type`
+  std::string name;           ///< before those of its tensors, "left.image"; may be empty
+  std::optional<Role> role;   ///< absent: the type's own
+  base::json::object config;  ///< the entry without these
   std::string where;          ///< JSON pointer of the entry, for errors
 
   /// Errors: invalid_argument for an unknown type or key (naming the nearest) or a value out of range.
@@ -53,8 +64,8 @@ struct LoaderConfig {
   }
 };
 
-/// Checks what one entry alone cannot show: that there is one input and at most one target, and that the augmentation
-/// fits the image. Errors: invalid_argument with `where` as a JSON pointer.
+/// Checks what one entry alone cannot show: that there is an input, that all tensors have names of their own, and that
+/// the augmentation fits the images. Errors: invalid_argument with `where` as a JSON pointer.
 void check(const LoaderConfig& config);
 
 }  // namespace aeon

@@ -25,7 +25,8 @@ constexpr std::string_view kImage = R"({"type": "image", "height": 4, "width": 4
 
 TEST(LoaderConfig, ReadsBackWhatItWrites) {
   const auto value =
-      base::parse_json(R"({"etl": [{"type": "image", "height": 4, "width": 5}, {"type": "label", "binary": true}],
+      base::parse_json(R"({"etl": [{"type": "image", "height": 4, "width": 5}, {"type": "label", "binary": true},
+                                                  {"type": "label", "name": "side", "role": "input"}],
                                           "augmentation": [{"type": "image", "flip_enable": true}], "shuffle_enable": false,
                                           "decoded_cache_bytes": 0, "prefetch_batches": 3})",
                        "config");
@@ -40,7 +41,7 @@ TEST(LoaderConfig, RefusesUnknownKeysAtEveryLevel) {
               HasSubstr("/etl/0/heigth: unknown key 'heigth'; did you mean 'height'?"));
   EXPECT_THAT(error_of(with_etl(R"({"type": "imag", "height": 4, "width": 4})")),
               HasSubstr("/etl/0/type: unknown etl type 'imag'; did you mean 'image'?"));
-  EXPECT_THAT(error_of(with_etl(R"({"type": "char_map"})")), HasSubstr("unknown etl type 'char_map'"));
+  EXPECT_THAT(error_of(with_etl(R"({"type": "speech"})")), HasSubstr("unknown etl type 'speech'"));
   EXPECT_THAT(error_of(R"({"etl": [], "augmentation": [{"type": "image", "flip": true}]})"),
               HasSubstr("unknown augmentation key 'flip'"));
   EXPECT_THAT(error_of(R"({"etl": [], "augmentation": [{"type": "audio"}]})"),
@@ -58,9 +59,13 @@ TEST(LoaderConfig, RefusesWhatIsMissingOrOutOfRange) {
               HasSubstr("bgr_to_rgb needs channels: 3"));
   EXPECT_THAT(error_of(with_etl(R"({"type": "image", "height": 65535, "width": 65535})")), HasSubstr("million pixels"));
   EXPECT_THAT(error_of(with_etl(R"({"type": "label"})")), HasSubstr("/etl: etl names no input"));
-  EXPECT_THAT(error_of(with_etl(fmt::format("{0}, {0}", kImage))), HasSubstr("/etl/1: a second input"));
-  EXPECT_THAT(error_of(with_etl(fmt::format(R"({}, {{"type": "label"}}, {{"type": "label"}})", kImage))),
-              HasSubstr("/etl/2: a second target"));
+  EXPECT_THAT(error_of(with_etl(fmt::format("{0}, {0}", kImage))),
+              HasSubstr("/etl/1: two entries of etl make a tensor 'image'; give one of them a name"));
+  EXPECT_EQ(error_of(with_etl(
+                fmt::format(R"({}, {{"type": "label", "name": "hour"}}, {{"type": "label", "name": "day"}})", kImage))),
+            "no error");
+  EXPECT_THAT(error_of(with_etl(R"({"type": "image", "height": 4, "width": 4, "role": "both"})")),
+              HasSubstr("/etl/0/role: "));
   EXPECT_THAT(
       error_of(fmt::format(R"({{"etl": [{}], "augmentation": [{{"type": "image"}}, {{"type": "image"}}]}})", kImage)),
       HasSubstr("/augmentation/1: "));

@@ -30,7 +30,7 @@ using Order = std::shared_ptr<const std::vector<std::uint32_t>>;
 
 // One batch of the ring, from empty to delivered.
 struct Slot {
-  tensor::Arena input, target;
+  std::vector<tensor::Arena> memory;  // of inputs and targets
   tensor::Batch batch;
   std::int64_t epoch = 0, number = 0;  // which batch it holds
   Order order;                         // of its epoch; empty for the records' own
@@ -45,6 +45,7 @@ struct Workspace {
   records::Record record;
   std::vector<Decoded> decoded;
   std::vector<DecodedView> views;
+  std::vector<std::byte*> destinations;
   Scratch scratch;
 
   void settle() {
@@ -69,6 +70,7 @@ class Loader::Pipeline {
                                     : std::make_shared<SharedMemory>(LoaderOptions::kUsualMemoryBytes)) {
     describe();
     divide_memory(config);
+    find_index_limits();
     if (options_.mode == Mode::evaluate) check_early_labels();
     // Memory and threads of an evaluation are not wanted before it begins.
     parked_ = options_.mode == Mode::evaluate;
@@ -146,29 +148,32 @@ class Loader::Pipeline {
                   "/etl");
     for (std::size_t column = 0; column < extraction_.columns.size(); ++column) {
       try {
-        extraction_.columns[column]->check_column(source_->types()[column]);
+        extraction_.columns[column].extractor->check_column(source_->types()[column]);
       } catch (Error& error) {
         error.where = base::pointer_to("/etl", column);
         throw;
       }
     }
-    const Extractor& input = *extraction_.columns[extraction_.input];
-    info_.inputs = {{"", input.shape(), input.dtype()}};
-    info_.targets = {{"", {}, tensor::Dtype::i32}};
+    info_.inputs = extraction_.inputs;
+    info_.targets = extraction_.targets.empty() ? extraction_.inputs : extraction_.targets;
     info_.record_count = source_->record_count();
     info_.batch_size = options_.batch_size;
-    info_.labels = options_.labels;
-    batch_shape_ = info_.inputs[0].shape;
-    batch_shape_.insert(batch_shape_.begin(), options_.batch_size);
-    tensor::element_count(batch_shape_);  // refuses what no machine holds
-    input_bytes_ = tensor::element_count(info_.inputs[0].shape) * tensor::size_of(info_.inputs[0].dtype);
+    info_.labels = options_.labels.empty() ? extraction_.class_names : options_.labels;
+    for (const auto* columns : {&extraction_.inputs, &extraction_.targets})
+      for (const tensor::Column& column : *columns) {
+        tensor::element_count(tensor::with_rows(options_.batch_size, column.shape));  // refuses what no machine holds
+        record_bytes_ += bytes_of(column);
+      }
+  }
+
+  static std::int64_t bytes_of(const tensor::Column& column) {
+    return tensor::element_count(column.shape) * tensor::size_of(column.dtype);
   }
 
   // Batches made ahead get at most half, the decoded cache what is left. Two batches, one that is used and one that is
   // filled, go before the cache.
   void divide_memory(const LoaderConfig& config) {
-    const std::int64_t slot_bytes =
-        options_.batch_size * (input_bytes_ + static_cast<std::int64_t>(sizeof(std::int32_t)));
+    const std::int64_t slot_bytes = options_.batch_size * record_bytes_;
     const std::int64_t memory = options_.memory_bytes;
     const std::int64_t least = memory >= 2 * slot_bytes ? 2 : 1;
     const std::int64_t ring =
@@ -179,15 +184,20 @@ class Loader::Pipeline {
   }
 
   void make_buffers() {
-    const auto rows = static_cast<std::size_t>(options_.batch_size);
     for (Slot& slot : slots_) {
-      slot.input = tensor::Arena(rows * static_cast<std::size_t>(input_bytes_));
-      slot.batch.inputs = {{info_.inputs[0].dtype, batch_shape_, slot.input.data()}};
-      slot.batch.targets = {{tensor::Dtype::i32, {options_.batch_size}, nullptr}};
-      if (extraction_.target < 0) continue;
-      slot.target = tensor::Arena(rows * sizeof(std::int32_t));
-      slot.batch.target().data = slot.target.data();
+      slot.batch.inputs = make_tensors(slot, extraction_.inputs);
+      slot.batch.targets = extraction_.targets.empty() ? slot.batch.inputs : make_tensors(slot, extraction_.targets);
     }
+  }
+
+  std::vector<tensor::Tensor> make_tensors(Slot& slot, const std::vector<tensor::Column>& columns) const {
+    std::vector<tensor::Tensor> tensors;
+    for (const tensor::Column& column : columns) {
+      tensor::Arena& memory =
+          slot.memory.emplace_back(static_cast<std::size_t>(options_.batch_size * bytes_of(column)));
+      tensors.push_back({column.dtype, tensor::with_rows(options_.batch_size, column.shape), memory.data()});
+    }
+    return tensors;
   }
 
   // The caller is here for the first time: workers may begin.
@@ -203,31 +213,61 @@ class Loader::Pipeline {
 
   // A label that fits no class would else end a training at its first evaluation, perhaps after hours.
   void check_early_labels() {
-    const auto column = static_cast<std::size_t>(extraction_.target);
-    if (extraction_.target < 0 || source_->types()[column] == records::ElementType::FILE) return;
+    for (std::size_t column = 0; column < extraction_.columns.size(); ++column)
+      if (extraction_.columns[column].has(Role::target) && source_->types()[column] != records::ElementType::FILE)
+        check_early_labels(column);
+  }
+
+  void check_early_labels(std::size_t number) {
+    const ExtractedColumn& column = extraction_.columns[number];
     Workspace workspace;
     Decoded& decoded = workspace.decoded.emplace_back();
+    std::vector<std::vector<std::byte>> numbers;
+    for (const ExtractedColumn::Place& place : column.places) {
+      const bool wanted = place.role == Role::target;
+      numbers.emplace_back(wanted ? static_cast<std::size_t>(bytes_of(info_.targets[place.index])) : 0);
+      workspace.destinations.push_back(wanted ? numbers.back().data() : nullptr);
+    }
     for (std::int64_t index = 0; index < std::min(info_.record_count, kEarlyLabels); ++index) {
-      source_->read_element(index, column, workspace.record);
+      source_->read_element(index, number, workspace.record);
       try {
-        extraction_.columns[column]->decode(workspace.record.elements[column], decoded);
-        std::int32_t label = 0;
-        extraction_.columns[column]->write(decoded.view(), nullptr, workspace.scratch,
-                                           reinterpret_cast<std::byte*>(&label));
-        check_label(label);
+        column.extractor->decode(workspace.record.elements[number], decoded);
+        column.extractor->write(decoded.view(), Draw(), workspace.scratch, workspace.destinations);
+        check_indices(column, workspace.destinations);
       } catch (const Error& error) {
         throw Error(error.code, fmt::format("{}: {}", workspace.record.name, error.message));
       }
     }
   }
 
-  void check_label(std::int32_t label) const {
-    const std::int64_t count =
-        options_.labels.empty() ? options_.class_count : static_cast<std::int64_t>(options_.labels.size());
-    if (count == 0 || label < count) return;
-    throw Error(Code::invalid_argument,
-                fmt::format("label {} is out of range: there are {} classes, counted from 0, so the highest is {}",
-                            label, count, count - 1));
+  // The names that were given are those of the first target of indices.
+  void find_index_limits() {
+    bool named = !options_.labels.empty();
+    for (std::size_t target = 0; target < extraction_.targets.size(); ++target) {
+      const tensor::Column& column = extraction_.targets[target];
+      IndexCheck& check = index_checks_.emplace_back(IndexCheck{tensor::element_count(column.shape), 0});
+      if (column.dtype != tensor::Dtype::i32) continue;
+      if (named)
+        check.limit = static_cast<std::int64_t>(options_.labels.size());
+      else if (target < options_.index_limits.size())
+        check.limit = options_.index_limits[target];
+      named = false;
+    }
+  }
+
+  void check_indices(const ExtractedColumn& column, std::span<std::byte* const> destinations) const {
+    for (std::size_t i = 0; i < column.places.size(); ++i) {
+      if (column.places[i].role != Role::target) continue;
+      const IndexCheck& check = index_checks_[column.places[i].index];
+      if (check.limit == 0) continue;
+      const auto* numbers = reinterpret_cast<const std::int32_t*>(destinations[i]);
+      for (std::int64_t k = 0; k < check.count; ++k)
+        if (numbers[k] >= check.limit)
+          throw Error(
+              Code::invalid_argument,
+              fmt::format("label {} is out of range: there are {} classes, counted from 0, so the highest is {}",
+                          numbers[k], check.limit, check.limit - 1));
+    }
   }
 
   // ---- the ring; mutex_ is held, or no thread runs yet ----
@@ -340,34 +380,41 @@ class Loader::Pipeline {
   void decode(std::int64_t index, Workspace& workspace) {
     for (std::size_t column = 0; column < extraction_.columns.size(); ++column) {
       Decoded& decoded = workspace.decoded[column];
-      extraction_.columns[column]->decode(workspace.record.elements[column], decoded);
+      extraction_.columns[column].extractor->decode(workspace.record.elements[column], decoded);
       workspace.views[column] = decoded.view();
     }
     cache_->keep(index, workspace.views);
   }
 
   void write(const Slot& slot, std::int64_t row, std::int64_t index, Workspace& workspace) const {
-    const DrawKey key{options_.seed, static_cast<std::uint64_t>(slot.epoch), static_cast<std::uint64_t>(index)};
-    const DrawKey* draws = options_.mode == Mode::train ? &key : nullptr;
-    extraction_.columns[extraction_.input]->write(workspace.views[extraction_.input], draws, workspace.scratch,
-                                                  slot.input.data() + row * input_bytes_);
-    if (extraction_.target < 0) return;
-    const auto column = static_cast<std::size_t>(extraction_.target);
-    std::int32_t& label = slot.batch.target().as<std::int32_t>()[static_cast<std::size_t>(row)];
-    extraction_.columns[column]->write(workspace.views[column], draws, workspace.scratch,
-                                       reinterpret_cast<std::byte*>(&label));
-    check_label(label);
+    const Draw draw = options_.mode == Mode::train ? Draw(options_.seed, slot.epoch, index) : Draw();
+    for (std::size_t i = 0; i < extraction_.columns.size(); ++i) {
+      const ExtractedColumn& column = extraction_.columns[i];
+      workspace.destinations.clear();
+      for (const auto& [role, place] : column.places) {
+        const tensor::Tensor& tensor = role == Role::input ? slot.batch.inputs[place] : slot.batch.targets[place];
+        const tensor::Column& kind = role == Role::input ? info_.inputs[place] : info_.targets[place];
+        workspace.destinations.push_back(static_cast<std::byte*>(tensor.data) + row * bytes_of(kind));
+      }
+      column.extractor->write(workspace.views[i], draw, workspace.scratch, workspace.destinations);
+      check_indices(column, workspace.destinations);
+    }
   }
+
+  // Whole numbers of a target, and what they must be below; 0: anything.
+  struct IndexCheck {
+    std::int64_t count, limit;
+  };
 
   Extraction extraction_;
   std::shared_ptr<const records::RecordSource> source_;
   LoaderOptions options_;
   bool shuffles_;
   tensor::SourceInfo info_;
-  tensor::Shape batch_shape_;          // (n, sample shape...)
-  std::int64_t input_bytes_ = 0;       // of one sample
-  std::int64_t chunk_rows_ = 1;        // that a worker takes at a time
-  std::optional<DecodedCache> cache_;  // made when the batches have got their memory
+  std::int64_t record_bytes_ = 0;         // of all tensors of one record
+  std::vector<IndexCheck> index_checks_;  // of each target
+  std::int64_t chunk_rows_ = 1;           // that a worker takes at a time
+  std::optional<DecodedCache> cache_;     // made when the batches have got their memory
   std::shared_ptr<SharedMemory> decoding_;
 
   std::mutex mutex_;

@@ -25,8 +25,9 @@ struct LoaderOptions {
   std::int64_t batch_size = 128;
   std::uint64_t seed = 0;
   int threads = 1;                  ///< that read, decode and augment, beside the caller's
-  std::vector<std::string> labels;  ///< names of the classes in index order, or empty; a larger index is an error
-  std::int64_t class_count = 0;     ///< where there are no names: a label of this or more is an error; 0: none is
+  std::vector<std::string> labels;  ///< names of the classes in index order, or empty: then those of the target's own
+  /// Of each target of whole numbers: one that is this or more is an error; 0 or not there: none is.
+  std::vector<std::int64_t> index_limits;
 
   /// For batches and the decoded cache. One batch is the least that works, whatever stands here.
   std::int64_t memory_bytes = kUsualMemoryBytes;
@@ -42,7 +43,8 @@ struct LoaderOptions {
 /// epoch e on (seed, e, r) alone: never on threads or on where training began. The last batch of an epoch is filled up
 /// with the epoch's first records.
 ///
-/// Shapes: input (n, c, h, w), or (n, h, w, c) without channel_major; target (n) i32, without data when etl has no target.
+/// A batch holds the tensors of all columns, named, inputs and targets each in the order of etl. When etl has no target
+/// the inputs are the targets.
 /// Errors of next(): whatever is wrong with a record of that batch, naming the record ("train/00017.png (train.tsv:18):
 /// not a valid PNG: IDAT: CRC error"); of several the one that comes first in the batch. The same call again fails
 /// again.

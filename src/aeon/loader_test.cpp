@@ -174,14 +174,21 @@ TEST(Loader, EvaluationIsWhatThePreprocessorGives) {
   Loader loader(config, source, {.mode = Mode::evaluate, .batch_size = 6});
   const Copy batch = copy_of(*loader.next());
   Preprocessor preprocessor(config);
-  ASSERT_EQ(preprocessor.sample_bytes(), 64u);
+  ASSERT_EQ(preprocessor.names(), std::vector<std::string>{"image"});
+  ASSERT_EQ(preprocessor.inputs().size(), 1u);
+  EXPECT_EQ(preprocessor.inputs()[0].shape, (tensor::Shape{1, 4, 4}));
+  const auto write = [&](std::string_view image, std::vector<float>& sample) {
+    std::byte* const destination = reinterpret_cast<std::byte*>(sample.data());
+    preprocessor.write(std::span(&image, 1), std::span(&destination, 1));
+  };
   for (std::size_t i = 0; i < 6; ++i) {
     std::vector<float> sample(16);
-    preprocessor.write(source->images[i], sample.data());
+    write(source->images[i], sample);
     EXPECT_EQ(sample, std::vector<float>(batch.input.begin() + static_cast<std::ptrdiff_t>(i) * 16,
                                          batch.input.begin() + static_cast<std::ptrdiff_t>(i + 1) * 16));
   }
-  EXPECT_THROW(preprocessor.write("no image", std::vector<float>(16).data()), Error);
+  std::vector<float> sample(16);
+  EXPECT_THROW(write("no image", sample), Error);
 }
 
 TEST(Loader, EightBitOutput) {
@@ -234,7 +241,7 @@ TEST(Loader, BadLabelsAreNamed) {
       for (const bool named : {true, false}) {
         const auto source = images(2);
         source->labels[1] = text;
-        LoaderOptions options{.mode = mode, .batch_size = 2, .class_count = named ? 10 : 2};
+        LoaderOptions options{.mode = mode, .batch_size = 2, .index_limits = {named ? 10 : 2}};
         if (named) options.labels = {"a", "b"};
         EXPECT_THAT(error_of_labels(config_of(), source, options), AllOf(HasSubstr("r1: label"), HasSubstr(reason)));
       }

@@ -1,21 +1,32 @@
 #include "aeon/preprocessor.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <cmath>
 
 #include "aeon/extract/image_decoder.h"
+#include "base/error.h"
 
 namespace aeon {
 
 struct Preprocessor::State {
-  explicit State(const LoaderConfig& config) : extraction(config), shape(input().shape()) {}
-  const Extractor& input() const { return *extraction.columns[extraction.input]; }
+  explicit State(const LoaderConfig& config) : extraction(config) {
+    for (const ExtractedColumn& column : extraction.columns) {
+      if (!column.has(Role::input)) continue;
+      columns.push_back(&column);
+      names.push_back(column.name);
+    }
+  }
   void settle() {
     decoded.settle();
     scratch.settle();
   }
+
   Extraction extraction;
-  tensor::Shape shape;
+  std::vector<const ExtractedColumn*> columns;  // the inputs
+  std::vector<std::string> names;               // of these
+  std::vector<std::byte*> wanted;               // of one column
   Decoded decoded;
   Scratch scratch;
 };
@@ -27,38 +38,53 @@ Preprocessor& Preprocessor::operator=(Preprocessor&&) noexcept = default;
 
 void Preprocessor::take_memory_from(SharedMemory& memory) { state_->decoded.memory = &memory; }
 
-const tensor::Shape& Preprocessor::sample_shape() const { return state_->shape; }
-tensor::Dtype Preprocessor::sample_dtype() const { return state_->input().dtype(); }
-std::size_t Preprocessor::sample_bytes() const {
-  return static_cast<std::size_t>(tensor::element_count(state_->shape) * tensor::size_of(sample_dtype()));
-}
+const std::vector<std::string>& Preprocessor::names() const { return state_->names; }
+const std::vector<tensor::Column>& Preprocessor::inputs() const { return state_->extraction.inputs; }
+const std::vector<tensor::Column>& Preprocessor::targets() const { return state_->extraction.targets; }
+const std::vector<std::string>& Preprocessor::class_names() const { return state_->extraction.class_names; }
 
-void Preprocessor::write(std::string_view bytes, void* destination) {
-  const Extractor& input = state_->input();
-  try {
-    input.decode(bytes, state_->decoded);
-    input.write(state_->decoded.view(), nullptr, state_->scratch, static_cast<std::byte*>(destination));
-    state_->settle();
-  } catch (...) {
-    state_->settle();
-    throw;
+void Preprocessor::write(std::span<const std::string_view> elements, std::span<std::byte* const> destinations) {
+  if (elements.size() != state_->columns.size())
+    throw base::Error(base::Code::invalid_argument,
+                      fmt::format("the model takes {} inputs ({}), got {}", state_->columns.size(),
+                                  fmt::join(state_->names, ", "), elements.size()));
+  for (std::size_t i = 0; i < elements.size(); ++i) {
+    const ExtractedColumn& column = *state_->columns[i];
+    try {
+      column.extractor->decode(elements[i], state_->decoded);
+      state_->wanted.clear();
+      for (const ExtractedColumn::Place& place : column.places)
+        state_->wanted.push_back(place.role == Role::input ? destinations[place.index] : nullptr);
+      column.extractor->write(state_->decoded.view(), Draw(), state_->scratch, state_->wanted);
+      state_->settle();
+    } catch (base::Error& error) {
+      state_->settle();
+      if (elements.size() > 1) error.message = fmt::format("{}: {}", column.name, error.message);
+      throw;
+    } catch (...) {
+      state_->settle();
+      throw;
+    }
   }
 }
 
 std::string Preprocessor::picture(std::span<const float> samples) const {
   constexpr std::int32_t kGap = 2;
-  const auto each = static_cast<std::size_t>(tensor::element_count(state_->shape));
+  const auto each = static_cast<std::size_t>(tensor::element_count(inputs().front().shape));
   const auto count = static_cast<std::int32_t>(samples.size() / each);
   const auto columns = static_cast<std::int32_t>(std::ceil(std::sqrt(count)));
+  const Extractor& input = *state_->columns.front()->extractor;
   Decoded one, all;
   for (std::int32_t i = 0; i < count; ++i) {
-    if (!state_->input().draw(samples.subspan(static_cast<std::size_t>(i) * each, each), one)) return {};
-    const std::int32_t height = one.height + kGap, width = one.width + kGap;
-    if (i == 0) all.allot((count + columns - 1) / columns * height - kGap, columns * width - kGap, one.channels);
-    const std::int32_t top = i / columns * height, left = i % columns * width;
-    for (std::int32_t y = 0; y < one.height; ++y)
-      std::copy_n(one.bytes.begin() + y * one.width * one.channels, one.width * one.channels,
-                  all.bytes.begin() + ((top + y) * all.width + left) * all.channels);
+    if (!input.draw(samples.subspan(static_cast<std::size_t>(i) * each, each), one)) return {};
+    const std::int32_t height = one.shape[0], width = one.shape[1], channels = one.shape[2];
+    const std::int32_t down = height + kGap, right = width + kGap;
+    if (i == 0)
+      all.allot(tensor::Dtype::u8, {(count + columns - 1) / columns * down - kGap, columns * right - kGap, channels});
+    const std::int32_t top = i / columns * down, left = i % columns * right;
+    for (std::int32_t y = 0; y < height; ++y)
+      std::copy_n(one.bytes.begin() + y * width * channels, width * channels,
+                  all.bytes.begin() + ((top + y) * all.shape[1] + left) * channels);
   }
   return png_of(all.view());
 }

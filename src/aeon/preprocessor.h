@@ -4,15 +4,16 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "aeon/config.h"
 #include "aeon/memory.h"
-#include "tensor/tensor.h"
+#include "tensor/batch.h"
 
 namespace aeon {
 
-/// One input's bytes to one sample, exactly as evaluation does it: for predictions. Threads: one caller at a time; make
-/// one for each thread.
+/// What goes into one prediction, prepared exactly as evaluation does it. Threads: one caller at a time; make one for
+/// each thread.
 class Preprocessor {
  public:
   /// Errors: as check().
@@ -24,13 +25,21 @@ class Preprocessor {
   /// From now on large inputs take the memory that decoding them needs from there; it outlives this.
   void take_memory_from(SharedMemory& memory);
 
-  const tensor::Shape& sample_shape() const;
-  tensor::Dtype sample_dtype() const;
-  std::size_t sample_bytes() const;
+  /// What a prediction is given, by name: the input columns of the records, in their order.
+  const std::vector<std::string>& names() const;
 
-  /// Writes sample_bytes() bytes to `destination`. Errors: invalid_argument saying what is wrong with the input;
-  /// too_large when decoding it needs more than the memory.
-  void write(std::string_view bytes, void* destination);
+  /// The tensors that they become, in the order of the network's inputs; a column may give several. And those of the
+  /// targets, which predictions have none of.
+  const std::vector<tensor::Column>& inputs() const;
+  const std::vector<tensor::Column>& targets() const;
+
+  /// Names of the classes, where the configuration has them.
+  const std::vector<std::string>& class_names() const;
+
+  /// `elements`, one for each of names(), become inputs: destinations[i] gets what inputs()[i] holds. Errors:
+  /// invalid_argument saying what is wrong with the input, and with which when there are several; too_large when
+  /// decoding it needs more than the memory.
+  void write(std::span<const std::string_view> elements, std::span<std::byte* const> destinations);
 
   /// The other way: samples one after the other as a PNG, about as many rows as columns, 2 pixels apart. Empty where
   /// samples are no pictures.

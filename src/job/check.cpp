@@ -6,12 +6,14 @@
 
 #include "aeon/preprocessor.h"
 #include "base/error.h"
+#include "base/text.h"
 #include "job/memory.h"
 #include "neon/cost.h"
 #include "neon/memory.h"
 #include "neon/metric.h"
 #include "neon/optimizer.h"
 #include "neon/pairing.h"
+#include "records/vocabulary.h"
 
 namespace job {
 namespace {
@@ -26,8 +28,11 @@ double elements(const tensor::Shape& shape) {
 
 /// The network, the batches that the loader holds ahead and the process itself.
 std::int64_t memory_needed(const neon::Graph& graph, const neon::PlanOptions& options) {
-  const double samples = 2 * static_cast<double>(options.batch_size * tensor::size_of(options.input_dtype));
-  const double loader = static_cast<double>(decoding_bytes(0)) + samples * elements(graph.sample_shape());
+  double record = 0;
+  for (const auto* columns : {&options.inputs, &options.targets})
+    for (const tensor::Column& column : *columns)
+      record += elements(column.shape) * static_cast<double>(tensor::size_of(column.dtype));
+  const double loader = static_cast<double>(decoding_bytes(0)) + 2 * static_cast<double>(options.batch_size) * record;
   return static_cast<std::int64_t>(
       std::min(kProcessBytes + loader + neon::memory_of(graph, options).total_bytes(), 9e18));
 }
@@ -54,12 +59,14 @@ CheckedModel check_unlocated(neon::ModelSpec spec, std::size_t columns, std::siz
                     columns),
         "/dataset/etl");
   const aeon::Preprocessor preprocessor(checked.section.loader);
-  neon::TargetInfo target;
-  target.class_count = static_cast<std::int64_t>(labels);
-  checked.graph = neon::build_graph(spec, preprocessor.sample_shape(), target);
+  checked.inputs = preprocessor.inputs();
+  checked.targets = preprocessor.targets().empty() ? checked.inputs : preprocessor.targets();
+  const bool by_class = checked.targets.front().dtype == tensor::Dtype::i32;
+  checked.graph = neon::build_graph(spec, checked.inputs, by_class ? static_cast<std::int64_t>(labels) : 0);
   neon::check_statistics(checked.graph, spec.batch_size);
-  neon::PlanOptions options{.batch_size = spec.batch_size, .input_dtype = preprocessor.sample_dtype()};
+  neon::PlanOptions options{.batch_size = spec.batch_size, .inputs = checked.inputs, .targets = checked.targets};
   options.costs = neon::cost_terms(spec.cost, checked.graph);
+  neon::check_targets(checked.graph, options.costs, checked.targets);
   for (const neon::CostTerm& term : options.costs) check_columns(*term.cost, spec.cost, checked.graph, term.output);
   options.optimizer = neon::Shelf<neon::Optimizer>::instance().make(spec.optimizer);
   if (!checked.graph.adversaries)  // which nothing is compared with
@@ -72,6 +79,25 @@ CheckedModel check_unlocated(neon::ModelSpec spec, std::size_t columns, std::siz
 }
 
 }  // namespace
+
+std::vector<std::int64_t> index_limits(const neon::Graph& graph, std::span<const neon::CostTerm> costs,
+                                       std::span<const tensor::Column> targets) {
+  std::vector<std::int64_t> limits(targets.size(), 0);
+  for (const neon::CostTerm& term : costs) {
+    if (!term.cost->reads_target()) continue;  // whatever the data has
+    if (const std::size_t target = term.target_among(targets.size());
+        target < targets.size() && targets[target].dtype == tensor::Dtype::i32)
+      limits[target] = graph.columns(term.output);
+  }
+  return limits;
+}
+
+neon::ModelSpec read_model(const std::filesystem::path& file) {
+  constexpr std::size_t kLimitBytes = std::size_t{1} << 20;  // as parse_model takes it
+  const std::string text = base::read_text(file, kLimitBytes);
+  return neon::parse_model(records::with_vocabularies(text, file.parent_path(), file.string()), file.string(),
+                           check_rest);
+}
 
 void check_rest(const neon::ModelSpec& spec, neon::Faults& faults) {
   neon::check_layers(spec, faults);

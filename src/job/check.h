@@ -5,7 +5,7 @@
 #include <vector>
 
 #include "job/data.h"
-#include "neon/graph.h"
+#include "neon/cost_terms.h"
 
 namespace job {
 
@@ -14,6 +14,7 @@ struct CheckedModel {
   neon::ModelSpec spec;
   DatasetSection section;
   neon::Graph graph;
+  std::vector<tensor::Column> inputs, targets;  ///< what the data bring for it
 
   /// What a training needs at the least, found from shapes alone: the process, weights with gradients and optimizer
   /// states, the outputs that the way back needs, two batches and the decoding of a photo. Kernels may want more, and
@@ -23,6 +24,10 @@ struct CheckedModel {
   std::vector<std::string> warnings;  ///< what is legal but surely a mistake, such as a cost without its activation
 };
 
+/// Of each target of whole numbers: the columns of the output that a cost compares it with; 0 for others.
+std::vector<std::int64_t> index_limits(const neon::Graph& graph, std::span<const neon::CostTerm> costs,
+                                       std::span<const tensor::Column> targets);
+
 /// Finds everything that can be wrong with a model file without its records: grammar, names, keys, ranges, shapes, and
 /// that the etl list fits the data set's columns and the last layer its labels (either may be unknown: 0 columns, no
 /// labels). `batch_size` stands in for the file's. Errors: invalid_argument; messages end with file and line.
@@ -30,7 +35,10 @@ CheckedModel check_model(std::string_view yaml, std::string_view file_name, std:
                          std::optional<std::int64_t> batch_size = {});
 CheckedModel check_model(neon::ModelSpec spec, std::size_t columns, std::size_t labels);
 
-/// For neon::read_model: the faults of the layers and of the `dataset:` section, told with the others.
+/// As neon::read_model with check_rest, and with the vocabularies of the files that it names.
+neon::ModelSpec read_model(const std::filesystem::path& file);
+
+/// For neon::parse_model: the faults of the layers and of the `dataset:` section, told with the others.
 void check_rest(const neon::ModelSpec& spec, neon::Faults& faults);
 
 }  // namespace job

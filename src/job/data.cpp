@@ -34,28 +34,16 @@ void refuse_unknown_keys(const base::json::object& section) {
 
 class RandomBatches : public tensor::BatchSource {
  public:
-  RandomBatches(const tensor::Shape& sample_shape, const tensor::Shape& target_shape, std::int64_t classes,
-                std::int64_t batch_size, std::int64_t batches_per_epoch)
-      : info_{.inputs = {{"", sample_shape, tensor::Dtype::f32}},
-              .targets = {{"", target_shape, target_shape.empty() ? tensor::Dtype::i32 : tensor::Dtype::f32}},
+  RandomBatches(const neon::Graph& graph, const std::vector<tensor::Column>& targets, std::int64_t batch_size,
+                std::int64_t batches_per_epoch)
+      : info_{.inputs = graph.input_columns(),
+              .targets = targets,
               .record_count = batch_size * batches_per_epoch,
-              .batch_size = batch_size},
-        input_(static_cast<std::size_t>(batch_size * tensor::element_count(sample_shape)) * sizeof(float)),
-        target_(
-            static_cast<std::size_t>(batch_size * (target_shape.empty() ? 1 : tensor::element_count(target_shape))) *
-            sizeof(float)) {
-    base::Random random(0, base::stream_of(1));
+              .batch_size = batch_size} {
     batch_.count = batch_size;
-    batch_.inputs = {{tensor::Dtype::f32, with_rows(sample_shape), input_.data()}};
-    for (float& value : batch_.input().as<float>()) value = static_cast<float>(random.uniform(-1, 1));
-    if (target_shape.empty()) {
-      batch_.targets = {{tensor::Dtype::i32, {batch_size}, target_.data()}};
-      for (std::int32_t& label : batch_.target().as<std::int32_t>())
-        label = static_cast<std::int32_t>(random.below(static_cast<std::uint64_t>(classes)));
-    } else {
-      batch_.targets = {{tensor::Dtype::f32, with_rows(target_shape), target_.data()}};
-      for (float& value : batch_.target().as<float>()) value = static_cast<float>(random.uniform());
-    }
+    for (std::size_t i = 0; i < info_.inputs.size(); ++i)
+      batch_.inputs.push_back(filled(info_.inputs[i], -1, std::max<std::int64_t>(graph.index_limit(i), 1)));
+    for (const tensor::Column& target : targets) batch_.targets.push_back(filled(target, 0, graph.columns()));
   }
 
   const tensor::SourceInfo& info() const override { return info_; }
@@ -63,13 +51,23 @@ class RandomBatches : public tensor::BatchSource {
   const tensor::Batch* next() override { return next_++ < info_.batches_per_epoch() ? &batch_ : nullptr; }
 
  private:
-  tensor::Shape with_rows(tensor::Shape shape) const {
-    shape.insert(shape.begin(), info_.batch_size);
-    return shape;
+  /// Numbers from `low` to 1, or whole numbers below `limit`.
+  tensor::Tensor filled(const tensor::Column& column, double low, std::int64_t limit) {
+    tensor::Tensor tensor{column.dtype, tensor::with_rows(info_.batch_size, column.shape)};
+    tensor.data = memory_.emplace_back(static_cast<std::size_t>(tensor.size() * tensor::size_of(column.dtype))).data();
+    if (column.dtype == tensor::Dtype::f32)
+      for (float& value : tensor.as<float>()) value = static_cast<float>(random_.uniform(low, 1));
+    if (column.dtype == tensor::Dtype::i32)
+      for (std::int32_t& value : tensor.as<std::int32_t>())
+        value = static_cast<std::int32_t>(random_.below(static_cast<std::uint64_t>(limit)));
+    if (column.dtype == tensor::Dtype::u8)
+      for (std::uint8_t& value : tensor.as<std::uint8_t>()) value = static_cast<std::uint8_t>(random_.below(256));
+    return tensor;
   }
 
   tensor::SourceInfo info_;
-  tensor::Arena input_, target_;
+  base::Random random_{0, base::stream_of(1)};
+  std::vector<tensor::Arena> memory_;
   tensor::Batch batch_;
   std::int64_t next_ = 0;
 };
@@ -128,10 +126,10 @@ aeon::LoaderConfig loader_config_of(const base::json::object& preprocessing) {
   return base::decode<aeon::LoaderConfig>(preprocessing);
 }
 
-std::unique_ptr<tensor::BatchSource> random_batches(const tensor::Shape& sample_shape,
-                                                    const tensor::Shape& target_shape, std::int64_t classes,
-                                                    std::int64_t batch_size, std::int64_t batches_per_epoch) {
-  return std::make_unique<RandomBatches>(sample_shape, target_shape, classes, batch_size, batches_per_epoch);
+std::unique_ptr<tensor::BatchSource> random_batches(const neon::Graph& graph,
+                                                    const std::vector<tensor::Column>& targets, std::int64_t batch_size,
+                                                    std::int64_t batches_per_epoch) {
+  return std::make_unique<RandomBatches>(graph, targets, batch_size, batches_per_epoch);
 }
 
 }  // namespace job

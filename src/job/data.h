@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "aeon/config.h"
-#include "neon/spec.h"
+#include "neon/graph.h"
 #include "records/source.h"
 #include "tensor/batch.h"
 
@@ -40,10 +40,11 @@ Data open_shards(const std::vector<std::filesystem::path>& train, const std::vec
 base::json::object preprocessing_of(const DatasetSection& section);
 aeon::LoaderConfig loader_config_of(const base::json::object& preprocessing);
 
-/// Random samples and labels of a given shape: what profiling and benchmarks run on. Endless work for one batch of
-/// memory.
-std::unique_ptr<tensor::BatchSource> random_batches(const tensor::Shape& sample_shape,
-                                                    const tensor::Shape& target_shape, std::int64_t classes,
-                                                    std::int64_t batch_size, std::int64_t batches_per_epoch);
+/// Random inputs and targets as a network takes them: what profiling and benchmarks run on. Whole numbers are below
+/// what the layers that read them have rows for, and targets below the columns of the main output. Endless work for one
+/// batch of memory.
+std::unique_ptr<tensor::BatchSource> random_batches(const neon::Graph& graph,
+                                                    const std::vector<tensor::Column>& targets, std::int64_t batch_size,
+                                                    std::int64_t batches_per_epoch);
 
 }  // namespace job

@@ -128,7 +128,7 @@ optimizer: {type: GradientDescentMomentum, config: {learning_rate: 0.1, momentum
   options.costs = neon::cost_terms(spec.cost, graph);
   options.optimizer = neon::Shelf<neon::Optimizer>::instance().make(spec.optimizer);
   const auto plan = neon::compile(graph, options);
-  const auto batches = random_batches({3, 8, 8}, {}, 4, options.batch_size, 1);
+  const auto batches = random_batches(graph, {{"label", {}, tensor::Dtype::i32}}, options.batch_size, 1);
   batches->seek(0, 0);
   plan->train_step(*batches->next(), {});
 }

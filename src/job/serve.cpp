@@ -3,11 +3,10 @@
 #include <fmt/format.h>
 #include <poll.h>
 
-#include "aeon/preprocessor.h"
 #include "base/error.h"
 #include "job/memory.h"
+#include "job/samples.h"
 #include "neon/predictor.h"
-#include "tensor/arena.h"
 #include "wire/frames.h"
 
 namespace job {
@@ -20,10 +19,14 @@ struct Waiting {
 
 constexpr std::int64_t kUsualK = 5;
 
-std::string predictions_json(const std::vector<neon::ClassProbability>& rows) {
+std::string predictions_json(const std::vector<std::vector<neon::ClassProbability>>& steps) {
   base::json::array predictions;
-  for (const neon::ClassProbability& row : rows)
-    predictions.push_back({{"probability", row.probability}, {"index", row.index}, {"label", row.label}});
+  for (std::size_t step = 0; step < steps.size(); ++step)
+    for (const neon::ClassProbability& row : steps[step]) {
+      base::json::object prediction{{"probability", row.probability}, {"index", row.index}, {"label", row.label}};
+      if (steps.size() > 1) prediction["step"] = step;
+      predictions.push_back(std::move(prediction));
+    }
   return base::to_text(base::json::object{{"predictions", predictions}});
 }
 
@@ -38,11 +41,10 @@ class Server {
   Server(const wire::ServeJob& job, int socket)
       : checkpoint_(neon::read_checkpoint(job.checkpoint)),
         preprocessor_(loader_config_of(checkpoint_.preprocessing)),
-        predictor_(checkpoint_,
-                   {.max_batch = job.max_batch, .threads = job.threads, .input_dtype = preprocessor_.sample_dtype()}),
+        predictor_(checkpoint_, {.max_batch = job.max_batch, .threads = job.threads, .inputs = preprocessor_.inputs()}),
         max_batch_(static_cast<std::size_t>(job.max_batch)),
         socket_(socket),
-        inputs_(max_batch_ * preprocessor_.sample_bytes()) {
+        samples_(preprocessor_, max_batch_) {
     if (predictor_.graph().adversaries)
       throw base::Error(base::Code::invalid_argument,
                         "a GenerativeAdversarial answers no requests: it makes samples of noise; export it and let "
@@ -81,8 +83,8 @@ class Server {
   void take_in(const wire::Request& request) {
     try {
       if (request.k != 0) predictor_.check_k(request.k);
-      preprocessor_.write(request.input, inputs_.data() + waiting_.size() * preprocessor_.sample_bytes());
-      waiting_.push_back({request.id, request.k != 0 ? request.k : std::min(kUsualK, predictor_.out_count())});
+      samples_.write_body(waiting_.size(), request.input);
+      waiting_.push_back({request.id, request.k != 0 ? request.k : std::min(kUsualK, predictor_.columns())});
     } catch (const base::Error& error) {
       refuse(request.id, error);
     } catch (const std::bad_alloc&) {  // this input's fault and nobody else's
@@ -97,12 +99,12 @@ class Server {
   void answer_all() {
     if (waiting_.empty()) return;
     const auto rows = static_cast<std::int64_t>(waiting_.size());
-    const std::span<const float> outputs = predictor_.predict(inputs_.data(), rows);
+    const std::span<const float> outputs = predictor_.predict(samples_.data(), rows);
     const std::size_t columns = outputs.size() / waiting_.size();
     std::string answers;
     for (std::size_t i = 0; i < waiting_.size(); ++i)
-      answers += wire::answer_frame(
-          waiting_[i].id, predictions_json(predictor_.top_k(outputs.subspan(i * columns, columns), waiting_[i].k)));
+      answers += wire::answer_frame(waiting_[i].id, predictions_json(predictor_.top_k_of_steps(
+                                                        outputs.subspan(i * columns, columns), waiting_[i].k)));
     wire::send_all(socket_, answers);
   }
 
@@ -112,7 +114,7 @@ class Server {
   neon::Predictor predictor_;
   std::size_t max_batch_;
   int socket_;
-  tensor::Arena inputs_;
+  Samples samples_;
   wire::FrameReader reader_;
   std::vector<Waiting> waiting_;
 };

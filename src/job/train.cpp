@@ -134,7 +134,8 @@ std::unique_ptr<aeon::Loader> loader(const Training& training, const CheckedMode
   options.seed = training.seed;
   options.threads = training.threads;
   options.labels = training.data.labels;
-  options.class_count = checked.graph.out_count();
+  options.index_limits =
+      index_limits(checked.graph, neon::cost_terms(checked.spec.cost, checked.graph), checked.targets);
   memory.begin(options);
   return std::make_unique<aeon::Loader>(checked.section.loader, records, options);
 }
@@ -160,7 +161,7 @@ Outcome train_checked(const Training& training, const CheckedModel& checked, con
   neon::PlanOptions plan_options;
   plan_options.batch_size = checked.spec.batch_size;
   plan_options.threads = training.threads;
-  plan_options.input_dtype = train_source->info().inputs.front().dtype;
+  plan_options.inputs = train_source->info().inputs;
   plan_options.targets = train_source->info().targets;
   plan_options.seed = training.seed;
   plan_options.costs = neon::cost_terms(checked.spec.cost, checked.graph);

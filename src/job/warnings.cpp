@@ -23,15 +23,7 @@ base::json::array parts_of(const std::vector<neon::Part>& parts) {
   return list;
 }
 
-}  // namespace
-
-std::optional<std::string> unscaled_input(const tensor::Batch& batch, const neon::Graph& graph) {
-  constexpr double kFar = 20;
-  if (graph.nodes.front().layer->statistics_per_example(graph.nodes.front().ins) > 0) return {};
-  const auto [low, high] =
-      batch.input().dtype == tensor::Dtype::u8 ? extremes<std::uint8_t>(batch.input()) : extremes<float>(batch.input());
-  if (!std::isfinite(low) || !std::isfinite(high) || std::max(-low, high) <= kFar) return {};
-  const bool image = graph.sample_shape().size() >= 3;
+std::string unscaled(double low, double high, bool image) {
   return fmt::format(
       "the inputs of the first batch go from {:.4g} to {:.4g}, and networks learn from about -1 to 1; {}", low, high,
       image ? "scale them in the dataset section, as in `augmentation: [{type: image, mean: [0.5, 0.5, "
@@ -39,13 +31,27 @@ std::optional<std::string> unscaled_input(const tensor::Batch& batch, const neon
             : "scale the columns before the upload, or begin with a BatchNorm layer");
 }
 
+}  // namespace
+
+std::optional<std::string> unscaled_input(const tensor::Batch& batch, const neon::Graph& graph) {
+  constexpr double kFar = 20;
+  if (graph.nodes.front().layer->statistics_per_example(graph.nodes.front().ins) > 0) return {};
+  for (const tensor::Tensor& input : batch.inputs) {
+    if (input.dtype == tensor::Dtype::i32) continue;  // of which a table is read
+    const auto [low, high] = input.dtype == tensor::Dtype::u8 ? extremes<std::uint8_t>(input) : extremes<float>(input);
+    if (!std::isfinite(low) || !std::isfinite(high) || std::max(-low, high) <= kFar) continue;
+    return unscaled(low, high, input.shape.size() > 3);
+  }
+  return {};
+}
+
 std::optional<std::string> unused_outputs(const neon::Graph& graph, const tensor::SourceInfo& data) {
   const auto classes = static_cast<std::int64_t>(data.labels.size());
   if (classes == 0 || graph.adversaries ||
-      (!data.targets.empty() && data.targets.front().dtype != tensor::Dtype::i32) || graph.out_count() <= classes)
+      (!data.targets.empty() && data.targets.front().dtype != tensor::Dtype::i32) || graph.columns() <= classes)
     return {};
   return fmt::format("the last layer '{}' has {} outputs, but the data has {} classes; {} outputs will never be right",
-                     graph.maker_of()->name, graph.out_count(), classes, graph.out_count() - classes);
+                     graph.maker_of()->name, graph.columns(), classes, graph.columns() - classes);
 }
 
 std::vector<std::string> resume_warnings(const CheckedModel& now, const neon::Checkpoint& before) {

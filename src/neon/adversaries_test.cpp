@@ -174,7 +174,8 @@ TEST(Adversaries, TheGeneratorLearnsWhereTheDataAre) {
   Predictor predictor(checkpoint, {.max_batch = kRows, .threads = 1});
   alignas(64) float noise[kRows * 3];
   tensor::draw_noise(noise, tensor::Noise::normal, 1, 1, 0);
-  const std::span<const float> made = predictor.predict(noise, kRows);
+  const auto* const sample = reinterpret_cast<const std::byte*>(noise);
+  const std::span<const float> made = predictor.predict({&sample, 1}, kRows);
   const double centre[] = {2, -1, 0.5, 0};
   for (std::size_t c = 0; c < 4; ++c) {
     double mean = 0;

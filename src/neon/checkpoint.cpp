@@ -62,6 +62,35 @@ base::json::value piece(const Metadata& metadata, std::string_view name) {
   throw base::Error(base::Code::data_loss, fmt::format("its '{}' is missing", name));
 }
 
+struct Input {
+  std::string name;
+  tensor::Shape shape;
+  tensor::Dtype dtype = tensor::Dtype::f32;
+  static constexpr auto fields() {
+    return std::tuple(base::field("name", &Input::name, "of the tensor"),
+                      base::field("shape", &Input::shape, "of one exemplar").required(),
+                      base::field("dtype", &Input::dtype, "of its numbers"));
+  }
+};
+
+std::string text_of(const std::vector<tensor::Column>& inputs) {
+  base::json::array list;
+  for (const tensor::Column& input : inputs) list.push_back(base::encode(Input{input.name, input.shape, input.dtype}));
+  return base::to_text(list);
+}
+
+/// Those of the first releases had one input of f32, whose shape was `sample_shape`.
+std::vector<tensor::Column> inputs_of(const Metadata& metadata) {
+  for (const auto& [key, value] : metadata)
+    if (key == "sample_shape") return {{"", base::decode<tensor::Shape>(base::parse_json(value, key))}};
+  std::vector<tensor::Column> inputs;
+  const base::json::value list = piece(metadata, "inputs");
+  for (Input& input : base::decode<std::vector<Input>>(list))
+    inputs.push_back({std::move(input.name), std::move(input.shape), input.dtype});
+  if (inputs.empty()) throw base::Error(base::Code::data_loss, "it has no inputs");
+  return inputs;
+}
+
 void add_to_callback(std::vector<NamedCallbackState>& callbacks, NamedTensor tensor) {
   const std::string_view rest = std::string_view(tensor.name).substr(kCallbacks.size());
   std::size_t number = 0;
@@ -79,7 +108,7 @@ Checkpoint checkpoint_of(TensorFile file) {
                                                          metadata.empty() ? "" : metadata.front().second));
   Checkpoint checkpoint;
   checkpoint.spec = ModelSpec::from_json(piece(metadata, "spec"));
-  checkpoint.sample_shape = base::decode<tensor::Shape>(piece(metadata, "sample_shape"));
+  checkpoint.inputs = inputs_of(metadata);
   checkpoint.preprocessing = base::decode<base::json::object>(piece(metadata, "preprocessing"));
   checkpoint.labels = base::decode<std::vector<std::string>>(piece(metadata, "labels"));
   const base::json::value position = piece(metadata, "position");
@@ -116,7 +145,7 @@ template <class... To>
 void write_to(const Checkpoint& checkpoint, To&&... to) {
   Metadata metadata{{"format", std::string(kFormat)},
                     {"spec", base::to_text(checkpoint.spec.to_json())},
-                    {"sample_shape", base::to_text(base::encode(checkpoint.sample_shape))},
+                    {"inputs", text_of(checkpoint.inputs)},
                     {"preprocessing", base::to_text(checkpoint.preprocessing)},
                     {"labels", base::to_text(base::encode(checkpoint.labels))},
                     {"position", base::to_text(text_of(checkpoint.position))},

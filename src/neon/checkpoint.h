@@ -8,7 +8,7 @@
 
 #include "base/files.h"
 #include "neon/spec.h"
-#include "tensor/tensor.h"
+#include "tensor/batch.h"
 
 namespace neon {
 
@@ -70,9 +70,9 @@ struct TrainingPosition {
 /// docs/formats/checkpoint.md.
 struct Checkpoint {
   ModelSpec spec;
-  tensor::Shape sample_shape;        ///< of one exemplar: (c, h, w) or (features)
-  base::json::object preprocessing;  ///< how exemplars were made; its meaning belongs to the loader
-  std::vector<std::string> labels;   ///< names of the classes, in index order; may be empty
+  std::vector<tensor::Column> inputs;  ///< what the network reads of an exemplar
+  base::json::object preprocessing;    ///< how exemplars were made; its meaning belongs to the loader
+  std::vector<std::string> labels;     ///< names of the classes, in index order; may be empty
   TrainingPosition position;
   std::vector<NamedTensor> parameters;
   std::vector<NamedTensor> optimizer_states;

@@ -21,7 +21,7 @@ Checkpoint example() {
   c.spec.metric = {"Accuracy", {}, "/metric"};
   c.spec.batch_size = 32;
   c.spec.seed = std::numeric_limits<std::uint64_t>::max();
-  c.sample_shape = {3};
+  c.inputs = {{"image", {3}}};
   c.preprocessing = {{"etl", base::json::array{"image \"1\""}}};
   c.labels = {"Hose", "Hemd – kurz"};
   c.position = {.epoch = 2,
@@ -89,7 +89,8 @@ TEST_F(CheckpointFile, GivesBackWhatWasWritten) {
   const Checkpoint read = read_checkpoint(path_);
   EXPECT_EQ(read.spec.to_json(), c.spec.to_json());
   EXPECT_EQ(read.spec.layers[0].where, "/layers/0");
-  EXPECT_EQ(read.sample_shape, c.sample_shape);
+  EXPECT_EQ(read.inputs[0].name, "image");
+  EXPECT_EQ(read.inputs[0].shape, c.inputs[0].shape);
   EXPECT_EQ(read.preprocessing, c.preprocessing);
   EXPECT_EQ(read.labels, c.labels);
   EXPECT_EQ(base::encode(read.position), base::encode(c.position));

@@ -6,6 +6,7 @@
 
 #include "base/error.h"
 #include "base/random.h"
+#include "neon/testing/layer_inputs.h"
 #include "neon/testing/reference_network.h"
 
 namespace neon {
@@ -33,9 +34,7 @@ std::vector<Case> all_cases() {
 Graph graph_of(const Case& c) {
   ModelSpec spec;
   spec.layers = {Part{c.layer, base::parse_json(c.config, "config").get_object(), ""}};
-  std::vector<TensorSpec> inputs{{c.in, c.in_dtype}};
-  inputs.insert(inputs.end(), c.more_in.begin(), c.more_in.end());
-  return build_graph(spec, inputs);
+  return build_graph(spec, testing::inputs_of(c));
 }
 
 class Conformance : public ::testing::TestWithParam<Case> {};

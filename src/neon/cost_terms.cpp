@@ -84,6 +84,47 @@ std::vector<CostTerm> cost_terms(const Part& cost) {
   return terms;
 }
 
+void check_targets(const Graph& graph, std::span<const CostTerm> costs, std::span<const tensor::Column> targets) {
+  for (const CostTerm& term : costs) {
+    if (term.output >= graph.outputs.size())
+      throw base::Error(
+          base::Code::invalid_argument,
+          fmt::format("there is a cost for output {}, but the network has {}", term.output, graph.outputs.size()));
+    const Node* maker = graph.maker_of(term.output);
+    const auto refuse = [&](const std::string& why) {
+      throw base::Error(base::Code::invalid_argument,
+                        maker == nullptr ? why : fmt::format("the last layer '{}': {}", maker->name, why),
+                        maker == nullptr ? "" : maker->where);
+    };
+    if (targets.empty() || !term.cost->reads_target()) continue;
+    const std::size_t which = term.target_among(targets.size());
+    if (which >= targets.size())
+      refuse(fmt::format("output {} needs a target of its own, but the data has {}", term.output, targets.size()));
+    const tensor::Column& target = targets[which];
+    const std::int64_t rows = graph.rows_per_example(term.output), count = tensor::element_count(target.shape);
+    if (target.dtype == tensor::Dtype::f32 && count != graph.out_count(term.output))
+      refuse(fmt::format("its outputs are {}, {} numbers, but the targets of the data are {}, {} numbers",
+                         tensor::text(graph.out_shape(term.output)), graph.out_count(term.output),
+                         tensor::text(target.shape), count));
+    if (target.dtype != tensor::Dtype::f32 && count != rows)
+      refuse(fmt::format("its outputs are {}, so a record needs {} class {}, but the data brings {}",
+                         tensor::text(graph.out_shape(term.output)), rows, rows == 1 ? "index" : "indices",
+                         tensor::text(target.shape)));
+    if (term.mask < 0) continue;
+    if (term.cost->compares_sequences())
+      refuse(fmt::format("the cost {} compares whole sequences and cannot be masked", term.name));
+    if (static_cast<std::size_t>(term.mask) >= targets.size())
+      refuse(fmt::format("its cost needs a mask after the target, but the data has {} targets", targets.size()));
+    const tensor::Column& mask = targets[static_cast<std::size_t>(term.mask)];
+    if (mask.dtype != tensor::Dtype::f32)
+      refuse(fmt::format("target {} of the data is a mask and must be numbers, not indices", term.mask));
+    const std::int64_t each = tensor::element_count(mask.shape), all = graph.out_count(term.output);
+    if (each != all && each != rows && each != 1)
+      refuse(fmt::format("target {} of the data is the mask of output {} and must have {} numbers, {} or one, got {}",
+                         term.mask, term.output, all, rows, tensor::text(mask.shape)));
+  }
+}
+
 namespace {
 
 /// The three terms of a GANCost.

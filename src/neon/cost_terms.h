@@ -17,6 +17,11 @@ struct CostTerm {
   std::int64_t mask = -1;    ///< target of the batch whose numbers outputs and targets are multiplied by; -1: none
   double weight = 1;
   bool of_generator = false;  ///< in the generator's steps, where two networks train against each other
+
+  /// Which of so many targets of a batch it reads.
+  std::size_t target_among(std::size_t count) const {
+    return target >= 0 ? static_cast<std::size_t>(target) : count == 1 ? 0 : output;
+  }
 };
 
 /// The terms that a model's `cost` stands for: a cost function by name, GeneralizedCost(costfunc),
@@ -26,5 +31,9 @@ struct CostTerm {
 /// networks train against each other and it is no GANCost.
 std::vector<CostTerm> cost_terms(const Part& cost);
 std::vector<CostTerm> cost_terms(const Part& cost, const Graph& graph);
+
+/// That the outputs are such as these targets can be compared with; none: nothing is known of them. Errors:
+/// invalid_argument naming the layer and the numbers.
+void check_targets(const Graph& graph, std::span<const CostTerm> costs, std::span<const tensor::Column> targets);
 
 }  // namespace neon

@@ -8,21 +8,13 @@
 namespace neon {
 namespace {
 
-void check_target(const Graph& graph, const TargetInfo& target) {
-  if (graph.maker_of() == nullptr || graph.adversaries) return;
-  const Node& last = *graph.maker_of();
-  const std::int64_t outputs = graph.out_count();
-  if (!target.dense_shape.empty() && tensor::element_count(target.dense_shape) != outputs)
-    throw base::Error(
-        base::Code::invalid_argument,
-        fmt::format("the last layer '{}' gives {} numbers, but the data's targets are {} ({} numbers)", last.name,
-                    outputs, tensor::text(target.dense_shape), tensor::element_count(target.dense_shape)),
-        last.where);
-  if (target.class_count > graph.columns())
-    throw base::Error(base::Code::invalid_argument,
-                      fmt::format("the last layer '{}' gives {} outputs, but the data has {} classes", last.name,
-                                  graph.columns(), target.class_count),
-                      last.where);
+void check_classes(const Graph& graph, std::int64_t class_count) {
+  const Node* last = graph.maker_of();
+  if (last == nullptr || graph.adversaries || class_count <= graph.columns()) return;
+  throw base::Error(base::Code::invalid_argument,
+                    fmt::format("the last layer '{}' gives {} outputs, but the data has {} classes", last->name,
+                                graph.columns(), class_count),
+                    last->where);
 }
 
 std::string shapes_of(const std::vector<TensorSpec>& specs) {
@@ -47,6 +39,24 @@ double Graph::operations() const {
   return sum;
 }
 
+std::vector<tensor::Column> Graph::input_columns() const {
+  std::vector<tensor::Column> columns;
+  for (const int input : inputs) {
+    const Edge& edge = edges[static_cast<std::size_t>(input)];
+    columns.push_back({edge.name, edge.spec.shape, edge.spec.dtype});
+  }
+  return columns;
+}
+
+std::int64_t Graph::index_limit(std::size_t input) const {
+  std::int64_t least = 0;
+  for (const int reader : edges[static_cast<std::size_t>(inputs[input])].consumers) {
+    const std::int64_t limit = nodes[static_cast<std::size_t>(reader)].layer->index_limit();
+    if (limit > 0 && (least == 0 || limit < least)) least = limit;
+  }
+  return least;
+}
+
 const Node* Graph::maker_of(std::size_t output) const {
   const int producer = edges[static_cast<std::size_t>(outputs[output])].producer;
   return producer < 0 ? nullptr : &nodes[static_cast<std::size_t>(producer)];
@@ -54,21 +64,30 @@ const Node* Graph::maker_of(std::size_t output) const {
 
 bool Graph::is_output(int edge) const { return std::find(outputs.begin(), outputs.end(), edge) != outputs.end(); }
 
-Graph build_graph(const ModelSpec& spec, std::span<const TensorSpec> inputs, const TargetInfo& target) {
+/// Bytes stand for numbers: what layers see of them is f32.
+Graph build_graph(const ModelSpec& spec, std::span<const tensor::Column> inputs, std::int64_t class_count) {
   if (spec.layers.empty()) throw base::Error(base::Code::invalid_argument, "the model has no layers", "/layers");
   Graph graph;
   GraphBuilder builder(graph);
   std::vector<int> edges;
-  for (const TensorSpec& input : inputs) edges.push_back(builder.add_input(input));
+  for (const tensor::Column& input : inputs)
+    edges.push_back(builder.add_input(
+        {input.shape, input.dtype == tensor::Dtype::u8 ? tensor::Dtype::f32 : input.dtype}, input.name));
   graph.outputs = builder.add(spec.layers, edges);
   if (graph.nodes.empty())
     throw base::Error(base::Code::invalid_argument, "the model has no layer that computes anything", "/layers");
-  check_target(graph, target);
+  check_classes(graph, class_count);
   return graph;
 }
 
-Graph build_graph(const ModelSpec& spec, const tensor::Shape& sample_shape, const TargetInfo& target) {
-  return build_graph(spec, std::vector{TensorSpec{sample_shape}}, target);
+Graph build_graph(const ModelSpec& spec, std::span<const TensorSpec> inputs, std::int64_t class_count) {
+  std::vector<tensor::Column> columns;
+  for (const TensorSpec& input : inputs) columns.push_back({"", input.shape, input.dtype});
+  return build_graph(spec, columns, class_count);
+}
+
+Graph build_graph(const ModelSpec& spec, const tensor::Shape& sample_shape, std::int64_t class_count) {
+  return build_graph(spec, std::vector{TensorSpec{sample_shape}}, class_count);
 }
 
 void check_statistics(const Graph& graph, std::int64_t examples) {

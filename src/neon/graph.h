@@ -12,6 +12,7 @@ namespace neon {
 /// A tensor that flows from one node to others.
 struct Edge {
   TensorSpec spec;
+  std::string name;            ///< of an input: that of the data's column; may be empty
   int producer = -1;           ///< node; -1: an input of the graph
   std::vector<int> consumers;  ///< nodes, in their order
   int lengths = -1;            ///< of a sequence: the edge that says how many of its steps are real; -1: all are
@@ -33,12 +34,17 @@ struct Graph {
   std::span<const int> predicted_from() const {
     return adversaries ? std::span(&adversaries->noise, 1) : std::span<const int>(inputs);
   }
+  /// What a batch brings.
+  std::vector<tensor::Column> input_columns() const;
+  /// What the whole numbers of an input must be below, because layers read them as rows of a table; 0: anything.
+  std::int64_t index_limit(std::size_t input) const;
   const tensor::Shape& out_shape(std::size_t output = 0) const { return spec_of(outputs[output]).shape; }
   std::int64_t out_count(std::size_t output = 0) const { return tensor::element_count(out_shape(output)); }
   /// Costs and metrics read an output as rows: one per example, or per example and time step of a sequence.
   std::int64_t rows_per_example(std::size_t output = 0) const {
     return out_shape(output).size() == 2 ? out_shape(output)[1] : 1;
   }
+  /// Of which each row has so many.
   std::int64_t columns(std::size_t output = 0) const { return out_count(output) / rows_per_example(output); }
   /// The edge with the lengths of an output that is a sequence; -1: all its steps are real.
   int lengths_of(std::size_t output) const { return edges[static_cast<std::size_t>(outputs[output])].lengths; }
@@ -51,20 +57,11 @@ struct Graph {
   double operations() const;             ///< multiplications and additions per sample, forward
 };
 
-/// What the data promises about targets; nothing known is fine too.
-struct TargetInfo {
-  tensor::Shape dense_shape;     ///< empty: the target is a class index
-  std::int64_t class_count = 0;  ///< 0: unknown
-  static TargetInfo of(const tensor::SourceInfo& source) {
-    const tensor::Column& target = source.targets.front();
-    return {target.dtype == tensor::Dtype::f32 ? target.shape : tensor::Shape(),
-            static_cast<std::int64_t>(source.labels.size())};
-  }
-};
-
+/// `class_count`: how many classes the data names, which the main output must have columns for; 0: not known.
 /// Errors: invalid_argument naming the layer and the numbers that do not fit, with the layer's place in the file.
-Graph build_graph(const ModelSpec& spec, std::span<const TensorSpec> inputs, const TargetInfo& target = {});
-Graph build_graph(const ModelSpec& spec, const tensor::Shape& sample_shape, const TargetInfo& target = {});
+Graph build_graph(const ModelSpec& spec, std::span<const tensor::Column> inputs, std::int64_t class_count = 0);
+Graph build_graph(const ModelSpec& spec, std::span<const TensorSpec> inputs, std::int64_t class_count = 0);
+Graph build_graph(const ModelSpec& spec, const tensor::Shape& sample_shape, std::int64_t class_count = 0);
 
 /// Refuses layers that would take statistics over a single number when `examples` different ones are in a batch:
 /// whatever comes in, they would give the same. Errors: invalid_argument naming the layer and the numbers.

@@ -6,8 +6,9 @@
 
 namespace neon {
 
-int GraphBuilder::add_input(TensorSpec spec) {
+int GraphBuilder::add_input(TensorSpec spec, std::string name) {
   graph_.inputs.push_back(add_noise(std::move(spec)));
+  graph_.edges.back().name = std::move(name);
   return graph_.inputs.back();
 }
 
@@ -15,6 +16,15 @@ int GraphBuilder::add_noise(TensorSpec spec) {
   tensor::element_count(spec.shape);
   graph_.edges.push_back({std::move(spec)});
   return static_cast<int>(graph_.edges.size()) - 1;
+}
+
+int GraphBuilder::input(std::string_view name) const {
+  std::vector<std::string_view> names;
+  for (const int edge : graph_.inputs) {
+    names.push_back(graph_.edges[static_cast<std::size_t>(edge)].name);
+    if (names.back() == name) return edge;
+  }
+  throw base::Error(base::Code::invalid_argument, base::unknown_word("input", name, names));
 }
 
 std::vector<int> GraphBuilder::add(const Part& part, const std::vector<int>& in) {
@@ -117,7 +127,7 @@ std::vector<int> GraphBuilder::place(std::shared_ptr<const Layer> layer, const s
     graph_.edges[static_cast<std::size_t>(edge)].consumers.push_back(static_cast<int>(node.index));
   for (const TensorSpec& out : node.outs) {
     node.out_edges.push_back(static_cast<int>(graph_.edges.size()));
-    graph_.edges.push_back({out, static_cast<int>(node.index), {}});
+    graph_.edges.push_back({out, "", static_cast<int>(node.index), {}});
   }
   pass_lengths_on(node);
   graph_.nodes.push_back(std::move(node));

@@ -15,7 +15,10 @@ class GraphBuilder {
   explicit GraphBuilder(Graph& graph) : graph_(graph) {}
 
   /// An edge that a batch fills.
-  int add_input(TensorSpec spec);
+  int add_input(TensorSpec spec, std::string name = {});
+  /// That of a name. Errors: invalid_argument naming those there are.
+  int input(std::string_view name) const;
+  bool is_input(int edge) const { return graph_.edges[static_cast<std::size_t>(edge)].producer < 0; }
 
   /// Builds a part behind these edges. Returns the edges that come out of it.
   /// Errors: invalid_argument naming the layer as the file does, and its place.

@@ -61,8 +61,9 @@ class Foretold {
     for (std::size_t edge = 0; edge < readers_.size(); ++edge)
       for (const int node : graph.edges[edge].consumers)
         if (const int group = reading[static_cast<std::size_t>(node)]; group >= 0) readers_[edge].push_back(group);
-    for (const int edge : graph.inputs)
-      if (options.dtype_of(graph.spec_of(edge)) != graph.spec_of(edge).dtype) needs_.push_back(value(edge, 0));
+    for (std::size_t i = 0; i < graph.inputs.size(); ++i)
+      if (const TensorSpec& spec = graph.spec_of(graph.inputs[i]); options.dtype_of(i, spec) != spec.dtype)
+        needs_.push_back(value(graph.inputs[i], 0));
     for (const auto& [edge, group] : group_of_) needs_.push_back(value(edge, group));
     if (options.trains()) {
       add_kept();

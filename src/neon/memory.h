@@ -19,7 +19,7 @@ struct MemoryNeeds {
   std::string text;
 };
 
-/// Uses batch_size, cost, optimizer, input_dtype and weights_of of the options.
+/// Uses batch_size, cost, optimizer, inputs and weights_of of the options.
 MemoryNeeds memory_of(const Graph& graph, const PlanOptions& options);
 
 /// Refuses a plan that this machine's memory cannot hold. Errors: unavailable with sizes and the layer that takes most.

@@ -146,9 +146,7 @@ void Plan::State::set_mask(const tensor::Batch& batch, const CostTerm& term, Row
 
 void Plan::State::set_target(const tensor::Batch& batch, const CostTerm& term, RowOrder order, std::byte* to) const {
   const auto refuse = [](std::string message) { throw base::Error(base::Code::invalid_argument, std::move(message)); };
-  const std::size_t which = term.target >= 0            ? static_cast<std::size_t>(term.target)
-                            : batch.targets.size() == 1 ? 0
-                                                        : term.output;
+  const std::size_t which = term.target_among(batch.targets.size());
   if (which >= batch.targets.size())
     refuse(fmt::format("output {} needs a target, but the batch brings {}", term.output, batch.targets.size()));
   const tensor::Tensor& source = batch.targets[which];

@@ -16,9 +16,9 @@ class Plan;
 
 struct PlanOptions {
   std::int64_t batch_size = 128;
-  int threads = 0;  ///< at most so many; 0: as many as there are processors
-  tensor::Dtype input_dtype = tensor::Dtype::f32;
-  std::vector<tensor::Column> targets;          ///< what a batch brings; none: a class index
+  int threads = 0;                              ///< at most so many; 0: as many as there are processors
+  std::vector<tensor::Column> inputs;           ///< what a batch brings; none: what the graph's layers see
+  std::vector<tensor::Column> targets;          ///< likewise; none: a class index
   std::uint64_t seed = 0;                       ///< of the initial weights and of dropout
   std::vector<CostTerm> costs;                  ///< none: the plan only predicts
   std::shared_ptr<const Optimizer> optimizer;   ///< absent: train_step computes gradients and updates nothing
@@ -29,9 +29,9 @@ struct PlanOptions {
   std::string only_kernels;          ///< where there are several candidates, only this one, such as tensor::kPlainLoops
 
   bool trains() const { return !costs.empty(); }
-  /// What a batch brings for an input: bytes may stand for numbers.
-  tensor::Dtype dtype_of(const TensorSpec& input) const {
-    return input.dtype == tensor::Dtype::f32 ? input_dtype : input.dtype;
+  /// What a batch brings for the graph's input i: bytes may stand for numbers.
+  tensor::Dtype dtype_of(std::size_t i, const TensorSpec& input) const {
+    return i < inputs.size() ? inputs[i].dtype : input.dtype;
   }
 };
 

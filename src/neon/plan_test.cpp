@@ -124,7 +124,7 @@ TEST(Plan, BytesAndNumbersGiveTheSameOutputs) {
   options.batch_size = 4;
   const Graph graph = build_graph(convnet(), {3, 16, 16});
   const auto numbers = compile(graph, options);
-  options.input_dtype = tensor::Dtype::u8;
+  options.inputs = {{"", {3, 16, 16}, tensor::Dtype::u8}};
   const auto bytes = compile(graph, options);
   std::vector<std::uint8_t> u8(4 * 3 * 16 * 16);
   for (std::size_t i = 0; i < u8.size(); ++i) u8[i] = static_cast<std::uint8_t>(i * 31 % 256);
@@ -291,11 +291,11 @@ TEST(Graph, NamesLayersAsNeonDoes) {
 }
 
 TEST(Graph, ErrorsNameLayerPlaceAndNumbers) {
-  const auto error_of = [](std::vector<Part> layers, tensor::Shape in, TargetInfo target = {}) {
+  const auto error_of = [](std::vector<Part> layers, tensor::Shape in, std::int64_t class_count = 0) {
     ModelSpec spec;
     spec.layers = std::move(layers);
     try {
-      build_graph(spec, in, target);
+      build_graph(spec, in, class_count);
     } catch (const base::Error& error) {
       EXPECT_THAT(error.where, ::testing::StartsWith("/layers"));
       return error.message;
@@ -345,7 +345,7 @@ TEST(Graph, ErrorsNameLayerPlaceAndNumbers) {
                         part(R"({"type": "Dropout", "config": {"name": "a"}})")},
                        {4}),
               HasSubstr("two layers are named 'a'"));
-  EXPECT_THAT(error_of({part(R"({"type": "Linear", "config": {"nout": 10, "init": "Gaussian"}})")}, {4}, {{}, 12}),
+  EXPECT_THAT(error_of({part(R"({"type": "Linear", "config": {"nout": 10, "init": "Gaussian"}})")}, {4}, 12),
               HasSubstr("the last layer 'Linear_0' gives 10 outputs, but the data has 12 classes"));
 }
 

@@ -9,15 +9,20 @@
 namespace neon {
 
 Predictor::Predictor(const Checkpoint& checkpoint, const PredictorOptions& options)
-    : options_(options),
-      graph_(build_graph(checkpoint.spec, checkpoint.sample_shape)),
-      labels_(checkpoint.labels),
-      sample_bytes_(
-          static_cast<std::size_t>(tensor::element_count(sample_shape()) * tensor::size_of(options_.input_dtype))),
-      padded_(sample_bytes_ * static_cast<std::size_t>(std::max(options.max_batch, 1))) {
+    : options_(options), graph_(build_graph(checkpoint.spec, checkpoint.inputs)), labels_(checkpoint.labels) {
   if (options.max_batch < 1)
     throw base::Error(base::Code::invalid_argument,
                       fmt::format("max_batch must be positive, got {}", options.max_batch));
+  if (graph_.adversaries)
+    options_.inputs = {{"", sample_shape()}};  // noise
+  else if (options_.inputs.empty())
+    options_.inputs = graph_.input_columns();
+  for (const tensor::Column& input : options_.inputs) {
+    sample_bytes_.push_back(
+        static_cast<std::size_t>(tensor::element_count(input.shape) * tensor::size_of(input.dtype)));
+    padded_.emplace_back(sample_bytes_.back() * static_cast<std::size_t>(options.max_batch));
+    padded_data_.push_back(padded_.back().data());
+  }
   for (std::int64_t rows = 1; rows < options.max_batch; rows *= 2) plans_.push_back({rows, nullptr});
   plans_.push_back({options.max_batch, nullptr});
   Plan& plan = plan_for(plans_.front());
@@ -32,31 +37,34 @@ Plan& Predictor::plan_for(Sized& sized) {
   PlanOptions options;
   options.batch_size = sized.rows;
   options.threads = options_.threads;
-  options.input_dtype = options_.input_dtype;
+  if (!graph_.adversaries) options.inputs = options_.inputs;
   if (&sized != &plans_.front()) options.weights_of = plans_.front().plan.get();
   sized.plan = compile(graph_, options);
   return *sized.plan;
 }
 
-std::span<const float> Predictor::run(Sized& sized, const void* samples) {
-  const tensor::Tensor input{options_.input_dtype, tensor::with_rows(sized.rows, sample_shape()),
-                             const_cast<void*>(samples)};
-  return plan_for(sized).infer(input);
+std::span<const float> Predictor::run(Sized& sized, std::span<const std::byte* const> samples) {
+  std::vector<tensor::Tensor> inputs;
+  for (std::size_t i = 0; i < samples.size(); ++i)
+    inputs.push_back({options_.inputs[i].dtype, tensor::with_rows(sized.rows, options_.inputs[i].shape),
+                      const_cast<std::byte*>(samples[i])});
+  return plan_for(sized).infer(inputs);
 }
 
 void Predictor::warm_up() {
-  for (Sized& sized : plans_) run(sized, padded_.data());
+  for (Sized& sized : plans_) run(sized, padded_data_);
 }
 
-std::span<const float> Predictor::predict(const void* samples, std::int64_t rows) {
+std::span<const float> Predictor::predict(std::span<const std::byte* const> samples, std::int64_t rows) {
   if (rows < 1 || rows > options_.max_batch)
     throw base::Error(
         base::Code::invalid_argument,
         fmt::format("between 1 and {} samples can be predicted at once, got {}", options_.max_batch, rows));
   Sized& sized = *std::find_if(plans_.begin(), plans_.end(), [&](const Sized& s) { return s.rows >= rows; });
   if (sized.rows != rows) {
-    std::memcpy(padded_.data(), samples, sample_bytes_ * static_cast<std::size_t>(rows));
-    samples = padded_.data();
+    for (std::size_t i = 0; i < samples.size(); ++i)
+      std::memcpy(padded_[i].data(), samples[i], sample_bytes_[i] * static_cast<std::size_t>(rows));
+    samples = padded_data_;
   }
   const auto outputs = run(sized, samples).first(static_cast<std::size_t>(rows * out_count()));
   if (!all_finite(outputs))
@@ -68,10 +76,10 @@ std::span<const float> Predictor::predict(const void* samples, std::int64_t rows
 }
 
 void Predictor::check_k(std::int64_t k) const {
-  if (k < 1 || k > out_count())
+  if (k < 1 || k > columns())
     throw base::Error(
         base::Code::invalid_argument,
-        fmt::format("k must be between 1 and {}, the number of the model's outputs; got {}", out_count(), k));
+        fmt::format("k must be between 1 and {}, the number of the model's outputs; got {}", columns(), k));
 }
 
 std::vector<ClassProbability> Predictor::top_k(std::span<const float> row, std::int64_t k) const {
@@ -86,6 +94,18 @@ std::vector<ClassProbability> Predictor::top_k(std::span<const float> row, std::
     const std::int64_t index = order[static_cast<std::size_t>(i)];
     const bool named = static_cast<std::size_t>(index) < labels_.size();
     best.push_back({at(index), index, named ? labels_[static_cast<std::size_t>(index)] : std::string()});
+  }
+  return best;
+}
+
+std::vector<std::vector<ClassProbability>> Predictor::top_k_of_steps(std::span<const float> outputs,
+                                                                     std::int64_t k) const {
+  const auto count = static_cast<std::size_t>(steps());
+  std::vector<std::vector<ClassProbability>> best;
+  std::vector<float> row(static_cast<std::size_t>(columns()));
+  for (std::size_t step = 0; step < count; ++step) {
+    for (std::size_t i = 0; i < row.size(); ++i) row[i] = outputs[i * count + step];  // (columns, steps)
+    best.push_back(top_k(row, k));
   }
   return best;
 }

@@ -8,6 +8,7 @@
 #include "base/files.h"
 #include "neon/predictor.h"
 #include "neon/shelf_configs_test.h"
+#include "neon/testing/layer_inputs.h"
 #include "neon/testing/reference_network.h"
 #include "neon/testing/small_training.h"
 
@@ -156,9 +157,7 @@ TEST_P(ResumeLayer, WhatItKeepsBetweenStepsIsInTheCheckpoint) {
   const LayerCase& c = GetParam().registered;
   ModelSpec spec;
   spec.layers = {Part{GetParam().layer, base::parse_json(c.config, "config").get_object(), ""}};
-  std::vector<TensorSpec> inputs{{c.in, c.in_dtype}};
-  inputs.insert(inputs.end(), c.more_in.begin(), c.more_in.end());
-  const Graph graph = build_graph(spec, inputs);
+  const Graph graph = build_graph(spec, testing::inputs_of(c));
   PlanOptions options;
   options.batch_size = 4;
   options.threads = 1;

@@ -29,7 +29,7 @@ ModelSpec two_layers(int hidden, int classes, std::string_view first = "body", s
 Checkpoint checkpoint_of(const ModelSpec& spec) {
   Checkpoint checkpoint;
   checkpoint.spec = spec;
-  checkpoint.sample_shape = {2, 6, 6};
+  checkpoint.inputs = {{"", {2, 6, 6}}};
   checkpoint.parameters = plan_for(spec, 16, 99)->export_parameters();
   return checkpoint;
 }

@@ -271,7 +271,7 @@ void Trainer::resume_averages(const Checkpoint& checkpoint) {
 
 Checkpoint Trainer::checkpoint() const {
   Checkpoint checkpoint;
-  checkpoint.sample_shape = plan_.graph().sample_shape();
+  checkpoint.inputs = plan_.graph().input_columns();
   checkpoint.position = position_;
   checkpoint.parameters = plan_.export_parameters();
   checkpoint.optimizer_states = plan_.export_optimizer_states();

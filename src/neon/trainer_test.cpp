@@ -12,6 +12,12 @@ namespace {
 
 using namespace testing;
 
+std::vector<const std::byte*> samples_of(const tensor::Batch& batch) {
+  std::vector<const std::byte*> samples;
+  for (const tensor::Tensor& input : batch.inputs) samples.push_back(static_cast<const std::byte*>(input.data));
+  return samples;
+}
+
 using ::testing::HasSubstr;
 
 TEST(Trainer, LearnsAndReports) {
@@ -400,7 +406,7 @@ TEST(Predictor, LeavesOutTheBranchesThatOnlyTrainingNeeds) {
   const tensor::Batch* batch = train.next();
   const auto all = plan->infer(batch->inputs);
   const std::vector<float> expected(all.begin(), all.begin() + 4);
-  const auto got = predictor.predict(batch->input().data, 1);
+  const auto got = predictor.predict(samples_of(*batch), 1);
   for (std::size_t i = 0; i < 4; ++i) EXPECT_NEAR(got[i], expected[i], 1e-6);
 }
 
@@ -412,7 +418,8 @@ TEST(Predictor, RefusesWhatIsNotFinite) {
   checkpoint.spec = spec;
   Predictor predictor(checkpoint, {.max_batch = 2, .threads = 1});
   std::vector<float> sample(72, HUGE_VALF);
-  EXPECT_THROW(predictor.predict(sample.data(), 1), base::Error);
+  const std::vector<const std::byte*> samples{reinterpret_cast<const std::byte*>(sample.data())};
+  EXPECT_THROW(predictor.predict(samples, 1), base::Error);
   checkpoint.parameters[0].values[3] = HUGE_VALF;
   try {
     Predictor refused(checkpoint, {.max_batch = 2, .threads = 1});
@@ -456,11 +463,11 @@ TEST(Predictor, AnswersAsTheTrainedPlanForAnyNumberOfRows) {
   Predictor predictor(checkpoint, {.max_batch = 11, .threads = 1});
   predictor.warm_up();
   for (const std::int64_t rows : {1, 2, 3, 5, 8, 11}) {
-    const auto got = predictor.predict(batch.input().data, rows);
+    const auto got = predictor.predict(samples_of(batch), rows);
     ASSERT_EQ(got.size(), static_cast<std::size_t>(rows * 4));
     for (std::size_t i = 0; i < got.size(); ++i) EXPECT_NEAR(got[i], expected[i], 1e-5) << rows << " rows, " << i;
   }
-  EXPECT_THROW(predictor.predict(batch.input().data, 12), base::Error);
+  EXPECT_THROW(predictor.predict(samples_of(batch), 12), base::Error);
 
   const auto best = predictor.top_k(std::vector<float>{0.1f, 0.4f, 0.1f, 0.4f}, 3);
   ASSERT_EQ(best.size(), 3u);

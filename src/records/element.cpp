@@ -5,6 +5,7 @@
 #include <cmath>
 #include <cstring>
 
+#include "base/base64.h"
 #include "base/error.h"
 #include "base/fields.h"
 #include "base/files.h"
@@ -20,42 +21,6 @@ using base::Error;
 std::string line_of(const Manifest& manifest, std::int64_t record) {
   return fmt::format("{}:{}", manifest.file.filename().string(),
                      manifest.line_numbers[static_cast<std::size_t>(record)]);
-}
-
-// RFC 4648 §4. Padding may be left out; anything else that is no canonical base64 is refused.
-std::string decode_base64(std::string_view text) {
-  static constexpr auto kValues = [] {
-    std::array<std::int8_t, 256> values{};
-    values.fill(-1);
-    constexpr std::string_view kAlphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    for (std::size_t i = 0; i < kAlphabet.size(); ++i)
-      values[static_cast<unsigned char>(kAlphabet[i])] = static_cast<std::int8_t>(i);
-    return values;
-  }();
-  std::string_view digits = text;
-  for (int i = 0; i < 2 && digits.ends_with('='); ++i) digits.remove_suffix(1);
-  if (digits.size() % 4 == 1 ||
-      (text.size() != digits.size() && (digits.size() % 4 == 0 || text.size() > (digits.size() + 3) / 4 * 4)))
-    throw Error(Code::invalid_argument,
-                fmt::format("not base64: {} characters and {} of padding", digits.size(), text.size() - digits.size()));
-  std::string bytes;
-  bytes.reserve(digits.size() * 3 / 4);
-  std::uint32_t held = 0;
-  int held_bits = 0;
-  for (std::size_t i = 0; i < digits.size(); ++i) {
-    const int value = kValues[static_cast<unsigned char>(digits[i])];
-    if (value < 0)
-      throw Error(Code::invalid_argument,
-                  fmt::format("not base64: character {} is '{}'", i + 1, base::printable(digits.substr(i, 1))));
-    held = held << 6 | static_cast<std::uint32_t>(value);
-    held_bits += 6;
-    if (held_bits >= 8) {
-      held_bits -= 8;
-      bytes.push_back(static_cast<char>(held >> held_bits & 0xFF));
-    }
-  }
-  if ((held & ((1u << held_bits) - 1)) != 0) throw Error(Code::invalid_argument, "not base64: cut off in a byte");
-  return bytes;
 }
 
 template <class Number>
@@ -145,7 +110,7 @@ std::string element_bytes(const Manifest& manifest, std::int64_t record, std::si
   const std::string_view text = manifest.element(record, column);
   try {
     switch (type) {
-      case ElementType::BINARY: return decode_base64(text);
+      case ElementType::BINARY: return base::from_base64(text);
       case ElementType::ASCII_INT:
         return four_bytes<std::int32_t>(text, "a whole number from -2147483648 to 2147483647");
       case ElementType::ASCII_FLOAT: return four_bytes<float>(text, "a number");

@@ -104,6 +104,18 @@ def checkpoint_sum(cloud, model):
     return hashlib.sha256(content).hexdigest()
 
 
+def submitted(cloud, *arguments, **options):
+    """A training, submitted as the client does it: who is told to try again in a moment does. What checks model files may
+    have been killed."""
+    for attempt in range(5):
+        try:
+            return cloud.train(*arguments, **options)
+        except harness.Failure as failure:
+            if " 503 " not in str(failure) or attempt == 4:
+                raise
+            time.sleep(0.2)
+
+
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("programs", type=Path)
@@ -128,7 +140,7 @@ def main():
         writer.start()
         kills = {"job": 0, "daemon": 0}
         for round_number in range(options.rounds):
-            model = cloud.train(model_file, {"train": "bars", "eval": "bars"}, seed=9, cpus=1)
+            model = submitted(cloud, model_file, {"train": "bars", "eval": "bars"}, seed=9, cpus=1)
             writer.model = model
             for _ in range(2):
                 time.sleep(chance.random() * expected_seconds * 0.7)

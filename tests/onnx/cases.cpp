@@ -13,6 +13,7 @@
 #include "base/files.h"
 #include "neon/onnx.h"
 #include "neon/plan.h"
+#include "neon/testing/layer_inputs.h"
 #include "tensor/arena.h"
 
 namespace {
@@ -99,11 +100,9 @@ void write_cases(const std::string& folder) {
     for (const neon::LayerCase& c : member.cases()) {
       neon::ModelSpec spec;
       spec.layers = {{std::string(name), base::parse_json(c.config, "case").get_object(), ""}};
-      std::vector<neon::TensorSpec> specs{{c.in, c.in_dtype}};
-      specs.insert(specs.end(), c.more_in.begin(), c.more_in.end());
       base::json::object told{{"layer", name}, {"config", c.config}};
       try {
-        const neon::Graph graph = neon::build_graph(spec, specs);
+        const neon::Graph graph = neon::build_graph(spec, neon::testing::inputs_of(c));
         for (auto& [key, value] : write_case(fmt::format("{}/{}", folder, all.size()), graph)) told[key] = value;
       } catch (const base::Error& error) {
         if (error.code != base::Code::invalid_argument) throw;
@@ -116,7 +115,7 @@ void write_cases(const std::string& folder) {
 
 void predict(const std::string& file, std::int64_t rows) {
   const neon::Checkpoint checkpoint = neon::checkpoint_of(neon::read_onnx(file));
-  const neon::Graph graph = neon::build_graph(checkpoint.spec, checkpoint.sample_shape);
+  const neon::Graph graph = neon::build_graph(checkpoint.spec, checkpoint.inputs);
   const auto plan = plan_of(graph, rows);
   plan->import_parameters(checkpoint.parameters);
   Inputs inputs(graph, rows);

@@ -11,8 +11,6 @@
 
 namespace aeon {
 
-struct DrawKey;
-
 /// What an image becomes; the same for every record.
 struct ImageTarget {
   std::int32_t height = 0, width = 0, channels = 0;

@@ -1,3 +1,5 @@
+#include "aeon/extract/decoded.h"
+
 #include "aeon/extract/extractor.h"
 
 namespace aeon {
@@ -12,14 +14,12 @@ void give_back_large(std::vector<std::uint8_t>& buffer) {
 
 }  // namespace
 
-void Decoded::allot(std::int64_t element_height, std::int64_t element_width, int element_channels,
-                    std::int64_t beside) {
+void Decoded::allot(tensor::Dtype element_dtype, const Extents& element_shape, std::int64_t beside) {
   settle();
-  const std::int64_t size = element_height * element_width * element_channels;
+  const std::int64_t size = element_shape.count() * tensor::size_of(element_dtype);
   if (memory != nullptr && size + beside > kKeptBytes) lease = memory->take(size + beside);
-  height = static_cast<std::int32_t>(element_height);
-  width = static_cast<std::int32_t>(element_width);
-  channels = element_channels;
+  dtype = element_dtype;
+  shape = element_shape;
   bytes.resize(static_cast<std::size_t>(size));
 }
 

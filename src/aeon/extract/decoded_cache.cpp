@@ -8,9 +8,14 @@ namespace {
 
 constexpr std::size_t kBlockBytes = std::size_t{1} << 20;
 
-struct Extents {
-  std::int32_t height, width, channels;
+/// What is kept of one element besides its numbers.
+struct Head {
+  Extents shape;
+  tensor::Dtype dtype;
 };
+
+/// Heads and numbers of all kinds may stand behind so many bytes.
+std::size_t aligned(std::size_t bytes) { return (bytes + 3) / 4 * 4; }
 
 }  // namespace
 
@@ -34,28 +39,28 @@ bool DecodedCache::find(std::int64_t record, std::span<DecodedView> views) const
   if (entries_.empty()) return false;
   const std::byte* entry = entries_[static_cast<std::size_t>(record)].load(std::memory_order_acquire);
   if (entry == nullptr) return false;
-  const auto* bytes = reinterpret_cast<const std::uint8_t*>(entry + columns_ * sizeof(Extents));
+  const auto* bytes = reinterpret_cast<const std::uint8_t*>(entry + columns_ * sizeof(Head));
   for (std::size_t column = 0; column < columns_; ++column) {
-    Extents extents;
-    std::memcpy(&extents, entry + column * sizeof extents, sizeof extents);
-    views[column] = {extents.height, extents.width, extents.channels, bytes};
-    bytes += views[column].size();
+    Head head;
+    std::memcpy(&head, entry + column * sizeof head, sizeof head);
+    views[column] = {head.dtype, head.shape, bytes};
+    bytes += aligned(views[column].size_bytes());
   }
   return true;
 }
 
 void DecodedCache::keep(std::int64_t record, std::span<const DecodedView> views) {
   if (entries_.empty()) return;
-  std::size_t size = columns_ * sizeof(Extents);
-  for (const DecodedView& view : views) size += view.size();
+  std::size_t size = columns_ * sizeof(Head);
+  for (const DecodedView& view : views) size += aligned(view.size_bytes());
   std::byte* entry = take(size);
   if (entry == nullptr) return;
-  std::byte* bytes = entry + columns_ * sizeof(Extents);
+  std::byte* bytes = entry + columns_ * sizeof(Head);
   for (std::size_t column = 0; column < columns_; ++column) {
-    const Extents extents{views[column].height, views[column].width, views[column].channels};
-    std::memcpy(entry + column * sizeof extents, &extents, sizeof extents);
-    std::memcpy(bytes, views[column].bytes, views[column].size());
-    bytes += views[column].size();
+    const Head head{views[column].shape, views[column].dtype};
+    std::memcpy(entry + column * sizeof head, &head, sizeof head);
+    std::memcpy(bytes, views[column].bytes, views[column].size_bytes());
+    bytes += aligned(views[column].size_bytes());
   }
   // Two threads may have decoded the same record; either copy will do.
   entries_[static_cast<std::size_t>(record)].store(entry, std::memory_order_release);

@@ -32,7 +32,7 @@ class DecodedCache {
   std::byte* take(std::size_t bytes);
 
   std::size_t columns_;
-  std::vector<std::atomic<const std::byte*>> entries_;  // per record: columns_ × Extents, then their bytes
+  std::vector<std::atomic<const std::byte*>> entries_;  // per record: columns_ × Head, then their numbers
   std::mutex mutex_;
   std::vector<std::unique_ptr<std::byte[]>> blocks_;  // entries are cut from these
   std::size_t block_left_ = 0;

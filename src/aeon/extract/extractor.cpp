@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 namespace aeon {
 
 using base::Code;
@@ -25,24 +27,37 @@ Extraction::Extraction(const LoaderConfig& config) {
     throw Error(Code::invalid_argument,
                 fmt::format("expected at most one augmentation of type 'image', got {}", config.augmentation.size()),
                 config.augmentation[1].where);
-  int inputs = 0;
   for (const EtlEntry& entry : config.etl) {
-    columns.push_back(Extractors::find(entry.type, entry.where).make(entry, config));
-    const auto column = columns.size() - 1;
-    if (columns.back()->role() == Role::input) {
-      input = column;
-      if (++inputs > 1)
-        throw Error(Code::invalid_argument, fmt::format("a second input ('{}'); a network takes one", entry.type),
-                    entry.where);
-    } else {
-      if (target >= 0)
-        throw Error(Code::invalid_argument, fmt::format("a second target ('{}'); training takes one", entry.type),
-                    entry.where);
-      target = static_cast<int>(column);
+    ExtractedColumn& column = columns.emplace_back();
+    column.extractor = Extractors::find(entry.type, entry.where).make(entry, config);
+    column.name = entry.name.empty() ? entry.type : entry.name;
+    for (ExtractedTensor& made : column.extractor->tensors()) {
+      if (!entry.name.empty()) made.column.name = fmt::format("{}.{}", entry.name, made.column.name);
+      refuse_twice(made.column.name, entry);
+      const Role role = made.role.value_or(entry.role.value_or(column.extractor->role()));
+      std::vector<tensor::Column>& to = role == Role::input ? inputs : targets;
+      column.places.push_back({role, to.size()});
+      to.push_back(std::move(made.column));
     }
+    if (column.has(Role::target) && class_names.empty()) class_names = column.extractor->class_names();
   }
-  if (inputs == 0)
+  if (inputs.empty())
     throw Error(Code::invalid_argument, "etl names no input, such as {type: image, height: 28, width: 28}", "/etl");
+}
+
+bool ExtractedColumn::has(Role role) const {
+  return std::any_of(places.begin(), places.end(), [&](const Place& place) { return place.role == role; });
+}
+
+void Extraction::refuse_twice(std::string_view name, const EtlEntry& entry) const {
+  for (const auto* tensors : {&inputs, &targets})
+    for (const tensor::Column& other : *tensors)
+      if (other.name == name)
+        throw Error(Code::invalid_argument,
+                    fmt::format("two entries of etl make a tensor '{}'; give one of them a name, as in "
+                                "{{type: {}, name: left}}",
+                                name, entry.type),
+                    entry.where);
 }
 
 }  // namespace aeon

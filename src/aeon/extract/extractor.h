@@ -2,47 +2,19 @@
 #include <cstdint>
 #include <map>
 #include <memory>
+#include <optional>
 #include <span>
+#include <string>
 #include <string_view>
 #include <vector>
 
 #include "aeon/config.h"
-#include "aeon/memory.h"
+#include "aeon/extract/decoded.h"
+#include "aeon/extract/draw.h"
 #include "records/manifest.h"
-#include "tensor/tensor.h"
+#include "tensor/batch.h"
 
 namespace aeon {
-
-/// One decoded element, before anything random: (height, width, channels), 8 bits each, row-major. This is what the
-/// decoded cache keeps.
-struct DecodedView {
-  std::int32_t height = 1, width = 1, channels = 1;
-  const std::uint8_t* bytes = nullptr;
-  std::size_t size() const {
-    return static_cast<std::size_t>(height) * static_cast<std::size_t>(width) * static_cast<std::size_t>(channels);
-  }
-};
-
-/// A decoded element that owns its bytes. Decoding into the same one again reuses them.
-struct Decoded {
-  std::int32_t height = 1, width = 1, channels = 1;
-  std::vector<std::uint8_t> bytes;
-  SharedMemory* memory = nullptr;  ///< where large elements take their memory from; none: from wherever it is
-  SharedMemory::Lease lease;
-
-  DecodedView view() const { return {height, width, channels, bytes.data()}; }
-
-  /// Makes room for an element, and for `beside` bytes that its decoder needs meanwhile. Errors: as SharedMemory::take.
-  void allot(std::int64_t element_height, std::int64_t element_width, int element_channels, std::int64_t beside = 0);
-
-  /// The element is no longer needed: keeps a small one's memory for the next, gives a large one's back.
-  void settle();
-};
-
-/// What the random draws of one record depend on, and nothing else.
-struct DrawKey {
-  std::uint64_t seed = 0, epoch = 0, record = 0;
-};
 
 /// Memory that one thread reuses from record to record.
 struct Scratch {
@@ -53,15 +25,26 @@ struct Scratch {
   void settle();
 };
 
-enum class Role { input, target };
+/// A tensor that a column becomes, of one sample. Its shape is empty for a single number.
+struct ExtractedTensor {
+  tensor::Column column;
+  std::optional<Role> role = {};  ///< absent: that of its column
+};
 
-/// Turns one column's bytes into the numbers of one sample. Threads: any number at once, each with its own Scratch.
+/// Turns one column's bytes into numbers of one sample: one tensor, or several. Threads: any number at once, each with
+/// its own Scratch.
 class Extractor {
  public:
   virtual ~Extractor() = default;
+
+  /// What it is used for where the configuration does not say.
   virtual Role role() const = 0;
-  virtual tensor::Shape shape() const = 0;  ///< of one sample; empty for a single number
-  virtual tensor::Dtype dtype() const = 0;
+
+  /// What it writes, named as in aeon ("char_map", "char_map_length").
+  virtual std::vector<ExtractedTensor> tensors() const = 0;
+
+  /// Names of the classes that its whole numbers stand for, in index order; empty when it knows none.
+  virtual std::vector<std::string> class_names() const { return {}; }
 
   /// Whether a column of this type can be read at all. Errors: invalid_argument saying what to change.
   virtual void check_column(records::ElementType /*type*/) const {}
@@ -69,9 +52,10 @@ class Extractor {
   /// Errors: invalid_argument saying what is wrong with the bytes.
   virtual void decode(std::string_view bytes, Decoded& decoded) const = 0;
 
-  /// Writes one sample. Without a key nothing is random, as in evaluation. Errors: invalid_argument.
-  virtual void write(const DecodedView& decoded, const DrawKey* key, Scratch& scratch,
-                     std::byte* destination) const = 0;
+  /// Writes one sample: to destinations[i] what tensors()[i] holds, unless nobody wants it (nullptr). Errors:
+  /// invalid_argument.
+  virtual void write(const DecodedView& decoded, const Draw& draw, Scratch& scratch,
+                     std::span<std::byte* const> destinations) const = 0;
 
   /// The other way: writes the picture (b, g, r) that a sample of f32 is. False where samples are no pictures.
   virtual bool draw(std::span<const float> /*sample*/, Decoded& /*picture*/) const { return false; }
@@ -107,12 +91,30 @@ struct ExtractorOnShelf {
   }
 };
 
-/// All extractors of a configuration, in column order.
+/// One column of the records and where its tensors go.
+struct ExtractedColumn {
+  std::unique_ptr<Extractor> extractor;
+  std::string name;  ///< what a prediction calls it: that of the configuration, or the type
+
+  struct Place {
+    Role role = Role::input;
+    std::size_t index = 0;  ///< among the inputs or targets
+  };
+  std::vector<Place> places;  ///< of each of its tensors
+
+  bool has(Role role) const;
+};
+
+/// All extractors of a configuration, in column order, and the tensors that they make together.
+/// Errors: invalid_argument when the configuration does not fit itself.
 struct Extraction {
-  std::vector<std::unique_ptr<Extractor>> columns;
-  std::size_t input = 0;  ///< the column of the input
-  int target = -1;        ///< the column of the target, or -1
+  std::vector<ExtractedColumn> columns;
+  std::vector<tensor::Column> inputs, targets;
+  std::vector<std::string> class_names;  ///< of the first target that knows them
   explicit Extraction(const LoaderConfig& config);
+
+ private:
+  void refuse_twice(std::string_view name, const EtlEntry& entry) const;
 };
 
 }  // namespace aeon

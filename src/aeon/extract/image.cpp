@@ -29,7 +29,6 @@ class Image final : public Extractor {
     bool channel_major = true;
     ImageOutput output_type = ImageOutput::float_;
     bool bgr_to_rgb = false;
-    std::string name;
     static constexpr auto fields() {
       return std::tuple(
           base::field("height", &Config::height, "of the output, in pixels").required().range(1, 65535),
@@ -38,8 +37,7 @@ class Image final : public Extractor {
           base::field("channel_major", &Config::channel_major, "true: (c, h, w); false: (h, w, c)"),
           base::field("output_type", &Config::output_type,
                       "float or uint8_t; float holds 0 to 255 unless mean and stddev are given"),
-          base::field("bgr_to_rgb", &Config::bgr_to_rgb, "channels in the order r, g, b; without it b, g, r"),
-          base::field("name", &Config::name, "a name for people"));
+          base::field("bgr_to_rgb", &Config::bgr_to_rgb, "channels in the order r, g, b; without it b, g, r"));
     }
   };
 
@@ -62,47 +60,42 @@ class Image final : public Extractor {
   }
 
   Role role() const override { return Role::input; }
-  tensor::Shape shape() const override {
-    if (config_.channel_major) return {config_.channels, config_.height, config_.width};
-    return {config_.height, config_.width, config_.channels};
-  }
-  tensor::Dtype dtype() const override {
-    return config_.output_type == ImageOutput::float_ ? tensor::Dtype::f32 : tensor::Dtype::u8;
+  std::vector<ExtractedTensor> tensors() const override {
+    const tensor::Shape shape = config_.channel_major ? tensor::Shape{config_.channels, config_.height, config_.width}
+                                                      : tensor::Shape{config_.height, config_.width, config_.channels};
+    return {{{"image", shape, is_float() ? tensor::Dtype::f32 : tensor::Dtype::u8}}};
   }
 
   void decode(std::string_view bytes, Decoded& decoded) const override {
     decode_image(bytes, config_.channels, decoded);
   }
 
-  void write(const DecodedView& decoded, const DrawKey* key, Scratch& scratch, std::byte* destination) const override {
+  void write(const DecodedView& decoded, const Draw& draw, Scratch& scratch,
+             std::span<std::byte* const> destinations) const override {
     Recipe recipe;
-    recipe.input_height = recipe.height = decoded.height;
-    recipe.input_width = recipe.width = decoded.width;
+    recipe.input_height = recipe.height = decoded.shape[0];
+    recipe.input_width = recipe.width = decoded.shape[1];
     for (const auto& [tag, augmentation] : augmentations_) {
-      if (key == nullptr) {
-        augmentation->draw(nullptr, recipe);
-      } else {
-        base::Random random(key->seed, base::stream_of(tag, key->epoch, key->record));
-        augmentation->draw(&random, recipe);
-      }
+      std::optional<base::Random> random = draw.numbers(tag);
+      augmentation->draw(random ? &*random : nullptr, recipe);
     }
     PixelView pixels = cut(decoded, recipe, scratch);
     if (pixels.width != config_.width || pixels.height != config_.height || recipe.step_count > 0)
       pixels = change(pixels, recipe, scratch);
-    if (dtype() == tensor::Dtype::f32)
-      lay_out(pixels, recipe.mirrored, reinterpret_cast<float*>(destination),
+    if (is_float())
+      lay_out(pixels, recipe.mirrored, reinterpret_cast<float*>(destinations[0]),
               [this](std::int32_t channel, std::uint8_t value) {
                 return table_[static_cast<std::size_t>(channel)][value];
               });
     else
-      lay_out(pixels, recipe.mirrored, reinterpret_cast<std::uint8_t*>(destination),
+      lay_out(pixels, recipe.mirrored, reinterpret_cast<std::uint8_t*>(destinations[0]),
               [](std::int32_t, std::uint8_t value) { return value; });
   }
 
   /// Each number as the 8-bit value whose number is nearest.
   bool draw(std::span<const float> sample, Decoded& picture) const override {
-    if (dtype() != tensor::Dtype::f32) return false;
-    picture.allot(config_.height, config_.width, config_.channels);
+    if (!is_float()) return false;
+    picture.allot(tensor::Dtype::u8, {config_.height, config_.width, config_.channels});
     const auto channels = static_cast<std::size_t>(config_.channels), plane = sample.size() / channels;
     for (std::size_t c = 0; c < channels; ++c) {
       const std::array<float, 256>& table = table_[c];
@@ -119,6 +112,8 @@ class Image final : public Extractor {
   }
 
  private:
+  bool is_float() const { return config_.output_type == ImageOutput::float_; }
+
   // The number for each 8-bit value: exact on every CPU, and quicker than two divisions a pixel.
   void tabulate() {
     for (std::size_t channel = 0; channel < static_cast<std::size_t>(config_.channels); ++channel)
@@ -131,23 +126,24 @@ class Image final : public Extractor {
 
   // The recipe's box, in place when it lies inside the image, else copied with zeros around.
   static PixelView cut(const DecodedView& image, const Recipe& recipe, Scratch& scratch) {
-    const auto channels = static_cast<std::size_t>(image.channels);
-    const std::size_t stride = static_cast<std::size_t>(image.width) * channels;
+    const std::int32_t height = image.shape[0], width = image.shape[1], depth = image.shape[2];
+    const auto channels = static_cast<std::size_t>(depth);
+    const std::size_t stride = static_cast<std::size_t>(width) * channels;
     const auto at = [&](std::int32_t y, std::int32_t x) {
       return image.bytes + static_cast<std::size_t>(y) * stride + static_cast<std::size_t>(x) * channels;
     };
-    const bool inside = recipe.x >= 0 && recipe.y >= 0 && recipe.x + recipe.width <= image.width &&
-                        recipe.y + recipe.height <= image.height;
-    if (inside) return {at(recipe.y, recipe.x), recipe.height, recipe.width, image.channels, stride};
+    const bool inside =
+        recipe.x >= 0 && recipe.y >= 0 && recipe.x + recipe.width <= width && recipe.y + recipe.height <= height;
+    if (inside) return {at(recipe.y, recipe.x), recipe.height, recipe.width, depth, stride};
     const std::size_t box_stride = static_cast<std::size_t>(recipe.width) * channels;
     scratch.padded.assign(box_stride * static_cast<std::size_t>(recipe.height), 0);
-    const std::int32_t x0 = std::max(recipe.x, 0), x1 = std::min(recipe.x + recipe.width, image.width);
-    const std::int32_t y0 = std::max(recipe.y, 0), y1 = std::min(recipe.y + recipe.height, image.height);
+    const std::int32_t x0 = std::max(recipe.x, 0), x1 = std::min(recipe.x + recipe.width, width);
+    const std::int32_t y0 = std::max(recipe.y, 0), y1 = std::min(recipe.y + recipe.height, height);
     for (std::int32_t y = y0; y < y1 && x0 < x1; ++y)
       std::memcpy(&scratch.padded[static_cast<std::size_t>(y - recipe.y) * box_stride +
                                   static_cast<std::size_t>(x0 - recipe.x) * channels],
                   at(y, x0), static_cast<std::size_t>(x1 - x0) * channels);
-    return {scratch.padded.data(), recipe.height, recipe.width, image.channels, box_stride};
+    return {scratch.padded.data(), recipe.height, recipe.width, depth, box_stride};
   }
 
   // Resized to the output's size, then the recipe's steps.

@@ -36,8 +36,8 @@ TEST(ImageDecoder, PngPixelsAreExact) {
   const auto gray = ramp(5 * 7), color = ramp(5 * 7 * 3);
   Decoded decoded;
   decode_image(png_of(gray, 5, 7, 1), 1, decoded);
-  EXPECT_EQ(decoded.height, 5);
-  EXPECT_EQ(decoded.width, 7);
+  EXPECT_EQ(decoded.shape[0], 5);
+  EXPECT_EQ(decoded.shape[1], 7);
   EXPECT_EQ(decoded.bytes, gray);
   decode_image(png_of(color, 5, 7, 3), 3, decoded);
   EXPECT_EQ(decoded.bytes, color);
@@ -65,7 +65,7 @@ TEST(ImageDecoder, JpegIsCloseToTheOriginal) {
       Decoded decoded;
       decode_image(file, 3, decoded);
       ASSERT_EQ(decoded.bytes.size(), pixels.size());
-      EXPECT_EQ(decoded.width, width);
+      EXPECT_EQ(decoded.shape[1], width);
       for (std::size_t i = 0; i < pixels.size(); ++i)
         ASSERT_LE(std::abs(decoded.bytes[i] - pixels[i]), 12) << height << " high, " << width << " wide, byte " << i;
       decode_image(file, 1, decoded);

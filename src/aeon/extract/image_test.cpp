@@ -77,17 +77,17 @@ class IndexImage : public ::testing::Test {
       }
   }
 
-  std::vector<float> write(std::string_view image, std::string_view augmentation, std::optional<DrawKey> key = {}) {
+  std::vector<float> write(std::string_view image, std::string_view augmentation, const Draw& draw = {}) {
     const auto config = base::decode<LoaderConfig>(base::parse_json(
         fmt::format(R"({{"etl": [{{"type": "image", {}}}], "augmentation": [{{"type": "image", {}}}]}})", image,
                     augmentation),
         "config"));
     const Extraction extraction(config);
-    const Extractor& extractor = *extraction.columns[0];
-    std::vector<float> sample(static_cast<std::size_t>(tensor::element_count(extractor.shape())));
+    std::vector<float> sample(static_cast<std::size_t>(tensor::element_count(extraction.inputs[0].shape)));
     Scratch scratch;
-    extractor.write({kSize, kSize, 3, pixels_.data()}, key ? &*key : nullptr, scratch,
-                    reinterpret_cast<std::byte*>(sample.data()));
+    std::byte* const destination = reinterpret_cast<std::byte*>(sample.data());
+    extraction.columns[0].extractor->write({tensor::Dtype::u8, {kSize, kSize, 3}, pixels_.data()}, draw, scratch,
+                                           std::span(&destination, 1));
     return sample;
   }
 
@@ -123,9 +123,9 @@ TEST_F(IndexImage, CutsTheMiddle) {
 
 TEST_F(IndexImage, MirrorsAndPads) {
   bool saw_mirrored = false, saw_plain = false, saw_border = false;
-  for (std::uint64_t record = 0; record < 40; ++record) {
+  for (std::int64_t record = 0; record < 40; ++record) {
     const auto sample = write(R"("height": 64, "width": 64)",
-                              R"("flip_enable": true, "crop_enable": false, "padding": 4)", DrawKey{1, 0, record});
+                              R"("flip_enable": true, "crop_enable": false, "padding": 4)", Draw(1, 0, record));
     // In the middle row, where the border cannot be, columns count up or down, and zeros stand outside.
     const float* row = &sample[32 * 64];
     const float step = row[33] - row[32];

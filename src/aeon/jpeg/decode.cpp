@@ -158,7 +158,7 @@ void decode(std::string_view bytes, int channels, Decoded& decoded) {
   const int colors = decoding.jpeg.num_components;
   if (colors != 1 && colors != 3 && colors != 4)
     throw Error(Code::invalid_argument, fmt::format("it has {} colour channels; 1, 3 and 4 can be read", colors));
-  decoded.allot(height, width, channels, coefficient_bytes(decoding));
+  decoded.allot(tensor::Dtype::u8, {height, width, channels}, coefficient_bytes(decoding));
   const std::size_t stride = static_cast<std::size_t>(width) * static_cast<std::size_t>(channels);
   if (is_cmyk(decoding)) {
     decoding.cmyk.resize(static_cast<std::size_t>(width) * 4);

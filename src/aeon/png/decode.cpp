@@ -132,7 +132,7 @@ void decode(std::string_view bytes, int channels, Decoded& decoded) {
   const auto refuse = [&] { throw base::Error(base::Code::invalid_argument, decoding.error); };
   if (!read_header(decoding)) refuse();
   check_image_size(decoding.width, decoding.height);
-  decoded.allot(decoding.height, decoding.width, channels);
+  decoded.allot(tensor::Dtype::u8, {decoding.height, decoding.width, channels});
   if (!read_pixels(decoding)) refuse();
 }
 

@@ -138,7 +138,9 @@ const Operation<Predict, Prediction, true> predict{
      .method = Method::post,
      .path = "/api/v2/models/{model}/predict",
      .permission = Permission::viewer,
-     .summary = "Predict the class of one input: the body is the file, such as a PNG",
+     .summary = "Predict from one input: the body is what the model reads, such as a PNG file or a text; for a model "
+                "with several inputs it is a JSON object with a member for each, text as it is, other bytes as "
+                "{\"base64\": \"...\"}",
      .command = "model predict",
      .errors = {Code::conflict, Code::too_large, Code::unavailable},
      .body_limit_bytes = std::size_t{32} << 20,

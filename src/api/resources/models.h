@@ -304,17 +304,21 @@ struct ClassProbability {
   double probability = 0;
   std::int64_t index = 0;
   std::string label;
+  std::optional<std::int64_t> step;
   static constexpr auto fields() {
     return std::tuple(base::field("probability", &ClassProbability::probability, "output of the last layer"),
                       base::field("index", &ClassProbability::index, "of the class, from 0"),
-                      base::field("label", &ClassProbability::label, "name of the class; its index when it has none"));
+                      base::field("label", &ClassProbability::label, "name of the class; its index when it has none"),
+                      base::field("step", &ClassProbability::step,
+                                  "of a model whose output is a sequence: the time step, from 0; absent for others"));
   }
 };
 
 struct Prediction {
   std::vector<ClassProbability> predictions;
   static constexpr auto fields() {
-    return std::tuple(base::field("predictions", &Prediction::predictions, "most probable first"));
+    return std::tuple(
+        base::field("predictions", &Prediction::predictions, "most probable first; of a sequence step by step"));
   }
 };
 

@@ -6,6 +6,7 @@
 #include "base/error.h"
 #include "base/files.h"
 #include "base/text.h"
+#include "records/vocabulary.h"
 
 namespace ncloud {
 namespace {
@@ -75,7 +76,7 @@ std::string read_model_file(const std::string& file) {
     throw;
   }
   if (const std::string_view kind = kind_of_file(text); !kind.empty()) refuse(file, kind);
-  return std::string(base::text_of(text, file));
+  return records::with_vocabularies(base::text_of(text, file), std::filesystem::path(file).parent_path(), file);
 }
 
 }  // namespace ncloud

@@ -42,12 +42,12 @@ int bench_layers(const BenchCommand& command) {
   options.batch_size = model.spec.batch_size;
   options.threads = command.threads;
   if (!command.inference) {
+    options.targets = model.targets;
     options.costs = neon::cost_terms(model.spec.cost, model.graph);
     options.optimizer = neon::Shelf<neon::Optimizer>::instance().make(model.spec.optimizer);
   }
   const auto plan = neon::compile(model.graph, options);
-  const auto source =
-      job::random_batches(model.graph.sample_shape(), {}, model.graph.out_count(), options.batch_size, 1);
+  const auto source = job::random_batches(model.graph, model.targets, options.batch_size, 1);
   source->seek(0, 0);
   const tensor::Batch& batch = *source->next();
 

@@ -4,6 +4,7 @@
 #include <thread>
 
 #include "aeon/loader.h"
+#include "aeon/preprocessor.h"
 #include "apps/neon/commands.h"
 #include "base/error.h"
 #include "job/data.h"
@@ -90,22 +91,24 @@ job::Data data_of(const EvalCommand& command, const neon::Checkpoint& checkpoint
 int judge(const EvalCommand& command) {
   const neon::Checkpoint checkpoint = neon::read_checkpoint(command.checkpoint);
   const job::Data data = data_of(command, checkpoint);
-  const neon::Graph graph = neon::build_graph(checkpoint.spec, checkpoint.sample_shape);
+  const neon::Graph graph = neon::build_graph(checkpoint.spec, checkpoint.inputs);
+  const std::vector<neon::CostTerm> costs = neon::cost_terms(checkpoint.spec.cost, graph);
+  const aeon::LoaderConfig config = job::loader_config_of(checkpoint.preprocessing);
   aeon::LoaderOptions loading;
   loading.mode = aeon::Mode::evaluate;
   loading.batch_size = command.batch_size;
   loading.threads =
       command.threads > 0 ? command.threads : static_cast<int>(std::max(1u, std::thread::hardware_concurrency()));
   loading.labels = data.labels;
-  loading.class_count = graph.out_count();
-  aeon::Loader loader(job::loader_config_of(checkpoint.preprocessing), data.eval, loading);
+  loading.index_limits = job::index_limits(graph, costs, aeon::Preprocessor(config).targets());
+  aeon::Loader loader(config, data.eval, loading);
 
   neon::PlanOptions options;
   options.batch_size = command.batch_size;
   options.threads = command.threads;
-  options.input_dtype = loader.info().inputs.front().dtype;
+  options.inputs = loader.info().inputs;
   options.targets = loader.info().targets;
-  options.costs = neon::cost_terms(checkpoint.spec.cost, graph);
+  options.costs = costs;
   const auto plan = neon::compile(graph, options);
   plan->import_parameters(neon::parameters_of(checkpoint, command.weights));
 
@@ -115,9 +118,9 @@ int judge(const EvalCommand& command) {
   fmt::print("records {}\ncost {:.6g}\n", loader.info().record_count, evaluation->cost);
   for (const auto& [name, value] : evaluation->metrics) fmt::print("{} {:.6g}\n", name, value);
   if (loader.info().targets.front().dtype != tensor::Dtype::i32) return 0;
-  Confusions confusions(graph.out_count());
+  Confusions confusions(graph.columns());
   loader.seek(0, 0);
   while (const tensor::Batch* batch = loader.next()) confusions.add(plan->compare(*batch));
-  confusions.print(data.labels);
+  confusions.print(loader.info().labels);
   return 0;
 }

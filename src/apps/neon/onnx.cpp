@@ -33,12 +33,12 @@ int export_model(const ExportCommand& command) {
 int import_model(const ImportCommand& command) {
   neon::Checkpoint checkpoint = neon::checkpoint_of(neon::read_onnx(command.file));
   const bool told = !checkpoint.preprocessing.empty();
-  checkpoint.spec.dataset = told ? checkpoint.preprocessing : image_section(checkpoint.sample_shape);
+  checkpoint.spec.dataset = told ? checkpoint.preprocessing : image_section(checkpoint.inputs.front().shape);
   if (!told && !checkpoint.spec.dataset.empty())
     checkpoint.preprocessing = job::preprocessing_of(job::dataset_section(checkpoint.spec));
   neon::write_checkpoint(checkpoint, command.checkpoint);
   if (!command.model_file.empty()) base::write_file_atomically(command.model_file, neon::yaml_of(checkpoint.spec));
-  fmt::print("{}", neon::description(neon::build_graph(checkpoint.spec, checkpoint.sample_shape)));
+  fmt::print("{}", neon::description(neon::build_graph(checkpoint.spec, checkpoint.inputs)));
   if (!told)
     fmt::print(
         "the file does not say how examples are prepared{}\n",

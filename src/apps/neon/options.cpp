@@ -54,7 +54,10 @@ void declare(CLI::App& app, Options& options) {
       ->check(CLI::PositiveNumber);
   app.add_option("--profile_iter_skip", options.profile_iter_skip, "steps before the first that is measured")
       ->check(CLI::NonNegativeNumber);
-  auto* check = app.add_option("--check", options.check, "decode every record of this manifest and tell all faults");
+  auto* check = app.add_option(
+      "--check", options.check,
+      "decode every record of this manifest and tell all faults: as the model file reads them, or without one as "
+      "images and labels");
   app.add_option("--labels", options.labels, "with --check: file with the names of the classes")->needs(check);
   app.add_option("--root", options.root, "with --check: folder that relative names start from")->needs(check);
   app.add_flag("-v,--verbose", options.verbose, "show the network; twice: also what the engine does");
@@ -111,7 +114,9 @@ void declare_commands(CLI::App& app, Options& options) {
 
   CLI::App* predict = command("predict", "what a trained model says of files, or makes of noise");
   predict->add_option("checkpoint", options.predict.checkpoint, "the trained model")->required();
-  predict->add_option("files", options.predict.files, "images, prepared as in training");
+  predict->add_option(
+      "files", options.predict.files,
+      "what the model reads, prepared as in training; of a model with several inputs NAME=FILE for each");
   predict->add_option("-k", options.predict.k, "how many classes to tell, the likeliest first")
       ->check(CLI::PositiveNumber);
   predict->add_option("-n,--samples", options.predict.samples, "how many a GenerativeAdversarial makes")

@@ -13,6 +13,7 @@ neon::PlanOptions options_for(const job::CheckedModel& model, int threads, bool 
   options.batch_size = model.spec.batch_size;
   options.threads = threads;
   if (inference) return options;
+  options.targets = model.targets;
   options.costs = neon::cost_terms(model.spec.cost, model.graph);
   options.optimizer = neon::Shelf<neon::Optimizer>::instance().make(model.spec.optimizer);
   return options;
@@ -31,7 +32,7 @@ void print_steps(const neon::Plan& plan, bool training) {
 }  // namespace
 
 job::CheckedModel checked_model(const std::string& file, std::optional<std::int64_t> batch_size, bool inference) {
-  neon::ModelSpec spec = neon::read_model(file, job::check_rest);
+  neon::ModelSpec spec = job::read_model(file);
   if (batch_size && !inference) spec.batch_size = *batch_size;
   job::CheckedModel checked = job::check_model(std::move(spec), 0, 0);
   if (batch_size) checked.spec.batch_size = *batch_size;

@@ -1,12 +1,12 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
-#include "aeon/preprocessor.h"
 #include "apps/neon/commands.h"
 #include "base/error.h"
 #include "base/files.h"
 #include "base/log.h"
 #include "job/data.h"
+#include "job/samples.h"
 #include "neon/predictor.h"
 
 namespace {
@@ -19,11 +19,12 @@ int make_samples(const PredictCommand& command, const neon::Checkpoint& checkpoi
   neon::Predictor predictor(checkpoint, {.max_batch = 1, .threads = command.threads});
   const auto width = static_cast<std::size_t>(tensor::element_count(predictor.sample_shape()));
   tensor::Arena noise(width * sizeof(float));
+  const std::byte* const input = noise.data();
   std::vector<float> made;
   for (std::int64_t i = 0; i < command.samples; ++i) {
     auto* numbers = reinterpret_cast<float*>(noise.data());
     tensor::draw_noise({numbers, width}, graph.adversaries->noise_type, command.rng_seed, 1, i);
-    const std::span<const float> one = predictor.predict(noise.data(), 1);
+    const std::span<const float> one = predictor.predict(std::span(&input, 1), 1);
     made.insert(made.end(), one.begin(), one.end());
   }
   if (command.output.empty()) {
@@ -41,27 +42,56 @@ int make_samples(const PredictCommand& command, const neon::Checkpoint& checkpoi
   return 0;
 }
 
+/// The files of one prediction, in the order of the model's inputs: `name=file` each where there are several.
+std::vector<std::string> by_input(const std::vector<std::string>& words, const std::vector<std::string>& names) {
+  std::vector<std::string> files;
+  for (const std::string& name : names)
+    for (const std::string& word : words)
+      if (word.starts_with(name + "=")) files.push_back(word.substr(name.size() + 1));
+  if (files.size() != names.size() || words.size() != names.size())
+    throw base::Error(base::Code::invalid_argument,
+                      fmt::format("the model takes {} inputs; name a file for each: {}=FILE", names.size(),
+                                  fmt::join(names, "=FILE ")));
+  return files;
+}
+
+void print_steps(const std::vector<std::vector<neon::ClassProbability>>& steps) {
+  for (std::size_t step = 0; step < steps.size(); ++step) {
+    if (steps.size() > 1) fmt::print(" step {}\n", step);
+    for (const neon::ClassProbability& row : steps[step])
+      fmt::print("  {:>9.6f}  {:>5}  {}\n", row.probability, row.index, base::printable(row.label));
+  }
+}
+
 }  // namespace
 
 int predict_files(const PredictCommand& command) {
   neon::Checkpoint checkpoint = neon::read_checkpoint(command.checkpoint);
   neon::choose_weights(checkpoint, command.weights);
-  const neon::Graph graph = neon::build_graph(checkpoint.spec, checkpoint.sample_shape);
+  const neon::Graph graph = neon::build_graph(checkpoint.spec, checkpoint.inputs);
   if (graph.adversaries) return make_samples(command, checkpoint, graph);
   if (command.files.empty())
     throw base::Error(base::Code::invalid_argument, "files are required: neon predict CHECKPOINT FILE...");
   aeon::Preprocessor preprocessor(job::loader_config_of(checkpoint.preprocessing));
-  neon::Predictor predictor(checkpoint,
-                            {.max_batch = 1, .threads = command.threads, .input_dtype = preprocessor.sample_dtype()});
-  const std::int64_t k = std::min(command.k, predictor.out_count());
-  tensor::Arena input(preprocessor.sample_bytes());
+  neon::Predictor predictor(checkpoint, {.max_batch = 1, .threads = command.threads, .inputs = preprocessor.inputs()});
+  const std::int64_t k = std::min(command.k, predictor.columns());
+  job::Samples samples(preprocessor, 1);
+  const auto predict = [&](std::span<const std::string> files, const std::string& title) {
+    std::vector<std::string> bytes;
+    for (const std::string& file : files) bytes.push_back(base::read_file(file));
+    samples.write(0, std::vector<std::string_view>(bytes.begin(), bytes.end()));
+    const std::span<const float> outputs = predictor.predict(samples.data(), 1);
+    fmt::print("{}\n", title);
+    print_steps(predictor.top_k_of_steps(outputs, k));
+  };
+  if (preprocessor.names().size() > 1) {
+    predict(by_input(command.files, preprocessor.names()), fmt::format("{}", fmt::join(command.files, " ")));
+    return 0;
+  }
   int exit_code = 0;
   for (const std::string& file : command.files) {
     try {
-      preprocessor.write(base::read_file(file), input.data());
-      fmt::print("{}\n", file);
-      for (const neon::ClassProbability& row : predictor.top_k(predictor.predict(input.data(), 1), k))
-        fmt::print("  {:>9.6f}  {:>5}  {}\n", row.probability, row.index, row.label);
+      predict(std::span(&file, 1), file);
     } catch (const base::Error& error) {
       // The others are still told.
       fmt::print(stderr, "neon: {}: {}\n", base::printable(file), base::printable(error.message));

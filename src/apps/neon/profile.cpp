@@ -48,18 +48,18 @@ int profile_network(const job::CheckedModel& model, int threads, const ProfileLe
   options.batch_size = model.spec.batch_size;
   options.threads = threads;
   if (!inference) {
+    options.targets = model.targets;
     options.costs = neon::cost_terms(model.spec.cost, model.graph);
     options.optimizer = neon::Shelf<neon::Optimizer>::instance().make(model.spec.optimizer);
   }
   const std::unique_ptr<neon::Plan> plan = neon::compile(model.graph, options);
-  const auto source =
-      job::random_batches(model.graph.sample_shape(), {}, model.graph.out_count(), options.batch_size, 1);
+  const auto source = job::random_batches(model.graph, model.targets, options.batch_size, 1);
   source->seek(0, 0);
   const tensor::Batch& batch = *source->next();
   neon::TrainingStep which;
   const std::vector<double> took = measure(length, [&] {
     if (inference) {
-      plan->infer(batch.input());
+      plan->infer(batch.inputs);
     } else {
       plan->train_step(batch, which);
       ++which.step;

@@ -41,7 +41,7 @@ void use_manifests(const Options& options, base::json::object& dataset) {
 }
 
 neon::ModelSpec spec_of(const Options& options) {
-  neon::ModelSpec spec = neon::read_model(options.model_file, job::check_rest);
+  neon::ModelSpec spec = job::read_model(options.model_file);
   if (options.epochs) spec.epochs = *options.epochs;
   if (options.batch_size) spec.batch_size = *options.batch_size;
   if (options.rng_seed) spec.seed = options.rng_seed;

@@ -8,7 +8,7 @@
 #include "records/labels.h"
 
 int import_weights(const ImportCommand& command) {
-  const job::CheckedModel model = job::check_model(neon::read_model(command.model, job::check_rest), 0, 0);
+  const job::CheckedModel model = job::check_model(job::read_model(command.model), 0, 0);
   neon::NameMap map;
   if (!command.names.empty()) map = neon::parse_name_map(base::read_file(command.names), command.names);
   const std::string text = base::read_file(command.file, std::size_t{1} << 40);
@@ -20,7 +20,7 @@ int import_weights(const ImportCommand& command) {
     throw base::Error(error.code, fmt::format("'{}': {}", command.file, error.message));
   }
   checkpoint.spec = model.spec;
-  checkpoint.sample_shape = model.graph.sample_shape();
+  checkpoint.inputs = model.graph.input_columns();
   checkpoint.preprocessing = job::preprocessing_of(model.section);
   if (model.section.labels)
     checkpoint.labels =

@@ -34,6 +34,13 @@ class MergeMultistream final : public Branches {
     return {{R"({"merge": "stack", "layers": [{"type": "Linear", "config": {"nout": 5, "init": "Gaussian"}},
                                               {"type": "Linear", "config": {"nout": 4, "init": "Gaussian"}}]})",
              {7},
+             {{{3, 2, 2}}}},
+            // Each branch takes its input by name, in another order.
+            {R"({"merge": "stack", "layers": [[{"type": "Input", "config": {"name": "input_2"}},
+                                               {"type": "Linear", "config": {"nout": 5, "init": "Gaussian"}}],
+                                              [{"type": "Input", "config": {"name": "input_1"}},
+                                               {"type": "Linear", "config": {"nout": 4, "init": "Gaussian"}}]]})",
+             {7},
              {{{3, 2, 2}}}}};
   }
 

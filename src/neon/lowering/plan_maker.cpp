@@ -533,39 +533,23 @@ void initialize(Plan& plan) {
   plan.import_parameters(tensors);
 }
 
-void check_mask(const Graph& graph, const CostTerm& term, const tensor::Column& mask) {
-  const auto refuse = [](std::string message) { throw base::Error(base::Code::invalid_argument, std::move(message)); };
-  if (mask.dtype != tensor::Dtype::f32)
-    refuse(fmt::format("target {} of the data is a mask and must be numbers, not indices", term.mask));
-  const std::int64_t each = tensor::element_count(mask.shape), steps = graph.rows_per_example(term.output),
-                     all = graph.out_count(term.output);
-  if (each != all && each != steps && each != 1)
-    refuse(fmt::format("target {} of the data is the mask of output {} and must have {} numbers, {} or one, got {}",
-                       term.mask, term.output, all, steps, tensor::text(mask.shape)));
+void check_inputs(const Graph& graph, std::span<const tensor::Column> inputs) {
+  for (std::size_t i = 0; i < std::min(inputs.size(), graph.inputs.size()); ++i) {
+    const TensorSpec& spec = graph.spec_of(graph.inputs[i]);
+    const bool fits =
+        inputs[i].dtype == spec.dtype || (inputs[i].dtype == tensor::Dtype::u8 && spec.dtype == tensor::Dtype::f32);
+    if (!fits)
+      throw base::Error(base::Code::invalid_argument,
+                        fmt::format("the network was made for {} as input {}, but the data brings {}",
+                                    base::word(spec.dtype), i, base::word(inputs[i].dtype)));
+  }
 }
 
 void check(const Graph& graph, const PlanOptions& options) {
   const auto refuse = [](std::string message) { throw base::Error(base::Code::invalid_argument, std::move(message)); };
   if (options.batch_size < 1) refuse(fmt::format("the batch size must be positive, got {}", options.batch_size));
-  if (options.input_dtype == tensor::Dtype::i32) refuse("a network takes inputs of f32 or u8, not i32");
-  for (std::size_t i = 0; i < options.costs.size(); ++i) {
-    const CostTerm& term = options.costs[i];
-    if (term.output >= graph.outputs.size())
-      refuse(fmt::format("there is a cost for output {}, but the network has {}", term.output, graph.outputs.size()));
-    if (!term.cost->reads_target()) continue;
-    const std::size_t which = term.target >= 0              ? static_cast<std::size_t>(term.target)
-                              : options.targets.size() == 1 ? 0
-                                                            : term.output;
-    if (term.mask >= 0 && term.cost->compares_sequences())
-      refuse(fmt::format("the cost {} compares whole sequences and cannot be masked", term.name));
-    if (term.mask >= 0 && static_cast<std::size_t>(term.mask) < options.targets.size())
-      check_mask(graph, term, options.targets[static_cast<std::size_t>(term.mask)]);
-    if (which >= options.targets.size() || options.targets[which].dtype != tensor::Dtype::f32) continue;
-    const tensor::Shape& shape = options.targets[which].shape;
-    if (tensor::element_count(shape) != graph.out_count(term.output))
-      refuse(fmt::format("the network gives {} numbers, but targets are {}", graph.out_count(term.output),
-                         tensor::text(shape)));
-  }
+  check_inputs(graph, options.inputs);
+  check_targets(graph, options.costs, options.targets);
   if (options.optimizer && !options.trains()) refuse("training needs a cost");
   if (options.batches_per_update < 1)
     refuse(fmt::format("batches_per_update must be positive, got {}", options.batches_per_update));

@@ -1,5 +1,7 @@
 #pragma once
 // What a plan consists of; for plan.cpp, which runs it, and plan_maker.cpp, which makes it.
+#include <algorithm>
+
 #include "neon/lowering/lowering.h"
 #include "neon/plan.h"
 
@@ -55,7 +57,8 @@ struct Plan::State {
   double run_backward(Phase phase);
   tensor::Dtype dtype_of(int edge) const {
     if (graph.adversaries && edge == graph.adversaries->noise) return tensor::Dtype::f32;
-    return options.dtype_of(graph.spec_of(edge));
+    const auto found = std::find(graph.inputs.begin(), graph.inputs.end(), edge);
+    return options.dtype_of(static_cast<std::size_t>(found - graph.inputs.begin()), graph.spec_of(edge));
   }
   std::vector<const Step*> steps_of(bool training) const;
   void run(Phase phase, std::size_t begin, std::size_t end) { program.run(phase, begin, end, context, threads); }

@@ -92,7 +92,7 @@ OnnxModel onnx_of(const Graph& graph, std::span<const NamedTensor> parameters) {
 }
 
 OnnxModel onnx_of(const Checkpoint& checkpoint) {
-  OnnxModel model = onnx_of(build_graph(checkpoint.spec, checkpoint.sample_shape), parameters_of(checkpoint));
+  OnnxModel model = onnx_of(build_graph(checkpoint.spec, checkpoint.inputs), parameters_of(checkpoint));
   model.metadata = {{"neon.labels", base::to_text(base::encode(checkpoint.labels))},
                     {"neon.preprocessing", base::to_text(checkpoint.preprocessing)}};
   return model;

@@ -566,7 +566,7 @@ class Importer {
     spec.metric = {"Misclassification", {}, {}};
     Checkpoint checkpoint;
     checkpoint.spec = ModelSpec::from_json(spec.to_json());
-    checkpoint.sample_shape = graph_.sample_shape();
+    checkpoint.inputs = graph_.input_columns();
     for (const auto& [node, parameters] : parameters_)
       if (network.nodes.contains(static_cast<int>(node)))
         checkpoint.parameters.insert(checkpoint.parameters.end(), parameters.begin(), parameters.end());
@@ -574,7 +574,7 @@ class Importer {
       checkpoint.labels = base::decode<std::vector<std::string>>(base::parse_json(found->second, found->first));
     if (const auto found = model_.metadata.find("neon.preprocessing"); found != model_.metadata.end())
       checkpoint.preprocessing = base::decode<base::json::object>(base::parse_json(found->second, found->first));
-    build_graph(checkpoint.spec, checkpoint.sample_shape);  // that it can be built is checked here
+    build_graph(checkpoint.spec, checkpoint.inputs);  // that it can be built is checked here
     return checkpoint;
   }
 

@@ -21,8 +21,8 @@ float number(std::int64_t i) { return static_cast<float>(std::sin(0.7 * static_c
 Checkpoint trained(ModelSpec spec, tensor::Shape sample_shape) {
   Checkpoint checkpoint;
   checkpoint.spec = std::move(spec);
-  checkpoint.sample_shape = std::move(sample_shape);
-  const Graph graph = build_graph(checkpoint.spec, checkpoint.sample_shape);
+  checkpoint.inputs = {{"", std::move(sample_shape)}};
+  const Graph graph = build_graph(checkpoint.spec, checkpoint.inputs);
   PlanOptions options;
   options.batch_size = 1;
   options.threads = 1;
@@ -40,7 +40,7 @@ Checkpoint trained(std::string_view layers, tensor::Shape sample_shape, std::str
 
 /// All outputs for three examples.
 std::vector<float> predictions(const Checkpoint& checkpoint) {
-  const Graph graph = build_graph(checkpoint.spec, checkpoint.sample_shape);
+  const Graph graph = build_graph(checkpoint.spec, checkpoint.inputs);
   PlanOptions options;
   options.batch_size = 3;
   options.threads = 1;
@@ -94,7 +94,7 @@ class OnnxOf : public testing::TestWithParam<Network> {};
 TEST_P(OnnxOf, AndBack) {
   const Checkpoint before = trained(GetParam().layers, GetParam().sample_shape);
   const Checkpoint after = checkpoint_of(stored(onnx_of(before)));
-  EXPECT_EQ(after.sample_shape, before.sample_shape);
+  EXPECT_EQ(after.inputs[0].shape, before.inputs[0].shape);
   const std::vector<float> expected = predictions(before), got = predictions(after);
   ASSERT_EQ(got.size(), expected.size());
   for (std::size_t i = 0; i < got.size(); ++i) EXPECT_NEAR(got[i], expected[i], 1e-5) << i;

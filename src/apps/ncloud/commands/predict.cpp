@@ -1,10 +1,13 @@
+#include <filesystem>
 #include <iostream>
 #include <iterator>
 
 #include "apps/ncloud/command.h"
 #include "apps/ncloud/terminal.h"
+#include "base/base64.h"
 #include "base/files.h"
 #include "base/log.h"
+#include "base/utf8.h"
 
 namespace ncloud {
 namespace {
@@ -16,7 +19,10 @@ struct PredictFiles {
   static constexpr auto fields() {
     return std::tuple(
         base::field("model", &PredictFiles::model, "number or name of a deployed model").required().positional(),
-        base::field("files", &PredictFiles::files, "inputs, such as PNG files; - is standard input")
+        base::field(
+            "files", &PredictFiles::files,
+            "inputs, such as PNG or text files; - is standard input. For one prediction of a model with several inputs "
+            "NAME=FILE for each")
             .required()
             .positional(),
         base::field(
@@ -31,6 +37,29 @@ struct PredictFiles {
 std::string read_input(const std::string& file) {
   if (file == "-") return std::string(std::istreambuf_iterator<char>(std::cin), {});
   return base::read_file(file, api::predict.body_limit_bytes);
+}
+
+/// The name before the = of `name=file`; empty where that is a file itself.
+std::string_view input_name(std::string_view word) {
+  const std::size_t sign = word.find('=');
+  return sign == word.npos || std::filesystem::exists(word) ? std::string_view() : word.substr(0, sign);
+}
+
+/// One request with several inputs: an object of texts, and of other bytes as base64.
+std::string named_inputs(const std::vector<std::string>& words) {
+  base::json::object inputs;
+  for (const std::string& word : words) {
+    const std::string_view name = input_name(word);
+    if (name.empty())
+      throw base::Error(base::Code::invalid_argument,
+                        fmt::format("expected NAME=FILE as for the other inputs, got '{}'", word));
+    const std::string bytes = read_input(word.substr(name.size() + 1));
+    if (base::is_utf8(bytes))
+      inputs[name] = bytes;
+    else
+      inputs[name] = base::json::object{{"base64", base::to_base64(bytes)}};
+  }
+  return base::to_text(inputs);
 }
 
 /// Whether other files may well be predicted after this failure.
@@ -51,12 +80,15 @@ class PredictionWriter {
   void add(const std::string& file, const api::Prediction& prediction) {
     for (const api::ClassProbability& each : prediction.predictions) {
       if (session_.format() != Format::table) {
-        rows_.push_back(base::json::object{
-            {"file", file}, {"probability", each.probability}, {"index", each.index}, {"label", each.label}});
+        base::json::object row{
+            {"file", file}, {"probability", each.probability}, {"index", each.index}, {"label", each.label}};
+        if (each.step) row["step"] = *each.step;
+        rows_.push_back(std::move(row));
         continue;
       }
-      if (!std::exchange(has_head_, true)) print_row("file", "probability", "index", "label");
-      print_row(file, fmt::format("{:.4f}", each.probability), std::to_string(each.index), each.label);
+      if (!std::exchange(has_head_, true)) print_row("file", "probability", "index", "label", each.step ? "step" : "");
+      print_row(file, fmt::format("{:.4f}", each.probability), std::to_string(each.index), each.label,
+                each.step ? std::to_string(*each.step) : "");
     }
   }
   void finish() {
@@ -64,13 +96,15 @@ class PredictionWriter {
   }
 
  private:
-  void print_row(std::string_view file, std::string_view probability, std::string_view index,
-                 std::string_view label) const {
+  /// `step` is empty for what is no sequence.
+  void print_row(std::string_view file, std::string_view probability, std::string_view index, std::string_view label,
+                 std::string_view step) const {
     std::string line;
     if (file_columns_ > 0) {
       line = shortened(base::printable(file), file_columns_);
       line.append(file_columns_ - columns_of(line) + 2, ' ');
     }
+    if (!step.empty()) line += fmt::format("{:>5}  ", step);
     session_.print(line + fmt::format("{:>11}  {:>5}  {}\n", probability, index, base::printable(label)));
   }
 
@@ -83,6 +117,13 @@ class PredictionWriter {
 /// A file that cannot be predicted does not keep back the others; the exit code is the first such file's.
 int predict(Session& session, const PredictFiles& options) {
   PredictionWriter writer(session, options.files);
+  if (!input_name(options.files.front()).empty()) {
+    writer.add(
+        fmt::format("{}", fmt::join(options.files, " ")),
+        session.client().call(api::predict, {.model = options.model, .k = options.k}, named_inputs(options.files)));
+    writer.finish();
+    return 0;
+  }
   int exit_code = 0;
   for (const std::string& file : options.files) {
     bool is_read = false;

@@ -1,0 +1,34 @@
+#pragma once
+#include <span>
+#include <string_view>
+#include <vector>
+
+#include "aeon/preprocessor.h"
+#include "tensor/arena.h"
+
+namespace job {
+
+/// Room for the samples of one prediction, prepared as in training. Threads: one caller.
+class Samples {
+ public:
+  Samples(aeon::Preprocessor& preprocessor, std::size_t rows);
+
+  /// Makes row `row` of what was given, an element for each of the preprocessor's names. Errors: those of its write().
+  void write(std::size_t row, std::span<const std::string_view> elements);
+
+  /// The same of a request's body: the element itself where there is one, else a JSON object with a member for each,
+  /// text as it is and other bytes as {"base64": "..."}. Errors: also those of such an object.
+  void write_body(std::size_t row, std::string_view body);
+
+  /// Of each of the network's inputs, row after row.
+  std::span<const std::byte* const> data() const { return data_; }
+
+ private:
+  aeon::Preprocessor& preprocessor_;
+  std::vector<std::size_t> row_bytes_;
+  std::vector<tensor::Arena> memory_;
+  std::vector<const std::byte*> data_;
+  std::vector<std::byte*> destinations_;
+};
+
+}  // namespace job
