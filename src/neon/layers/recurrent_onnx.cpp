@@ -139,6 +139,9 @@ class Writer {
 }  // namespace
 
 std::vector<std::string> RecurrentLayer::onnx(OnnxNodes& nodes) const {
+  const RecurrentInputs inputs(kind_, nodes.node().ins);
+  if (inputs.lengths > 0) nodes.refuse("it leaves padding out, which is not exported");
+  if (inputs.state > 0) nodes.refuse("it starts from another layer's state, which is not exported");
   const tensor::Shape& in = nodes.node().in();
   const RecurrentParts parts(kind_, in);
   Writer writer(nodes, kind_, parts);

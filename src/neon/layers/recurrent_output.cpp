@@ -37,6 +37,7 @@ class RecurrentOutput final : public Layer {
   }
   std::unique_ptr<LayerSteps> lower(const Group& group) const override;
   std::vector<std::string> onnx(OnnxNodes& nodes) const override {
+    if (nodes.node().ins.size() > 1) nodes.refuse("it leaves padding out, which is not exported");
     const std::vector<std::int64_t> axis{2};
     if (kReadout == Readout::mean)
       return {nodes.add("ReduceMean", {nodes.in()}, {{"axes", axis}, {"keepdims", std::int64_t{0}}})};
