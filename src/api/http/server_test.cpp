@@ -41,15 +41,15 @@ TEST(Server, refuses_every_operation_without_a_token) {
 TEST(Server, leaves_it_to_the_router_to_refuse_what_a_caller_may_not) {
   std::atomic<int> refused = 0;
   FakeServer server({}, [&](Router& router) {
-    router.go_through([&](const OperationInfo&, const Call& call, const base::json::value&,
-                          const std::function<Answer()>& handler) {
-      try {
-        return handler();
-      } catch (const base::Error& error) {
-        if (error.code == base::Code::permission_denied && call.identity.user == "user") ++refused;
-        throw;
-      }
-    });
+    router.go_through(
+        [&](const OperationInfo&, const Call& call, const base::json::value&, const std::function<Answer()>& handler) {
+          try {
+            return handler();
+          } catch (const base::Error& error) {
+            if (error.code == base::Code::permission_denied && call.identity.user == "user") ++refused;
+            throw;
+          }
+        });
   });
   EXPECT_EQ(status_of(once(server, "GET /api/v2/tenants", "Authorization: Bearer user\r\n")), 403);
   EXPECT_EQ(refused, 1);

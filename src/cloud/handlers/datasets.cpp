@@ -20,7 +20,6 @@ namespace {
 using base::Code;
 using base::Error;
 
-
 constexpr std::size_t kMaxLabelsBytes = std::size_t{1} << 20;  // of all together
 
 std::vector<std::string> words_of(const std::vector<records::ElementType>& types) {
