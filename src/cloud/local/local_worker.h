@@ -14,6 +14,9 @@
 
 namespace cloud {
 
+struct FoundJob;
+struct RunningJob;
+
 /// Runs jobs as child processes of the daemon. Each has a folder: in/ with hard links to its objects, which it sees
 /// read-only, and out/ with two files for its checkpoints. One thread per job feeds its control pipe and reads what it
 /// says. A training goes on when the daemon is killed: its guard holds its pipes, and the next daemon's worker finds
@@ -41,8 +44,8 @@ class LocalWorker : public Worker {
 
  private:
   class LocalJob;
-  struct Running;
-  struct Found;
+  using Running = RunningJob;
+  using Found = FoundJob;
 
   static std::vector<Found> find_jobs(const std::filesystem::path& folder);
 

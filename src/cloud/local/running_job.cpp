@@ -1,0 +1,138 @@
+#include "cloud/local/running_job.h"
+
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <utility>
+
+#include "base/clock.h"
+#include "base/error.h"
+#include "base/log.h"
+
+namespace cloud {
+
+using base::Code;
+using base::Error;
+
+namespace {
+
+Cgroup group_of(const JobRecord& record) {
+  Cgroup group;
+  for (std::size_t i = 0; i + 1 < record.cgroup.size(); i += 2) group.folders[record.cgroup[i]] = record.cgroup[i + 1];
+  return group;
+}
+
+}  // namespace
+
+base::Fd RunningJob::event_descriptor() {
+  base::Fd fd(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
+  if (!fd) throw base::system_error("cannot make an event descriptor", errno);
+  return fd;
+}
+
+RunningJob::RunningJob(const Cgroups& groups, std::string job, const std::filesystem::path& folder_of_jobs)
+    : name(std::move(job)), folder(folder_of_jobs / name), cgroup(group_in(groups)) {}
+
+RunningJob::RunningJob(const FoundJob& found)
+    : name(found.folder.filename().string()),
+      folder(found.folder, JobFolder::Found{}),
+      cgroup(group_of(found.record)),
+      of_another(true) {}
+
+Cgroup RunningJob::group_in(const Cgroups& groups) {
+  try {
+    return groups.make("job-" + name);
+  } catch (...) {
+    folder.remove();
+    throw;
+  }
+}
+
+void RunningJob::poke() {
+  const std::uint64_t one = 1;
+  [[maybe_unused]] const ssize_t ignored = ::write(wake.get(), &one, sizeof one);
+}
+
+JobListener RunningJob::hears() {
+  const std::lock_guard lock(mutex);
+  return listener;
+}
+
+void RunningJob::set_listener(JobListener other) {
+  // By swapping: the old one, which may hold this job, goes after the lock.
+  const std::lock_guard lock(mutex);
+  std::swap(listener, other);
+}
+
+void RunningJob::say(const std::string& line) {
+  {
+    const std::lock_guard lock(mutex);
+    outbox += line;
+  }
+  poke();
+}
+
+void RunningJob::order(const wire::Order& what) { say(base::to_text(base::encode(what)) + '\n'); }
+
+std::future<wire::Event> RunningJob::ask(const wire::CheckJob& job) {
+  std::future<wire::Event> answer;
+  {
+    const std::lock_guard lock(mutex);
+    answer = asked.emplace_back().get_future();
+  }
+  order({.check = job});
+  return answer;
+}
+
+bool RunningJob::is_asked() {
+  const std::lock_guard lock(mutex);
+  return !asked.empty();
+}
+
+void RunningJob::answer(const wire::Event& event) {
+  const std::lock_guard lock(mutex);
+  if (asked.empty()) throw Error(Code::invalid_argument, "the job answered a check that nobody asked for");
+  asked.front().set_value(event);
+  asked.pop_front();
+}
+
+void RunningJob::answer_no_more(const JobEnd& end) {
+  const std::lock_guard lock(mutex);
+  for (std::promise<wire::Event>& promise : std::exchange(asked, {}))
+    promise.set_exception(std::make_exception_ptr(
+        Error(Code::unavailable,
+              fmt::format("the process that checks model files ended with {}; try again in a moment", end.text()))));
+}
+
+void RunningJob::stop(int grace_ms) {
+  {
+    const std::lock_guard lock(mutex);
+    if (!stop_asked) outbox += fmt::format("{}\n", wire::kStop);
+    folder.is_written();  // from here on it counts
+    stop_asked = true;
+    const std::int64_t at = base::steady_now_us() + std::int64_t{grace_ms} * 1000;
+    kill_at_us = kill_at_us == 0 ? at : std::min(kill_at_us, at);
+    patience_us = std::int64_t{grace_ms} * 2000;
+  }
+  poke();
+}
+
+void RunningJob::clean_up() {
+  if (std::exchange(cleaned_up, true)) return;  // by then another job may have its name
+  Cgroups::remove(cgroup);
+  if (of_another)  // whose groups go with the last of its jobs
+    for (const auto& [controller, group] : cgroup.folders) ::rmdir(group.parent_path().c_str());
+  folder.remove();
+}
+
+void RunningJob::kill() {
+  {
+    const std::lock_guard lock(mutex);
+    kill_at_us = 1;
+    patience_us = 0;
+  }
+  poke();
+}
+
+}  // namespace cloud
