@@ -25,6 +25,16 @@ std::string hash_of_secret(std::string_view secret);
 /// Deletes the tokens whose `column` (user_id or tenant_id) is `id`. Others' tokens that they made stay.
 void drop_tokens(Database& db, std::string_view column, std::int64_t id);
 
+/// Deletes the tokens that `which` (a condition) selects, and all that they made, and these made.
+template <class... Args>
+void drop_families(Database& db, std::string_view which, const Args&... args) {
+  db.run(
+      fmt::format("with recursive family (id) as (select id from tokens where {} union select t.id from tokens t join "
+                  "family f on t.parent_id = f.id) delete from tokens where id in (select id from family)",
+                  which),
+      args...);
+}
+
 /// Who is who. Users, their roles and all tokens are held in memory, so that a right token needs no database; whoever
 /// changes users, tenants, groups or tokens calls reload() before answering, so that a revocation is effective at once.
 /// Threads: any.

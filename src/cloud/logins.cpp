@@ -81,12 +81,9 @@ api::Token Logins::log_in(const api::Call& call, const api::LogIn& request) {
     const std::int64_t user = db.number("select id from users where name = ?", request.user);
     if (user == 0) throw Error(Code::unauthenticated, "user or password is wrong");  // removed meanwhile
     db.run("delete from tokens where expires_us <= ?", now);
-    db.run(
-        "with recursive family (id) as (select id from (select id from tokens where user_id = ? and session = 1 order "
-        "by "
-        "id desc limit -1 offset ?) union select t.id from tokens t join family f on t.parent_id = f.id) delete from "
-        "tokens where id in (select id from family)",
-        user, kMaxSessions - 1);
+    drop_families(db,
+                  "id in (select id from tokens where user_id = ? and session = 1 order by id desc limit -1 offset ?)",
+                  user, kMaxSessions - 1);
     const bool admin = db.number("select admin from users where id = ?", user) != 0;
     const api::Role scope =
         std::min(request.scope.value_or(api::Role::admin), admin ? api::Role::admin : api::Role::manager);
@@ -135,12 +132,7 @@ api::NewPassword Logins::set_password(const api::Call& call, const api::SetPassw
         "excluded.hash, changed_us = excluded.changed_us",
         user, hash, base::wall_now_us());
     // Whoever knew the old one is out: all sessions but this one, with what they made.
-    db.run(
-        "with recursive family (id) as (select id from tokens where user_id = ? and session = 1 and id <> ? union "
-        "select "
-        "t.id from tokens t join family f on t.parent_id = f.id) delete from tokens where id in (select id from "
-        "family)",
-        user, caller.token_id);
+    drop_families(db, "user_id = ? and session = 1 and id <> ?", user, caller.token_id);
   });
   identities_.reload();
   return {.user = name, .password = request.password ? std::nullopt : std::optional(password)};

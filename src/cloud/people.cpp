@@ -1,6 +1,7 @@
 #include "cloud/people.h"
 
 #include "base/log.h"
+#include "cloud/identity.h"
 #include "cloud/names.h"
 #include "cloud/tenants.h"
 
@@ -55,10 +56,7 @@ void drop_tokens_for(Database& db, std::int64_t user_id, std::int64_t tenant_id)
       "update tokens set parent_id = null where user_id <> ? and parent_id in (select id from tokens where user_id = ? "
       "and tenant_id = ?)",
       user_id, user_id, tenant_id);
-  db.run(
-      "with recursive family (id) as (select id from tokens where user_id = ? and tenant_id = ? union select t.id from "
-      "tokens t join family f on t.parent_id = f.id) delete from tokens where id in (select id from family)",
-      user_id, tenant_id);
+  drop_families(db, "user_id = ? and tenant_id = ?", user_id, tenant_id);
 }
 
 }  // namespace cloud

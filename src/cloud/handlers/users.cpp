@@ -199,7 +199,8 @@ api::Token create_token(const Parts& parts, const api::Call& call, const api::Cr
     const api::Role scope = scope_within(maker, request.scope);
     const std::int64_t now = base::wall_now_us();
     const auto expires = expiry_within(maker, request.expires_in_days, now);
-    const auto parent = by_password ? std::nullopt : std::optional(call.identity.token_id);
+    std::optional<std::int64_t> parent;
+    if (!by_password) parent = call.identity.token_id;
     db.run("delete from tokens where expires_us <= ?", now);  // with those they made, which end no later
     const std::int64_t held = db.number("select count(*) from tokens where user_id = ?", user);
     const std::int64_t most = db.number(
@@ -268,7 +269,7 @@ void revoke(const Parts& parts, const api::Call& call, const api::RevokeToken& r
                       kFamily),
           request.token, request.token, owner, owner);
     if (!request.force) check_revocation(db, request, owner);
-    db.run(fmt::format("{}delete from tokens where id in (select id from family)", kFamily), request.token);
+    drop_families(db, "id = ?", request.token);
   });
   parts.identities.reload();
 }
@@ -279,7 +280,7 @@ void end_session(const Parts& parts, const api::Call& call) {
       throw Error(Code::conflict,
                   fmt::format("you use token {}, which no login made; revoke it: ncloud token revoke {}",
                               call.identity.token_id, call.identity.token_id));
-    db.run(fmt::format("{}delete from tokens where id in (select id from family)", kFamily), call.identity.token_id);
+    drop_families(db, "id = ?", call.identity.token_id);
   });
   parts.identities.reload();
 }
