@@ -3,6 +3,7 @@
 
 Usage: neon_test.py PROGRAMS_FOLDER
 """
+import codecs
 import fcntl
 import json
 import math
@@ -52,9 +53,12 @@ class Neon(unittest.TestCase):
         self.assertEqual(done.returncode, expect, done.stderr)
         return done
 
+    half_shown = {}  # by terminal: the beginning of a character
+
     def start(self, *words, columns=80, stderr=None):
         """neon on a terminal of its own; what it shows so far is read until it stops by itself or `stop` is called."""
         master, slave = pty.openpty()
+        self.half_shown.pop(master, None)
         set_columns(slave, columns)
         process = subprocess.Popen(["neon", self.model, "--threads", "1", "-e", "100000", *words], env=ENVIRONMENT,
                                    stdin=subprocess.DEVNULL, stdout=slave, stderr=stderr or slave, cwd=self.folder)
@@ -62,14 +66,17 @@ class Neon(unittest.TestCase):
         return process, master
 
     def read_for(self, master, seconds):
-        shown, end = b"", time.monotonic() + seconds
+        shown, end = self.half_shown.pop(master, b""), time.monotonic() + seconds
         while (left := end - time.monotonic()) > 0:
             if select.select([master], [], [], left)[0]:
                 try:
                     shown += os.read(master, 65536)
                 except OSError:  # the program has ended
                     break
-        return shown.decode()
+        # A read may end within a character; the next one goes on there.
+        text, used = codecs.utf_8_decode(shown)
+        self.half_shown[master] = shown[used:]
+        return text
 
     def test_live_line_fits_and_survives_narrowing(self):
         process, master = self.start()
