@@ -64,6 +64,8 @@ TEST(LoaderConfig, RefusesWhatIsMissingOrOutOfRange) {
   EXPECT_EQ(error_of(with_etl(
                 fmt::format(R"({}, {{"type": "label", "name": "hour"}}, {{"type": "label", "name": "day"}})", kImage))),
             "no error");
+  EXPECT_THAT(error_of(with_etl(R"({"type": "unused"})")), HasSubstr("/etl: etl names no input"));
+  EXPECT_EQ(error_of(with_etl(fmt::format(R"({}, {{"type": "unused"}}, {{"type": "unused"}})", kImage))), "no error");
   EXPECT_THAT(error_of(with_etl(R"({"type": "image", "height": 4, "width": 4, "role": "both"})")),
               HasSubstr("/etl/0/role: "));
   EXPECT_THAT(

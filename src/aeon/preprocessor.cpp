@@ -71,6 +71,7 @@ void Preprocessor::write(std::span<const std::string_view> elements, std::span<s
 std::string Preprocessor::picture(std::span<const float> samples) const {
   constexpr std::int32_t kGap = 2;
   const auto each = static_cast<std::size_t>(tensor::element_count(inputs().front().shape));
+  if (samples.empty() || samples.size() % each != 0) return {};
   const auto count = static_cast<std::int32_t>(samples.size() / each);
   const auto columns = static_cast<std::int32_t>(std::ceil(std::sqrt(count)));
   const Extractor& input = *state_->columns.front()->extractor;

@@ -41,6 +41,11 @@ std::vector<std::string> elements_of(std::string_view body, const std::vector<st
 
 }  // namespace
 
+bool tells_classes(const aeon::Preprocessor& preprocessor) {
+  const auto& targets = preprocessor.targets();
+  return !targets.empty() && (targets.front().dtype == tensor::Dtype::i32 || !preprocessor.class_names().empty());
+}
+
 Samples::Samples(aeon::Preprocessor& preprocessor, std::size_t rows) : preprocessor_(preprocessor) {
   for (const tensor::Column& input : preprocessor.inputs()) {
     row_bytes_.push_back(static_cast<std::size_t>(tensor::element_count(input.shape) * tensor::size_of(input.dtype)));

@@ -8,6 +8,9 @@
 
 namespace job {
 
+/// Whether what is learned are classes, so that an answer tells the likeliest; else they are numbers.
+bool tells_classes(const aeon::Preprocessor& preprocessor);
+
 /// Room for the samples of one prediction, prepared as in training. Threads: one caller.
 class Samples {
  public:

@@ -17,8 +17,6 @@ struct Waiting {
   std::int64_t k;
 };
 
-constexpr std::int64_t kUsualK = 5;
-
 std::string predictions_json(const std::vector<std::vector<neon::ClassProbability>>& steps) {
   base::json::array predictions;
   for (std::size_t step = 0; step < steps.size(); ++step)
@@ -41,7 +39,10 @@ class Server {
   Server(const wire::ServeJob& job, int socket)
       : checkpoint_(neon::read_checkpoint(job.checkpoint)),
         preprocessor_(loader_config_of(checkpoint_.preprocessing)),
-        predictor_(checkpoint_, {.max_batch = job.max_batch, .threads = job.threads, .inputs = preprocessor_.inputs()}),
+        predictor_(checkpoint_, {.max_batch = job.max_batch,
+                                 .threads = job.threads,
+                                 .inputs = preprocessor_.inputs(),
+                                 .ranked = tells_classes(preprocessor_)}),
         max_batch_(static_cast<std::size_t>(job.max_batch)),
         socket_(socket),
         samples_(preprocessor_, max_batch_) {
@@ -84,7 +85,7 @@ class Server {
     try {
       if (request.k != 0) predictor_.check_k(request.k);
       samples_.write_body(waiting_.size(), request.input);
-      waiting_.push_back({request.id, request.k != 0 ? request.k : std::min(kUsualK, predictor_.columns())});
+      waiting_.push_back({request.id, request.k != 0 ? request.k : predictor_.usual_k()});
     } catch (const base::Error& error) {
       refuse(request.id, error);
     } catch (const std::bad_alloc&) {  // this input's fault and nobody else's

@@ -82,13 +82,19 @@ void Predictor::check_k(std::int64_t k) const {
         fmt::format("k must be between 1 and {}, the number of the model's outputs; got {}", columns(), k));
 }
 
+std::int64_t Predictor::usual_k() const {
+  constexpr std::int64_t kClasses = 5;
+  return options_.ranked ? std::min(kClasses, columns()) : columns();
+}
+
 std::vector<ClassProbability> Predictor::top_k(std::span<const float> row, std::int64_t k) const {
   check_k(k);
   std::vector<std::int64_t> order(row.size());
   std::iota(order.begin(), order.end(), std::int64_t{0});
   const auto at = [&](std::int64_t i) { return row[static_cast<std::size_t>(i)]; };
-  std::partial_sort(order.begin(), order.begin() + k, order.end(),
-                    [&](std::int64_t a, std::int64_t b) { return at(a) != at(b) ? at(a) > at(b) : a < b; });
+  if (options_.ranked)
+    std::partial_sort(order.begin(), order.begin() + k, order.end(),
+                      [&](std::int64_t a, std::int64_t b) { return at(a) != at(b) ? at(a) > at(b) : a < b; });
   std::vector<ClassProbability> best;
   for (std::int64_t i = 0; i < k; ++i) {
     const std::int64_t index = order[static_cast<std::size_t>(i)];

@@ -21,6 +21,7 @@ struct PredictorOptions {
   int max_batch = 32;                  ///< rows of one predict at most
   int threads = 0;                     ///< at most so many; 0: as many as there are processors
   std::vector<tensor::Column> inputs;  ///< what samples are given as; none: what the network's layers see
+  bool ranked = true;                  ///< outputs are classes, the largest told first; false: numbers, in their order
 };
 
 /// A trained network ready to answer. It has a plan for each of 1, 2, 4, ... rows up to max_batch, all with the same
@@ -38,8 +39,8 @@ class Predictor {
   /// max_batch.
   std::span<const float> predict(std::span<const std::byte* const> samples, std::int64_t rows);
 
-  /// The k largest of one row of columns() numbers, largest first; of equal ones the lower index first. Errors: as
-  /// check_k.
+  /// The k largest of one row of columns() numbers, largest first; of equal ones the lower index first. Of outputs that
+  /// are not ranked the first k. Errors: as check_k.
   std::vector<ClassProbability> top_k(std::span<const float> row, std::int64_t k) const;
 
   /// The same for one sample's out_count() outputs: of each of its steps(), one after the other.
@@ -47,6 +48,8 @@ class Predictor {
 
   /// Errors: invalid_argument naming the range unless 1 <= k <= columns().
   void check_k(std::int64_t k) const;
+  /// How many are told where nobody says it: five classes, or all numbers.
+  std::int64_t usual_k() const;
 
   const Graph& graph() const { return graph_; }
   const tensor::Shape& sample_shape() const { return graph_.spec_of(graph_.predicted_from().front()).shape; }

@@ -120,6 +120,10 @@ TEST(Text, CharactersAndOneHot) {
   EXPECT_EQ(letters.tensors()[0].column.shape, (tensor::Shape{3, 3}));
   EXPECT_THAT(letters.read("b\na").numbers<float>(), ElementsAre(0, 0, 1, 1, 0, 0, 0, 1, 0));
   EXPECT_THAT(letters.extractor().class_names(), ElementsAre("a", "b", "\n"));
+  for (const char* text : {"ba", "ba\n", "ba\r\n"}) {
+    Extracted line(R"({"type": "text", "max_length": 2, "tokens": "characters", "alphabet": "ab"})");
+    EXPECT_THAT(line.read(text).numbers<std::int32_t>(), ElementsAre(1, 0)) << text;
+  }
   EXPECT_THAT(refusal(R"({"type": "text", "max_length": 3, "alphabet": "ab"})"), HasSubstr("for tokens: characters"));
   EXPECT_THAT(refusal(R"({"type": "text", "max_length": 3})"),
               HasSubstr("either vocabulary, a list of tokens, or alphabet"));

@@ -317,8 +317,9 @@ struct ClassProbability {
 struct Prediction {
   std::vector<ClassProbability> predictions;
   static constexpr auto fields() {
-    return std::tuple(
-        base::field("predictions", &Prediction::predictions, "most probable first; of a sequence step by step"));
+    return std::tuple(base::field(
+        "predictions", &Prediction::predictions,
+        "most probable first, or numbers in their order where no classes are learned; of a sequence step by step"));
   }
 };
 

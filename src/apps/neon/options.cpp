@@ -114,14 +114,16 @@ void declare_commands(CLI::App& app, Options& options) {
 
   CLI::App* predict = command("predict", "what a trained model says of files, or makes of noise");
   predict->add_option("checkpoint", options.predict.checkpoint, "the trained model")->required();
-  predict->add_option(
-      "files", options.predict.files,
-      "what the model reads, prepared as in training; of a model with several inputs NAME=FILE for each");
-  predict->add_option("-k", options.predict.k, "how many classes to tell, the likeliest first")
+  predict->add_option("files", options.predict.files,
+                      "what the model reads, prepared as in training; - is standard input; of a model with several "
+                      "inputs NAME=FILE for "
+                      "each");
+  predict->add_option("-k", options.predict.k, "how many classes to tell, the likeliest first; 5 when absent")
       ->check(CLI::PositiveNumber);
   predict->add_option("-n,--samples", options.predict.samples, "how many a GenerativeAdversarial makes")
       ->check(CLI::Range(1, 4096));
-  predict->add_option("-o,--output", options.predict.output, "PNG file for them; without it their numbers are printed");
+  predict->add_option("-o,--output", options.predict.output,
+                      "PNG file for them, or for the pictures that it makes of files; else numbers are printed");
   predict->add_option("-r,--rng_seed", options.predict.rng_seed, "of the noise that they are made of");
   threads(predict, options.predict.threads);
   weights(predict, options.predict.weights);

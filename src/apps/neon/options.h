@@ -38,7 +38,7 @@ struct EvalCommand {
 struct PredictCommand {
   std::string checkpoint;
   std::vector<std::string> files;
-  std::int64_t k = 5;
+  std::optional<std::int64_t> k;
   std::int64_t samples = 16;
   std::string output;
   std::uint64_t rng_seed = 0;

@@ -1,6 +1,9 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include <iostream>
+#include <iterator>
+
 #include "apps/neon/commands.h"
 #include "base/error.h"
 #include "base/files.h"
@@ -10,6 +13,19 @@
 #include "neon/predictor.h"
 
 namespace {
+
+void write_picture(const std::string& file, const aeon::Preprocessor& preprocessor, std::span<const float> samples) {
+  const std::string picture = preprocessor.picture(samples);
+  if (picture.empty())
+    throw base::Error(base::Code::invalid_argument,
+                      "what the model makes are no pictures; leave --output out to see their numbers");
+  base::write_file_atomically(file, picture);
+}
+
+std::string read_input(const std::string& file) {
+  if (file == "-") return std::string(std::istreambuf_iterator<char>(std::cin), {});
+  return base::read_file(file);
+}
 
 /// What the generator makes of noise that is drawn for it.
 int make_samples(const PredictCommand& command, const neon::Checkpoint& checkpoint, const neon::Graph& graph) {
@@ -34,11 +50,7 @@ int make_samples(const PredictCommand& command, const neon::Checkpoint& checkpoi
                                        made.begin() + static_cast<std::ptrdiff_t>(i + columns), " "));
     return 0;
   }
-  const std::string picture = aeon::Preprocessor(job::loader_config_of(checkpoint.preprocessing)).picture(made);
-  if (picture.empty())
-    throw base::Error(base::Code::invalid_argument,
-                      "what the model makes are no pictures; leave --output out to see their numbers");
-  base::write_file_atomically(command.output, picture);
+  write_picture(command.output, aeon::Preprocessor(job::loader_config_of(checkpoint.preprocessing)), made);
   return 0;
 }
 
@@ -73,19 +85,28 @@ int predict_files(const PredictCommand& command) {
   if (command.files.empty())
     throw base::Error(base::Code::invalid_argument, "files are required: neon predict CHECKPOINT FILE...");
   aeon::Preprocessor preprocessor(job::loader_config_of(checkpoint.preprocessing));
-  neon::Predictor predictor(checkpoint, {.max_batch = 1, .threads = command.threads, .inputs = preprocessor.inputs()});
-  const std::int64_t k = std::min(command.k, predictor.columns());
+  neon::Predictor predictor(checkpoint, {.max_batch = 1,
+                                         .threads = command.threads,
+                                         .inputs = preprocessor.inputs(),
+                                         .ranked = job::tells_classes(preprocessor)});
+  const std::int64_t k = std::min(command.k.value_or(predictor.usual_k()), predictor.columns());
+  std::vector<float> made;  // for a picture
   job::Samples samples(preprocessor, 1);
   const auto predict = [&](std::span<const std::string> files, const std::string& title) {
     std::vector<std::string> bytes;
-    for (const std::string& file : files) bytes.push_back(base::read_file(file));
+    for (const std::string& file : files) bytes.push_back(read_input(file));
     samples.write(0, std::vector<std::string_view>(bytes.begin(), bytes.end()));
     const std::span<const float> outputs = predictor.predict(samples.data(), 1);
+    if (!command.output.empty()) {
+      made.insert(made.end(), outputs.begin(), outputs.end());
+      return;
+    }
     fmt::print("{}\n", title);
     print_steps(predictor.top_k_of_steps(outputs, k));
   };
   if (preprocessor.names().size() > 1) {
     predict(by_input(command.files, preprocessor.names()), fmt::format("{}", fmt::join(command.files, " ")));
+    if (!made.empty()) write_picture(command.output, preprocessor, made);
     return 0;
   }
   int exit_code = 0;
@@ -98,5 +119,6 @@ int predict_files(const PredictCommand& command) {
       exit_code = base::kind_of(error.code).exit_code;
     }
   }
+  if (!made.empty()) write_picture(command.output, preprocessor, made);
   return exit_code;
 }
