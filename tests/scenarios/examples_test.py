@@ -1,12 +1,15 @@
 #!/usr/bin/env python3
-"""Every example trains, here a few steps on made-up pictures of the size and number of columns that its file asks for.
+"""Every example trains, here a few steps: on what its own script makes, less of it, or on made-up pictures of the size that its
+file asks for.
 
 Usage: examples_test.py PROGRAMS_FOLDER
 """
+import io
 import random
 import re
 import subprocess
 import sys
+import tarfile
 import tempfile
 import unittest
 from pathlib import Path
@@ -18,6 +21,14 @@ PROGRAMS = harness.programs_folder()
 EXAMPLES = harness.TOP / "examples"
 MODELS = sorted(EXAMPLES.glob("*/*.yaml"))
 CLASSES = 10
+# Scripts that make an example's data, and how they make little of it; {} is a folder with what write_sources() puts there.
+SCRIPTS = {
+    "cifar10": ["pictures.py", "--count", "10"],
+    "fashion_mnist": ["ingest.py", "--count", "6"],
+    "language": ["text.py", "--source", "{}/text.txt", "--characters", "40", "--words", "8"],
+    "sentiment": ["reviews.py", "--source", "{}/reviews.tar.gz"],
+    "timeseries": ["curves.py", "--count", "128"],
+}
 
 
 def make_pictures(folder, manifest, size, count):
@@ -36,11 +47,57 @@ def make_pictures(folder, manifest, size, count):
     manifest.write_text("\n".join(lines) + "\n")
 
 
+def write_sources(folder):
+    """What scripts make data of where packages are not there: a text, and reviews in the form of a source package."""
+    chance = random.Random(1)
+    words = {False: ["dull", "slow", "flat"], True: ["warm", "bright", "quick"]}
+
+    def sentence(kind):
+        return " ".join(["The", chance.choice(words[kind]), "film", "is", chance.choice(words[kind]), "."])
+
+    (folder / "text.txt").write_text("\n".join(sentence(chance.random() < 0.5) for _ in range(240)))
+    ratings = "".join(f"{i}\t{2 if i % 2 else -2}\t{sentence(i % 2 == 1)}\r\n" for i in range(160)).encode()
+
+    def archive(name, content, target):
+        with tarfile.open(fileobj=target, mode="w:gz") as packed:
+            entry = tarfile.TarInfo(name)
+            entry.size = len(content)
+            packed.addfile(entry, io.BytesIO(content))
+
+    inner = io.BytesIO()
+    archive("hutto_ICWSM_2014/movieReviewSnippets_GroundTruth.txt", ratings, inner)
+    with open(folder / "reviews.tar.gz", "wb") as outer:
+        archive("vaderSentiment-3.3.2/additional_resources/hutto_ICWSM_2014.tar.gz", inner.getvalue(), outer)
+
+
 class Examples(unittest.TestCase):
     def setUp(self):
         scratch = tempfile.TemporaryDirectory(prefix="ncloud-examples-")
         self.addCleanup(scratch.cleanup)
         self.folder = Path(scratch.name)
+        write_sources(self.folder)
+
+    def run_script(self, example, output):
+        script, *options = SCRIPTS[example]
+        done = subprocess.run([sys.executable, EXAMPLES / example / script, *(word.format(self.folder) for word in options), "--output", output],
+                              capture_output=True, text=True, timeout=60)
+        self.assertEqual(done.returncode, 0, done.stderr)
+
+    def make_data(self, model, large):
+        """All that the copy of a model file names."""
+        text = model.read_text()
+        if "type: image" not in text:
+            if not (model.parent / "data").exists():
+                self.run_script(model.parent.name, model.parent / "data")
+            return
+        size = int(re.search(r"height: (\d+)", text).group(1))
+        for key, name in re.findall(r"^  (train|eval|labels): (\S+)$", text, re.MULTILINE):
+            path = (model.parent / name).resolve()
+            path.parent.mkdir(exist_ok=True)
+            if key == "labels":
+                path.write_text("".join(f"class {i}\n" for i in range(CLASSES)))
+            else:
+                make_pictures(self.folder / "pictures", path, size, 8 if large else 128)
 
     def train(self, model, epochs):
         """Costs of the epochs of a shortened training."""
@@ -49,15 +106,8 @@ class Examples(unittest.TestCase):
         text = text.replace("224", "64")  # networks for photos become small ones
         copy = self.folder / model.parent.name / model.name
         copy.parent.mkdir(exist_ok=True)
-        copy.write_text(text)
-        size = int(re.search(r"height: (\d+)", text).group(1))
-        for key, name in re.findall(r"^  (train|eval|labels): (\S+)$", text, re.MULTILINE):
-            path = (copy.parent / name).resolve()
-            path.parent.mkdir(exist_ok=True)
-            if key == "labels":
-                path.write_text("".join(f"class {i}\n" for i in range(CLASSES)))
-            else:
-                make_pictures(self.folder / "pictures", path, size, 8 if large else 128)
+        copy.write_text(text.replace("max_length: 100", "max_length: 40").replace("max_length: 32", "max_length: 8"))
+        self.make_data(copy, large)
         done = subprocess.run(
             [PROGRAMS / "neon", copy, "--epochs", str(1 if large else epochs), "--batch_size", str(8 if large else 32),
              "--rng_seed", "1", "--threads", "1", "--save_path", self.folder / "model.safetensors"],
@@ -86,11 +136,35 @@ class Examples(unittest.TestCase):
         self.assertTrue(first.startswith(b"\x89PNG"))
         self.assertNotEqual(first, picture.read_bytes())
 
-    def test_scripts_make_the_data(self):
-        for name, options in (("fashion_mnist/ingest.py", ["--count", "6"]), ("cifar10/pictures.py", ["--count", "10"])):
+    def test_numbers_and_texts_are_answered_as_such(self):
+        def predict(text, *options):
+            done = subprocess.run([PROGRAMS / "neon", "predict", self.folder / "model.safetensors", "-", *options], input=text,
+                                  capture_output=True, text=True, timeout=60)
+            self.assertEqual(done.returncode, 0, done.stderr)
+            return [line.split() for line in done.stdout.splitlines()[1:]]
+
+        self.train(EXAMPLES / "timeseries" / "lstm.yaml", 1)
+        self.assertEqual([row[1] for row in predict(" ".join(["-0.5"] * 16 + ["0.5"] * 16))], ["0", "1"])
+        self.train(EXAMPLES / "sentiment" / "lstm.yaml", 20)
+        self.assertEqual(predict("The warm film is bright, The quick film is warm.\n")[0][2], "friendly")
+        self.assertEqual(predict("the dull film is slow\n", "-k", "1")[0][2], "unfriendly")
+
+    def test_texts_go_through_the_cloud(self):
+        self.run_script("sentiment", self.folder / "sentiment" / "data")
+        model = self.folder / "sentiment" / "lstm.yaml"
+        model.write_text((EXAMPLES / "sentiment" / "lstm.yaml").read_text())
+        (self.folder / "review.txt").write_text("The warm film is bright.\n")
+        with harness.Cloud(PROGRAMS) as cloud:
+            for name in ("train", "test"):
+                cloud.cli("dataset", "upload", self.folder / "sentiment" / "data" / f"{name}.tsv", "--name", name)
+            cloud.cli("model", "train", model, "--dataset", "train", "--dataset", "eval:test", "--name", "it", "--epochs", "20", "--follow")
+            cloud.cli("model", "deploy", "it")
+            self.assertIn("friendly", cloud.cli("model", "predict", "it", self.folder / "review.txt", "-k", "1"))
+
+    def test_scripts_make_pictures(self):
+        for name in ("fashion_mnist", "cifar10"):
             output = self.folder / name
-            subprocess.run([sys.executable, EXAMPLES / name, *options, "--output", output], check=True,
-                           stdout=subprocess.DEVNULL, timeout=60)
+            self.run_script(name, output)
             subprocess.run([PROGRAMS / "neon", "--check", output / "train.tsv", "--labels", output / "labels.txt"], check=True,
                            capture_output=True, timeout=60)
 
