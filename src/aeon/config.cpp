@@ -115,6 +115,12 @@ base::json::value AugmentationEntry::to_json() const { return with_type("image",
 
 base::json::object AugmentationEntry::schema() { return schema_with_type("image", Augmentations::schema()); }
 
-void check(const LoaderConfig& config) { const Extraction extraction(config); }
+void check(const LoaderConfig& config) {
+  if (config.streams.value_or(false) && config.shuffle_enable.value_or(false))
+    throw base::Error(base::Code::invalid_argument,
+                      "streams keep the order of their records, but shuffle_enable is true; leave one of them out",
+                      "/shuffle_enable");
+  const Extraction extraction(config);
+}
 
 }  // namespace aeon

@@ -47,6 +47,7 @@ struct LoaderConfig {
   std::vector<EtlEntry> etl;
   std::vector<AugmentationEntry> augmentation;
   std::optional<bool> shuffle_enable;
+  std::optional<bool> streams;
   std::int64_t decoded_cache_bytes = 256'000'000;
   std::int64_t prefetch_batches = 4;
 
@@ -56,6 +57,10 @@ struct LoaderConfig {
         base::field("augmentation", &LoaderConfig::augmentation, "what is done to images: at most one entry"),
         base::field("shuffle_enable", &LoaderConfig::shuffle_enable,
                     "a new random order of all records each epoch; default: true in training, false in evaluation"),
+        base::field("streams", &LoaderConfig::streams,
+                    "the records are one long sequence cut into pieces, in order: each row of a batch goes on where "
+                    "that row of the batch before ended, so that recurrent layers can keep their states. Rows begin "
+                    "equally far from each other; records at the end that fill no batch are left out; default: false"),
         base::field("decoded_cache_bytes", &LoaderConfig::decoded_cache_bytes,
                     "decoded records kept in memory so that later epochs need not decode them again; 0 for none")
             .at_least(0),

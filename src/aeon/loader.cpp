@@ -65,10 +65,11 @@ class Loader::Pipeline {
       : extraction_(config),
         source_(std::move(source)),
         options_(std::move(options)),
-        shuffles_(config.shuffle_enable.value_or(options_.mode == Mode::train)),
+        shuffles_(config.shuffle_enable.value_or(options_.mode == Mode::train) && !config.streams.value_or(false)),
         decoding_(options_.decoding ? options_.decoding
                                     : std::make_shared<SharedMemory>(LoaderOptions::kUsualMemoryBytes)) {
     describe();
+    if (config.streams.value_or(false)) describe_streams();
     divide_memory(config);
     find_index_limits();
     if (options_.mode == Mode::evaluate) check_early_labels();
@@ -164,6 +165,18 @@ class Loader::Pipeline {
         tensor::element_count(tensor::with_rows(options_.batch_size, column.shape));  // refuses what no machine holds
         record_bytes_ += bytes_of(column);
       }
+  }
+
+  /// Each row of the batches is a stream of its own.
+  void describe_streams() {
+    info_.streams = true;
+    info_.record_count -= info_.record_count % options_.batch_size;
+    if (info_.record_count == 0)
+      throw Error(Code::invalid_argument,
+                  fmt::format("streams needs a record for each row of a batch, but there are {} records and a "
+                              "batch_size of {}",
+                              source_->record_count(), options_.batch_size),
+                  "/streams");
   }
 
   static std::int64_t bytes_of(const tensor::Column& column) {
@@ -363,7 +376,9 @@ class Loader::Pipeline {
 
   void fill_row(const Slot& slot, std::int64_t row, Workspace& workspace) {
     const std::int64_t place = (slot.number * options_.batch_size + row) % info_.record_count;
-    const std::int64_t index = slot.order ? (*slot.order)[static_cast<std::size_t>(place)] : place;
+    const std::int64_t index = info_.streams ? row * info_.batches_per_epoch() + slot.number
+                               : slot.order  ? (*slot.order)[static_cast<std::size_t>(place)]
+                                             : place;
     const bool cached = cache_->find(index, workspace.views);
     if (!cached) source_->read(index, workspace.record);
     try {

@@ -105,6 +105,34 @@ TEST(Loader, FewerRecordsThanABatch) {
   EXPECT_EQ(batches[0].count, 3);
 }
 
+TEST(Loader, RowsOfStreamsGoOnFromBatchToBatch) {
+  LoaderConfig config = config_of();
+  config.streams = true;
+  for (const Mode mode : {Mode::train, Mode::evaluate}) {
+    Loader loader(config, images(14), {.mode = mode, .batch_size = 4, .threads = 2});
+    EXPECT_TRUE(loader.info().streams);
+    EXPECT_EQ(loader.info().record_count, 12);
+    for (int epoch = 0; epoch < 2; ++epoch) {
+      const auto batches = epoch_of(loader, epoch);
+      ASSERT_EQ(batches.size(), 3u);
+      for (std::size_t b = 0; b < 3; ++b) {
+        EXPECT_EQ(batches[b].count, 4);
+        for (std::size_t row = 0; row < 4; ++row)
+          EXPECT_EQ(batches[b].input[row * 30], static_cast<float>(row * 3 + b));
+      }
+    }
+    EXPECT_EQ(epoch_of(loader, 5, 2)[0].input[30], 5);
+  }
+  try {
+    const Loader loader(config, images(3), {.batch_size = 4});
+    FAIL();
+  } catch (const Error& error) {
+    EXPECT_THAT(error.message, HasSubstr("there are 3 records and a batch_size of 4"));
+  }
+  config.shuffle_enable = true;
+  EXPECT_THROW(check(config), Error);
+}
+
 TEST(Loader, BuffersAreAligned) {
   Loader loader(config_of(), images(3), {.batch_size = 3});
   const tensor::Batch* batch = loader.next();

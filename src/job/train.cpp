@@ -163,6 +163,7 @@ Outcome train_checked(const Training& training, const CheckedModel& checked, con
   plan_options.threads = training.threads;
   plan_options.inputs = train_source->info().inputs;
   plan_options.targets = train_source->info().targets;
+  plan_options.streams = train_source->info().streams;
   plan_options.seed = training.seed;
   plan_options.costs = neon::cost_terms(checked.spec.cost, checked.graph);
   plan_options.optimizer = neon::Shelf<neon::Optimizer>::instance().make(checked.spec.optimizer);

@@ -16,6 +16,7 @@ constexpr std::string_view kParameters = "parameters/";
 constexpr std::string_view kOptimizerStates = "optimizer_states/";
 constexpr std::string_view kAverages = "averages/";
 constexpr std::string_view kGradientSums = "gradient_sums/";
+constexpr std::string_view kCarriedStates = "carried_states/";
 constexpr std::string_view kCallbacks = "callbacks/";  // then the callback's number and the tensor's name
 
 /// The sum of costs goes as a hexadecimal floating-point text: decimal readers may miss its last bit, and JSON has no
@@ -23,6 +24,7 @@ constexpr std::string_view kCallbacks = "callbacks/";  // then the callback's nu
 base::json::value text_of(const TrainingPosition& position) {
   base::json::value value = base::encode(position);
   if (!position.finished) value.as_object().erase("finished");
+  if (!position.streams) value.as_object().erase("streams");
   if (position.updates == position.step) value.as_object().erase("updates");
   if (position.summed == 0) value.as_object().erase("summed");
   value.as_object()["epoch_cost_sum"] = fmt::format("{:a}", position.epoch_cost_sum);
@@ -52,7 +54,8 @@ template <class AnyCheckpoint>
 auto kinds_of_tensors(AnyCheckpoint& checkpoint) {
   return std::array{std::pair{kParameters, &checkpoint.parameters},
                     std::pair{kOptimizerStates, &checkpoint.optimizer_states},
-                    std::pair{kAverages, &checkpoint.averages}, std::pair{kGradientSums, &checkpoint.gradient_sums}};
+                    std::pair{kAverages, &checkpoint.averages}, std::pair{kGradientSums, &checkpoint.gradient_sums},
+                    std::pair{kCarriedStates, &checkpoint.carried_states}};
 }
 
 /// The JSON of one piece of metadata.

@@ -45,6 +45,7 @@ struct TrainingPosition {
   std::int64_t batch_size = 0;        ///< what `batch` counts; 0: not known
   std::int64_t records = 0;           ///< of the training data; 0: not known
   bool finished = false;              ///< a callback has ended it before its last epoch
+  bool streams = false;               ///< layers with states carry them from batch to batch
 
   /// The epoch before is trained but neither evaluated nor reported: its sum is still here.
   bool awaits_evaluation() const { return batch == 0 && epoch_cost_count > 0; }
@@ -62,7 +63,8 @@ struct TrainingPosition {
                       base::field("epoch_cost_count", &P::epoch_cost_count, "batches in that sum").at_least(0),
                       base::field("batch_size", &P::batch_size, "records in a batch").at_least(0),
                       base::field("records", &P::records, "records of the training data").at_least(0),
-                      base::field("finished", &P::finished, "ended before its last epoch"));
+                      base::field("finished", &P::finished, "ended before its last epoch"),
+                      base::field("streams", &P::streams, "states go on from batch to batch"));
   }
 };
 
@@ -76,8 +78,9 @@ struct Checkpoint {
   TrainingPosition position;
   std::vector<NamedTensor> parameters;
   std::vector<NamedTensor> optimizer_states;
-  std::vector<NamedTensor> averages;       ///< of the learned parameters over the updates, where the model has them
-  std::vector<NamedTensor> gradient_sums;  ///< of position.summed batches; none when that is 0
+  std::vector<NamedTensor> averages;        ///< of the learned parameters over the updates, where the model has them
+  std::vector<NamedTensor> gradient_sums;   ///< of position.summed batches; none when that is 0
+  std::vector<NamedTensor> carried_states;  ///< within an epoch of streams: what the next batch goes on from
   std::vector<NamedCallbackState> callbacks;
   base::json::object provenance;  ///< what the caller wants to remember: data set, program version, time
 };

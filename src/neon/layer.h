@@ -98,6 +98,10 @@ class Layer : public GraphPart {
     return static_cast<void>(takes), static_cast<void>(gives), nullptr;
   }
 
+  /// Whether it starts from its last states of the batch before, where rows go on from batch to batch
+  /// (Lowering::carries_states).
+  virtual bool carries_state() const { return false; }
+
   /// How many numbers of each example its statistics over the batch are taken of; 0 for layers without.
   virtual std::int64_t statistics_per_example(std::span<const TensorSpec> in) const { return static_cast<void>(in), 0; }
 

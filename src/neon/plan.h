@@ -25,6 +25,7 @@ struct PlanOptions {
   std::int64_t batches_per_update = 1;          ///< over 1: gradients are summed until a step updates
   std::optional<WeightAverage> weight_average;  ///< keep a running mean of what is learned
   bool input_gradient = false;                  ///< also compute the gradient of the input
+  bool streams = false;              ///< rows go on from batch to batch: layers with states keep them (forget_states)
   const Plan* weights_of = nullptr;  ///< use the weights of this plan, which must live longer; for predicting
   std::string only_kernels;          ///< where there are several candidates, only this one, such as tensor::kPlainLoops
 
@@ -104,6 +105,14 @@ class Plan {
   std::vector<NamedTensor> export_gradients() const;  ///< of the last step, or the sum since the last update
   std::vector<NamedTensor> export_averages() const;   ///< of what is learned; empty unless the plan averages
   std::vector<float> export_input_gradient() const;   ///< row-major; empty unless asked for
+
+  /// Where rows go on from batch to batch: the next batch begins new sequences, in training and in prediction, which
+  /// have their own states.
+  void forget_states();
+  /// What the examples of the last training step left each layer with that carries states, "<layer>/state" (batch size,
+  /// numbers); empty unless options.streams.
+  std::vector<NamedTensor> export_carried_states() const;
+  void import_carried_states(std::span<const NamedTensor> tensors);
 
   /// What layers that keep running statistics take of one batch in training: named as parameters, not mixed with those
   /// before. Weights and running statistics stay as they are. Frozen layers take none.

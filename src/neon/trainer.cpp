@@ -26,6 +26,9 @@ void check_source(const Plan& plan, const tensor::SourceInfo& info, std::string_
   if (info.batch_size != plan.options().batch_size)
     refuse(fmt::format("batches have {} records, but the network was made for {}", info.batch_size,
                        plan.options().batch_size));
+  if (info.streams != plan.options().streams)
+    refuse(info.streams ? "rows go on from batch to batch, but the network was made to forget its states"
+                        : "the network was made to carry states from batch to batch, but rows do not go on there");
 }
 
 /// Metrics compare rows; the cost of the main output may compare whole sequences.
@@ -104,6 +107,7 @@ std::optional<Evaluation> evaluate(Plan& plan, tensor::BatchSource& source, cons
   double cost_sum = 0, weight = 0;
   std::int64_t count = 0, rows = 0;
   source.seek(0, 0);
+  plan.forget_states();
   while (const tensor::Batch* batch = source.next()) {
     if (stop.load(std::memory_order_relaxed)) return {};
     const Plan::Comparison got = plan.compare(*batch);
@@ -147,6 +151,7 @@ Trainer::Trainer(Plan& plan, tensor::BatchSource& train, tensor::BatchSource* ev
   position_.threads = plan.threads();
   position_.batch_size = plan.options().batch_size;
   position_.records = train.info().record_count;
+  position_.streams = plan.options().streams;
   set_up_callbacks();
 }
 
@@ -222,6 +227,16 @@ void Trainer::resume(const Checkpoint& checkpoint) {
                       "there. Resume with batch_size {}",
                       done, from.epoch, batch, from.batch_size, position_.batch_size, from.batch_size));
     batch = done / position_.batch_size;
+    if (from.streams != position_.streams)
+      refuse(
+          fmt::format("the checkpoint stands within an epoch of {}, this training is of {}. Resume with the same "
+                      "`streams`, or from the end of an epoch",
+                      from.streams ? "streams" : "single records", position_.streams ? "streams" : "single records"));
+    if (from.streams && from.batch_size != position_.batch_size)
+      refuse(
+          fmt::format("the checkpoint stands within an epoch of {} streams, this training has a batch_size of {} and "
+                      "would cut them otherwise. Resume with batch_size {}, or from the end of an epoch",
+                      from.batch_size, position_.batch_size, from.batch_size));
     if (batch > train_.info().batches_per_epoch())
       refuse(fmt::format("the checkpoint stands after batch {} of its epoch, but an epoch of this training has {}",
                          batch, train_.info().batches_per_epoch()));
@@ -236,6 +251,7 @@ void Trainer::resume(const Checkpoint& checkpoint) {
   plan_.import_optimizer_states(checkpoint.optimizer_states);
   if (from.summed > 0) plan_.import_gradients(checkpoint.gradient_sums);
   resume_averages(checkpoint);
+  if (batch > 0) plan_.import_carried_states(checkpoint.carried_states);
   if (const std::string what = plan_.parameter_not_finite(); !what.empty())
     refuse(
         fmt::format("{} is not finite in the checkpoint: its training had diverged; resume from an earlier one", what));
@@ -255,6 +271,7 @@ void Trainer::resume(const Checkpoint& checkpoint) {
   position_.batch_size = now.batch_size;
   position_.records = now.records;
   position_.threads = plan_.threads();
+  position_.streams = now.streams;
   recent_count_ = 0;
 }
 
@@ -277,6 +294,7 @@ Checkpoint Trainer::checkpoint() const {
   checkpoint.optimizer_states = plan_.export_optimizer_states();
   checkpoint.averages = plan_.export_averages();
   if (position_.summed > 0) checkpoint.gradient_sums = plan_.export_gradients();
+  if (position_.batch > 0) checkpoint.carried_states = plan_.export_carried_states();
   for (std::size_t i = 0; i < callbacks_.size(); ++i)
     checkpoint.callbacks.push_back({options_.callbacks[i].type, callbacks_[i]->state()});
   return checkpoint;
@@ -302,6 +320,7 @@ bool Trainer::train_epoch(TrainingEvents& events, const std::atomic<bool>& stop)
   epoch_images_ = 0;
   last_batch_ = nullptr;
   train_.seek(position_.epoch, position_.batch);
+  if (position_.batch == 0) plan_.forget_states();
   while (position_.batch < batches) {
     if (stop.load(std::memory_order_relaxed)) return false;
     const tensor::Batch* batch = next_batch(events);

@@ -35,6 +35,7 @@ struct SourceInfo {
   std::int64_t record_count = 0;
   std::int64_t batch_size = 0;
   std::vector<std::string> labels;  ///< names of the classes, in index order; empty when they have none
+  bool streams = false;  ///< row i of a batch goes on where row i of the batch before ended; an epoch begins anew
 
   std::int64_t batches_per_epoch() const { return (record_count + batch_size - 1) / batch_size; }
 };

@@ -108,6 +108,7 @@ int judge(const EvalCommand& command) {
   options.threads = command.threads;
   options.inputs = loader.info().inputs;
   options.targets = loader.info().targets;
+  options.streams = loader.info().streams;
   options.costs = costs;
   const auto plan = neon::compile(graph, options);
   plan->import_parameters(neon::parameters_of(checkpoint, command.weights));
@@ -120,6 +121,7 @@ int judge(const EvalCommand& command) {
   if (loader.info().targets.front().dtype != tensor::Dtype::i32) return 0;
   Confusions confusions(graph.columns());
   loader.seek(0, 0);
+  plan->forget_states();
   while (const tensor::Batch* batch = loader.next()) confusions.add(plan->compare(*batch));
   confusions.print(loader.info().labels);
   return 0;

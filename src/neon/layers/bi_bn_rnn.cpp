@@ -30,9 +30,8 @@ Further parameters: gamma, beta, gmean, gvar, each (2·output_size), the forward
 normalized recurrent neural networks".
 
 The input is a sequence (features, time steps); of images (c, h, w) the columns are the steps and c·h the features. The state is 0
-before the first step of every batch, whatever `reset_cells` says: examples do not go on from those of the batch before, so a
-resumed training needs no state. (neon carries the state on in some cases, which depend on which tensor objects come in.)
-Gradients go back through all steps of the batch.)");
+before the first step of every batch, whatever `reset_cells` says: backwards there is nothing to go on from. (neon carries the
+state on in some cases, which depend on which tensor objects come in.) Gradients go back through all steps of the batch.)");
 
 }  // namespace
 }  // namespace neon

@@ -27,9 +27,8 @@ second, as after a layer of this kind. Parameter: W (2·(nin + output_size + 1),
 the other one, then both W_recur, then both biases, each row-major in its own shape. nin is what one direction reads.
 
 The input is a sequence (features, time steps); of images (c, h, w) the columns are the steps and c·h the features. The state is 0
-before the first step of every batch, whatever `reset_cells` says: examples do not go on from those of the batch before, so a
-resumed training needs no state. (neon carries the state on in some cases, which depend on which tensor objects come in.)
-Gradients go back through all steps of the batch.)",
+before the first step of every batch, whatever `reset_cells` says: backwards there is nothing to go on from. (neon carries the
+state on in some cases, which depend on which tensor objects come in.) Gradients go back through all steps of the batch.)",
     {{"Bidirectional", "write BiRNN or BiLSTM"}});
 
 }  // namespace

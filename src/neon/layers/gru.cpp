@@ -28,9 +28,11 @@ h_t = (1 − z)·h_{t−1} + z·candidate. (features, time steps) → (output_si
 and z is 1 − z. Source: Cho et al. 2014.
 
 The input is a sequence (features, time steps); of images (c, h, w) the columns are the steps and c·h the features. The state is 0
-before the first step of every batch, whatever `reset_cells` says: examples do not go on from those of the batch before, so a
-resumed training needs no state. (neon carries the state on in some cases, which depend on which tensor objects come in.)
-Gradients go back through all steps of the batch.
+before the first step of every batch, and then rows go on from nothing. Of data in `streams` (a key of the model file's dataset,
+for a long text cut into pieces) a row of a batch goes on from the last state of that row in the batch before, unless
+`reset_cells`; it is 0 again when an epoch or an evaluation begins. A checkpoint within an epoch has these states, so a resumed
+training ends with the same bits; ONNX export refuses such a model. (neon carries the state on depending on which tensor
+objects come in.) Gradients go back through all steps of the batch, not further.
 
 Parameter: W (nin + output_size + 1, 3·output_size) as neon stores it, which is W (3·output_size, nin), R (3·output_size,
 output_size) and b, the gates in the order r, z, candidate, each row-major in its own shape and one

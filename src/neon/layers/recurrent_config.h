@@ -20,10 +20,15 @@ struct RecurrentConfig {
         base::field("init", &C::init, "how the weights of the inputs start, each gate by itself").required(),
         base::field("init_inner", &C::init_inner, "the same for the weights of the state; `init` without"),
         base::field("activation", &C::activation, "of the new state; Tanh is usual").required(),
-        base::field("reset_cells", &C::reset_cells, "whether each batch starts from a state of 0; it always does"),
+        base::field(
+            "reset_cells", &C::reset_cells,
+            "whether each batch starts from a state of 0; without it layers in one direction of time go on from "
+            "batch to batch where the data are `streams`"),
         base::field("name", &C::name, "a name, unique in the model"));
   }
-  RecurrentKind kind(tensor::Cell cell) const { return {cell, output_size, init, init_inner, activation}; }
+  RecurrentKind kind(tensor::Cell cell) const {
+    return {cell, output_size, init, init_inner, activation, {}, reset_cells};
+  }
 };
 
 struct GatedConfig : RecurrentConfig {
@@ -35,7 +40,7 @@ struct GatedConfig : RecurrentConfig {
                        .required()));
   }
   RecurrentKind kind(tensor::Cell cell) const {
-    return {cell, output_size, init, init_inner, activation, gate_activation};
+    return {cell, output_size, init, init_inner, activation, gate_activation, reset_cells};
   }
 };
 

@@ -45,13 +45,14 @@ std::shared_ptr<const Transform> function_of_numbers(const Part& part) {
 
 RecurrentKind::RecurrentKind(tensor::Cell cell_, std::int64_t units_, const Part& init_,
                              const std::optional<Part>& init_inner_, const Part& activation_,
-                             const std::optional<Part>& gate_activation_)
+                             const std::optional<Part>& gate_activation_, bool reset_cells_)
     : cell(cell_),
       units(units_),
       init(Shelf<Initializer>::instance().make(init_)),
       init_inner(init_inner_ ? Shelf<Initializer>::instance().make(*init_inner_) : nullptr),
       activation(function_of_numbers(activation_)),
-      gate_activation(gate_activation_ ? function_of_numbers(*gate_activation_) : nullptr) {
+      gate_activation(gate_activation_ ? function_of_numbers(*gate_activation_) : nullptr),
+      reset_cells(reset_cells_) {
   if (!init_inner) init_inner = init;
 }
 

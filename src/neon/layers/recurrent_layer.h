@@ -17,9 +17,13 @@ struct RecurrentKind {
   tensor::Normalisation how;  ///< that
   bool takes_state = false;   ///< a further input is the state to start from
   bool gives_state = false;   ///< a second output is the state after the last real step
+  bool reset_cells = false;   ///< starts from zeros in every batch, also of streams
+
+  /// Whether in streams each batch starts from the last states of the one before.
+  bool carries_state() const { return !reset_cells && !both_directions && !takes_state; }
 
   RecurrentKind(tensor::Cell cell, std::int64_t units, const Part& init, const std::optional<Part>& init_inner,
-                const Part& activation, const std::optional<Part>& gate_activation = {});
+                const Part& activation, const std::optional<Part>& gate_activation, bool reset_cells);
 };
 
 /// The parts of a layer's one tensor W, ((inputs + units + 1) per direction, gates·units), as neon stores it: for each
@@ -62,6 +66,7 @@ class RecurrentLayer : public Layer {
   double operations(std::span<const TensorSpec> in) const final;
   double kept_per_example(std::span<const TensorSpec> in) const final;
   int reads_lengths_of() const final { return 0; }
+  bool carries_state() const final { return kind_.carries_state(); }
   std::shared_ptr<const Layer> with_states(bool takes, bool gives) const final;
   std::unique_ptr<LayerSteps> lower(const Group& group) const final;
   std::vector<std::string> onnx(OnnxNodes& nodes) const final;

@@ -56,8 +56,8 @@ class Direction {
     if (p_.directions > 1) name_ += direction == 0 ? " onwards" : " backwards";
   }
 
-  /// rows (t·n, inputs) → (t·n, units).
-  Value forward(Lowering& lowering, const Value& x, const Value& lengths, const Value& first_state) {
+  /// rows (t·n, inputs) → (t·n, units). If `goes_on`, first_state becomes the last one.
+  Value forward(Lowering& lowering, const Value& x, const Value& lengths, const Value& first_state, bool goes_on) {
     recurrence_ = {kind_.cell,
                    p_.steps,
                    lowering.batch_size(),
@@ -65,7 +65,7 @@ class Direction {
                    direction_ == 1,
                    static_cast<bool>(lengths),
                    static_cast<bool>(first_state),
-                   kind_.gives_state,
+                   kind_.gives_state || goes_on,
                    function_of(kind_.activation),
                    function_of(kind_.gate_activation)};
     x_ = x;
@@ -90,11 +90,12 @@ class Direction {
         {Slot::src, sums_.buffer}, {Slot::dst, states_.buffer}, {Slot::workspace, workspace_}};
     if (lengths) buffers.emplace_back(Slot::src, lengths.buffer);
     if (first_state) buffers.emplace_back(Slot::state, first_state.buffer);
-    if (kind_.gives_state) {
+    if (recurrence_.gives_state) {
       last_state_ = lowering.value({lowering.batch_size(), recurrence_.state_size()});
       buffers.emplace_back(Slot::dst, last_state_.buffer);
     }
     lowering.add(name_ + " forward", kernel, with_weights(std::move(buffers), weights));
+    if (goes_on) lowering.reorder(last_state_, first_state, name_ + " state for the next batch");
     return h_;
   }
   const Value& last_state() const { return last_state_; }
@@ -323,10 +324,12 @@ class Steps final : public LayerSteps {
     if (in_.state > 0)
       state = lowering.in_layout(srcs[in_.state], rows(lowering.batch_size(), node_.ins[in_.state].shape[0]),
                                  node_.name + " state in plain order");
+    const bool goes_on = kind_.carries_state() && lowering.carries_states();
+    if (goes_on) state = lowering.carried_state({lowering.batch_size(), tensor::parts_of_state(kind_.cell) * p_.units});
     std::vector<Value> xs(directions_.size(), x), hs;
     if (kind_.split_inputs) xs = halves(lowering, x, node_.name + " halves of the input");
     for (std::size_t d = 0; d < directions_.size(); ++d)
-      hs.push_back(directions_[d].forward(lowering, xs[d], lengths, state));
+      hs.push_back(directions_[d].forward(lowering, xs[d], lengths, state, goes_on));
     std::vector<Value> outs{
         sequence_of_rows(lowering, hs.size() == 1 ? hs[0] : side_by_side(lowering, hs, node_.name + " both directions"),
                          p_.steps, node_.name)};

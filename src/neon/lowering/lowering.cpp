@@ -41,6 +41,12 @@ int Lowering::lasting(Lasting kind, std::size_t size_bytes) {
   return id;
 }
 
+Value Lowering::carried_state(const tensor::Shape& shape) {
+  const tensor::Layout layout = tensor::Layout::row_major(tensor::Dtype::f32, shape);
+  carried_.push_back({node_, phase_, {lasting(Lasting::other, layout.size_bytes()), layout}});
+  return carried_.back().value;
+}
+
 Value Lowering::external(const tensor::Layout& layout) {
   return {new_buffer(layout.size_bytes(), Kind::outside), layout};
 }

@@ -45,8 +45,11 @@ struct UpdateNeeds {
 class Lowering {
  public:
   /// `only_kernels` leaves other candidates out, where there are several; empty: the first that does not refuse.
-  Lowering(std::int64_t batch_size, bool training, std::string only_kernels)
-      : batch_size_(batch_size), training_(training), only_kernels_(std::move(only_kernels)) {}
+  Lowering(std::int64_t batch_size, bool training, bool carries_states, std::string only_kernels)
+      : batch_size_(batch_size),
+        training_(training),
+        carries_states_(carries_states),
+        only_kernels_(std::move(only_kernels)) {}
 
   std::int64_t batch_size() const { return batch_size_; }
   /// Whether the steps being added train: forward steps keep what backward steps need.
@@ -94,6 +97,18 @@ class Lowering {
 
   /// Of the node itself, or of the one whose weights it uses.
   Parameter& parameter(const Node& node, std::string_view name);
+  /// Whether rows go on from batch to batch, so that layers with states keep them.
+  bool carries_states() const { return carries_states_; }
+  /// What the examples of the batch before left a layer with in this phase, and what those of this one leave: zeros
+  /// before the first batch.
+  Value carried_state(const tensor::Shape& shape);
+  struct CarriedState {
+    const Node* node;
+    Phase phase;
+    Value value;
+  };
+  const std::vector<CarriedState>& carried_states() const { return carried_; }
+
   /// Whether the steps being added train and the node is not frozen: only then it takes statistics of the batch.
   bool takes_statistics(const Node& node) const;
   /// Announces the parameters of a node. When this plan trains, each trained one gets a gradient and, unless the layer
@@ -141,13 +156,14 @@ class Lowering {
   void touch(int buffer);
 
   std::int64_t batch_size_;
-  bool training_;
+  bool training_, carries_states_;
   std::string only_kernels_;
   Phase phase_ = Phase::train;
   std::vector<Buffer> buffers_;
   OfPhases<std::vector<Step>> steps_;
   std::vector<Permission> permissions_;
   std::list<Parameter> parameters_;
+  std::vector<CarriedState> carried_;
   const Node* node_ = nullptr;
   Stage stage_ = Stage::forward;
   std::map<const tensor::Runnable*, Choice> choices_;  ///< of kernels that no step has yet

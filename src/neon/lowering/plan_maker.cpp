@@ -35,7 +35,8 @@ class PlanMaker {
  public:
   explicit PlanMaker(Plan::State& state)
       : s_(state),
-        b_(state.options.batch_size, state.options.trains(), state.options.only_kernels),
+        b_(state.options.batch_size, state.options.trains(), state.options.streams && !state.graph.adversaries,
+           state.options.only_kernels),
         groups_(groups_of(state.graph)),
         targets_(state.options.costs.size(), -1),
         costs_(targets_),
@@ -53,7 +54,10 @@ class PlanMaker {
     add_inference();
     const std::size_t needed = b_.place_all();
     check_memory(s_.graph, s_.options, needed);
+    const auto carried = b_.carried_states();
     s_.program = b_.finish();
+    for (const Lowering::CarriedState& each : carried)
+      s_.carried.push_back({each.node, each.phase, each.value.layout.shape(), s_.program.address(each.value.buffer)});
     for (const Phase phase : kPhases) {
       const auto i = static_cast<std::size_t>(phase);
       for (const Value& input : inputs_of(phase)) s_.input_uses[i].push_back(s_.program.uses_of(phase, input.buffer));

@@ -16,6 +16,15 @@ struct Plan::State {
     std::size_t steps = 0;
   };
 
+  /// What one layer carries from batch to batch in one phase.
+  struct Carried {
+    const Node* node = nullptr;
+    Phase phase = Phase::train;
+    tensor::Shape shape;
+    std::byte* data = nullptr;
+    std::size_t count() const { return static_cast<std::size_t>(tensor::element_count(shape)); }
+  };
+
   State(const Graph& graph_, const PlanOptions& options_, int threads_)
       : graph(graph_), options(options_), threads(threads_) {}
 
@@ -34,7 +43,8 @@ struct Plan::State {
   std::span<const float> input_gradient;               ///< empty unless asked for
   OfPhases<std::size_t> cost_end{};                    ///< steps of training phases up to and with the cost
   OfPhases<std::vector<Output>> outputs;               ///< of each phase
-  std::optional<double> generator_cost;                ///< of its last step
+  std::vector<Carried> carried;
+  std::optional<double> generator_cost;  ///< of its last step
   tensor::RunContext context;
 
   void bind_inputs(Phase phase, std::span<const tensor::Tensor> inputs);

@@ -218,4 +218,39 @@ void Plan::import_optimizer_states(std::span<const NamedTensor> tensors) {
   fill_places(state_places(state_->program), tensors, "optimizer states");
 }
 
+void Plan::forget_states() {
+  for (const State::Carried& carried : state_->carried)
+    std::fill_n(reinterpret_cast<float*>(carried.data), carried.count(), 0.0f);
+}
+
+std::vector<NamedTensor> Plan::export_carried_states() const {
+  std::vector<NamedTensor> tensors;
+  for (const State::Carried& carried : state_->carried) {
+    if (carried.phase != Phase::train) continue;
+    const auto* values = reinterpret_cast<const float*>(carried.data);
+    tensors.push_back({carried.node->name + "/state", carried.shape, {values, values + carried.count()}});
+  }
+  return tensors;
+}
+
+void Plan::import_carried_states(std::span<const NamedTensor> tensors) {
+  const std::vector<NamedTensor> expected = export_carried_states();
+  const bool fits = std::equal(expected.begin(), expected.end(), tensors.begin(), tensors.end(),
+                               [](const NamedTensor& a, const NamedTensor& b) {
+                                 return a.name == b.name && a.shape == b.shape && a.values.size() == b.values.size();
+                               });
+  if (!fits)
+    throw base::Error(
+        base::Code::invalid_argument,
+        fmt::format("the states of sequences that are to go on are of other layers or batches: {} of them, "
+                    "where the network carries {}",
+                    tensors.size(), expected.size()));
+  std::size_t next = 0;
+  for (const State::Carried& carried : state_->carried)
+    if (carried.phase == Phase::train) {
+      const std::vector<float>& values = tensors[next++].values;
+      std::copy(values.begin(), values.end(), reinterpret_cast<float*>(carried.data));
+    }
+}
+
 }  // namespace neon

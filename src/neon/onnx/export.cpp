@@ -92,7 +92,15 @@ OnnxModel onnx_of(const Graph& graph, std::span<const NamedTensor> parameters) {
 }
 
 OnnxModel onnx_of(const Checkpoint& checkpoint) {
-  OnnxModel model = onnx_of(build_graph(checkpoint.spec, checkpoint.inputs), parameters_of(checkpoint));
+  const Graph graph = build_graph(checkpoint.spec, checkpoint.inputs);
+  for (const Node& node : graph.nodes)
+    if (checkpoint.position.streams && node.layer->carries_state())
+      throw base::Error(
+          base::Code::invalid_argument,
+          fmt::format("layer '{}' ({}) cannot be said in ONNX: it was trained to carry its state from batch "
+                      "to batch, which an ONNX model forgets; train with reset_cells or without streams",
+                      node.name, node.type));
+  OnnxModel model = onnx_of(graph, parameters_of(checkpoint));
   model.metadata = {{"neon.labels", base::to_text(base::encode(checkpoint.labels))},
                     {"neon.preprocessing", base::to_text(checkpoint.preprocessing)}};
   return model;
