@@ -8,6 +8,8 @@
 #include <thread>
 
 #include "aeon/extract/extractor.h"
+#include "aeon/extract/image_decoder.h"
+#include "aeon/extract/sound.h"
 #include "base/error.h"
 
 namespace aeon {
@@ -17,15 +19,30 @@ using records::ElementType;
 
 constexpr std::int64_t kDecodingBytes = std::int64_t{1} << 30;  // as a loader has
 
+/// What files there are in a column, by the first of them.
+bool holds_sounds(const records::RecordSource& source, std::size_t column) {
+  try {
+    records::Record record;
+    source.read_element(0, column, record);
+    return !is_image(record.elements[column]) && is_sound(record.elements[column]);
+  } catch (const base::Error&) {
+    return false;  // it is reported with the other faults
+  }
+}
+
 /// How the columns are read when no model file says it.
-LoaderConfig guessed(const std::vector<ElementType>& types) {
+LoaderConfig guessed(const records::RecordSource& source) {
   LoaderConfig config;
-  for (const ElementType type : types) {
+  for (const ElementType type : source.types()) {
     EtlEntry& entry = config.etl.emplace_back();
     entry.name = std::to_string(config.etl.size());
     const bool image = type == ElementType::FILE || type == ElementType::BINARY;
     entry.type = image ? "image" : "label";
     if (image) entry.config = {{"height", 1}, {"width", 1}};
+    if (image && holds_sounds(source, config.etl.size() - 1)) {
+      entry.type = "audio";
+      entry.config = {{"feature_type", "samples"}, {"max_duration", "1e8 samples"}};
+    }
     if (type == ElementType::ASCII_INT || type == ElementType::ASCII_FLOAT) entry.config["binary"] = true;
     if (type == ElementType::ASCII_FLOAT) entry.config["output_type"] = "float";
     if (!image && config.etl.size() == 1) entry.role = Role::input;  // there must be one
@@ -65,6 +82,7 @@ class Checker {
       fault = fmt::format("{}: {}", record_.name, failure.what());
     }
     decoded_.settle();
+    scratch_.settle();
     return fault;
   }
 
@@ -77,7 +95,7 @@ class Checker {
   }
 
   void check(std::size_t column) {
-    extraction_.columns[column].extractor->decode(record_.elements[column], decoded_);
+    extraction_.columns[column].extractor->decode(record_.elements[column], scratch_, decoded_);
     if (static_cast<int>(column) != label_column_ || label_count_ == 0) return;
     for (const std::int32_t label : decoded_.as<std::int32_t>())
       if (label >= label_count_)
@@ -93,13 +111,14 @@ class Checker {
   int label_column_ = -1;  // of the first target of indices
   records::Record record_;
   Decoded decoded_;
+  Scratch scratch_;
 };
 
 }  // namespace
 
 std::int64_t check_records(const records::RecordSource& source, std::int64_t label_count, int threads,
                            const ReportFault& report, const std::optional<LoaderConfig>& config) {
-  const LoaderConfig known = config.value_or(guessed(source.types()));
+  const LoaderConfig known = config ? *config : guessed(source);
   SharedMemory memory(kDecodingBytes);
   Checker own(source, known, label_count, memory);
   std::atomic<std::int64_t> next = 0;

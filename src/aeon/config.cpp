@@ -2,7 +2,10 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "aeon/augment/augmentation.h"
+#include "aeon/augment/sound_augmentation.h"
 #include "aeon/extract/extractor.h"
 
 namespace aeon {
@@ -101,19 +104,33 @@ base::json::object EtlEntry::schema() {
 AugmentationEntry AugmentationEntry::from_json(const base::json::value& value, std::string_view where) {
   AugmentationEntry entry;
   entry.where = where;
-  const std::string type = split_type(value, where, entry.config);
-  if (type != "image") {
-    constexpr std::array<std::string_view, 1> kKnown{"image"};
-    throw Error(Code::invalid_argument, base::unknown_word("augmentation type", type, kKnown),
+  entry.type = split_type(value, where, entry.config);
+  if (entry.type == "image")
+    Augmentations::check(entry.config, where);
+  else if (entry.type == "audio")
+    base::decode<SoundAugmentation>(entry.config, where).check(where);
+  else
+    throw Error(Code::invalid_argument,
+                base::unknown_word("augmentation type", entry.type, std::array<std::string_view, 2>{"audio", "image"}),
                 base::pointer_to(where, "type"));
-  }
-  Augmentations::check(entry.config, where);
   return entry;
 }
 
-base::json::value AugmentationEntry::to_json() const { return with_type("image", config); }
+base::json::value AugmentationEntry::to_json() const { return with_type(type, config); }
 
-base::json::object AugmentationEntry::schema() { return schema_with_type("image", Augmentations::schema()); }
+base::json::object AugmentationEntry::schema() {
+  base::json::object image = schema_with_type("image", Augmentations::schema());
+  image["description"] = "what is done to images";
+  base::json::object audio = schema_with_type("audio", base::schema<SoundAugmentation>());
+  audio["description"] = "what is done to sounds";
+  return {{"oneOf", base::json::array{image, audio}}};
+}
+
+const AugmentationEntry* LoaderConfig::augmentation_of(std::string_view type) const {
+  const auto found = std::find_if(augmentation.begin(), augmentation.end(),
+                                  [&](const AugmentationEntry& entry) { return entry.type == type; });
+  return found == augmentation.end() ? nullptr : &*found;
+}
 
 void check(const LoaderConfig& config) {
   if (config.streams.value_or(false) && config.shuffle_enable.value_or(false))

@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -31,8 +32,10 @@ struct EtlEntry {
   static base::json::object schema();
 };
 
-/// One entry of `augmentation`: what is done to images. Its keys are those of all files in augment/ together.
+/// One entry of `augmentation`: what is done to the records of one medium. The keys of type `image` are those of all
+/// files in augment/ together, those of `audio` are SoundAugmentation's.
 struct AugmentationEntry {
+  std::string type;
   base::json::object config;  ///< the entry without `type`
   std::string where;
 
@@ -54,7 +57,8 @@ struct LoaderConfig {
   static constexpr auto fields() {
     return std::tuple(
         base::field("etl", &LoaderConfig::etl, "how each manifest column is read, in column order").required(),
-        base::field("augmentation", &LoaderConfig::augmentation, "what is done to images: at most one entry"),
+        base::field("augmentation", &LoaderConfig::augmentation,
+                    "what is done to images and sounds: at most one entry of each type"),
         base::field("shuffle_enable", &LoaderConfig::shuffle_enable,
                     "a new random order of all records each epoch; default: true in training, false in evaluation"),
         base::field("streams", &LoaderConfig::streams,
@@ -67,10 +71,13 @@ struct LoaderConfig {
         base::field("prefetch_batches", &LoaderConfig::prefetch_batches, "batches made ahead of the training")
             .range(2, 64));
   }
+
+  /// That of `type`, or nullptr.
+  const AugmentationEntry* augmentation_of(std::string_view type) const;
 };
 
 /// Checks what one entry alone cannot show: that there is an input, that all tensors have names of their own, and that
-/// the augmentation fits the images. Errors: invalid_argument with `where` as a JSON pointer.
+/// the augmentation fits the images and sounds. Errors: invalid_argument with `where` as a JSON pointer.
 void check(const LoaderConfig& config);
 
 }  // namespace aeon

@@ -44,8 +44,8 @@ TEST(LoaderConfig, RefusesUnknownKeysAtEveryLevel) {
   EXPECT_THAT(error_of(with_etl(R"({"type": "speech"})")), HasSubstr("unknown etl type 'speech'"));
   EXPECT_THAT(error_of(R"({"etl": [], "augmentation": [{"type": "image", "flip": true}]})"),
               HasSubstr("unknown augmentation key 'flip'"));
-  EXPECT_THAT(error_of(R"({"etl": [], "augmentation": [{"type": "audio"}]})"),
-              HasSubstr("/augmentation/0/type: unknown augmentation type 'audio'"));
+  EXPECT_THAT(error_of(R"({"etl": [], "augmentation": [{"type": "video"}]})"),
+              HasSubstr("/augmentation/0/type: unknown augmentation type 'video'"));
 }
 
 TEST(LoaderConfig, RefusesWhatIsMissingOrOutOfRange) {

@@ -244,7 +244,7 @@ class Loader::Pipeline {
     for (std::int64_t index = 0; index < std::min(info_.record_count, kEarlyLabels); ++index) {
       source_->read_element(index, number, workspace.record);
       try {
-        column.extractor->decode(workspace.record.elements[number], decoded);
+        column.extractor->decode(workspace.record.elements[number], workspace.scratch, decoded);
         column.extractor->write(decoded.view(), Draw(), workspace.scratch, workspace.destinations);
         check_indices(column, workspace.destinations);
       } catch (const Error& error) {
@@ -395,7 +395,7 @@ class Loader::Pipeline {
   void decode(std::int64_t index, Workspace& workspace) {
     for (std::size_t column = 0; column < extraction_.columns.size(); ++column) {
       Decoded& decoded = workspace.decoded[column];
-      extraction_.columns[column].extractor->decode(workspace.record.elements[column], decoded);
+      extraction_.columns[column].extractor->decode(workspace.record.elements[column], workspace.scratch, decoded);
       workspace.views[column] = decoded.view();
     }
     cache_->keep(index, workspace.views);

@@ -51,7 +51,7 @@ void Preprocessor::write(std::span<const std::string_view> elements, std::span<s
   for (std::size_t i = 0; i < elements.size(); ++i) {
     const ExtractedColumn& column = *state_->columns[i];
     try {
-      column.extractor->decode(elements[i], state_->decoded);
+      column.extractor->decode(elements[i], state_->scratch, state_->decoded);
       state_->wanted.clear();
       for (const ExtractedColumn::Place& place : column.places)
         state_->wanted.push_back(place.role == Role::input ? destinations[place.index] : nullptr);

@@ -27,6 +27,7 @@ SCRIPTS = {
     "fashion_mnist": ["ingest.py", "--count", "6"],
     "language": ["text.py", "--source", "{}/text.txt", "--characters", "40", "--words", "8"],
     "sentiment": ["reviews.py", "--source", "{}/reviews.tar.gz"],
+    "spoken_digits": ["digits.py", "--speaker", "{}/speaker", "--times", "1"],
     "timeseries": ["curves.py", "--count", "128"],
 }
 
@@ -48,7 +49,8 @@ def make_pictures(folder, manifest, size, count):
 
 
 def write_sources(folder):
-    """What scripts make data of where packages are not there: a text, and reviews in the form of a source package."""
+    """What scripts make data of where packages are not there: a text, a program that speaks, and reviews in the form of a
+    source package."""
     chance = random.Random(1)
     words = {False: ["dull", "slow", "flat"], True: ["warm", "bright", "quick"]}
 
@@ -56,6 +58,9 @@ def write_sources(folder):
         return " ".join(["The", chance.choice(words[kind]), "film", "is", chance.choice(words[kind]), "."])
 
     (folder / "text.txt").write_text("\n".join(sentence(chance.random() < 0.5) for _ in range(240)))
+    speaker = folder / "speaker"
+    speaker.write_text(SPEAKER.format(python=sys.executable))
+    speaker.chmod(0o755)
     ratings = "".join(f"{i}\t{2 if i % 2 else -2}\t{sentence(i % 2 == 1)}\r\n" for i in range(160)).encode()
 
     def archive(name, content, target):
@@ -68,6 +73,19 @@ def write_sources(folder):
     archive("hutto_ICWSM_2014/movieReviewSnippets_GroundTruth.txt", ratings, inner)
     with open(folder / "reviews.tar.gz", "wb") as outer:
         archive("vaderSentiment-3.3.2/additional_resources/hutto_ICWSM_2014.tar.gz", inner.getvalue(), outer)
+
+
+SPEAKER = """#!{python}
+import math, struct, sys, wave
+DIGITS = ["zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine"]
+if "--voices=variant" in sys.argv:
+    print("".join(f" 5  variant  --/M  V{{i}}  !v/v{{i}}  \\n" for i in range(5)))
+else:
+    pitch = 300 * 1.25 ** DIGITS.index(sys.argv[-1])
+    with wave.open(sys.argv[sys.argv.index("-w") + 1], "wb") as file:
+        file.setparams((1, 2, 22050, 0, "NONE", ""))
+        file.writeframes(b"".join(struct.pack("<h", int(9000 * math.sin(pitch * i / 3500))) for i in range(8000)))
+"""
 
 
 class Examples(unittest.TestCase):
@@ -161,8 +179,8 @@ class Examples(unittest.TestCase):
             cloud.cli("model", "deploy", "it")
             self.assertIn("friendly", cloud.cli("model", "predict", "it", self.folder / "review.txt", "-k", "1"))
 
-    def test_scripts_make_pictures(self):
-        for name in ("fashion_mnist", "cifar10"):
+    def test_scripts_make_pictures_and_sounds(self):
+        for name in ("fashion_mnist", "cifar10", "spoken_digits"):
             output = self.folder / name
             self.run_script(name, output)
             subprocess.run([PROGRAMS / "neon", "--check", output / "train.tsv", "--labels", output / "labels.txt"], check=True,

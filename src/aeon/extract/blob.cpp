@@ -66,7 +66,7 @@ class Blob final : public Extractor {
                   fmt::format("an {} column has one number of {} a record", base::word(type), base::word(needed)));
   }
 
-  void decode(std::string_view bytes, Decoded& decoded) const override {
+  void decode(std::string_view bytes, Scratch&, Decoded& decoded) const override {
     decoded.allot(dtype_of(type_), {count_});
     auto* to = reinterpret_cast<std::byte*>(decoded.bytes.data());
     binary_ ? read_numbers(bytes, type_, count_, to) : read_text_numbers(bytes, type_, count_, to);

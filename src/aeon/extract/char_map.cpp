@@ -81,7 +81,7 @@ class CharMap final : public Extractor {
     return names;
   }
 
-  void decode(std::string_view bytes, Decoded& decoded) const override {
+  void decode(std::string_view bytes, Scratch&, Decoded& decoded) const override {
     std::vector<std::int32_t> numbers;
     for (const char32_t character : characters_of(bytes)) {
       if (numbers.size() == static_cast<std::size_t>(config_.max_length)) break;

@@ -5,11 +5,12 @@
 namespace aeon {
 namespace {
 
-// What each thread keeps without asking: a picture of 1.3 million pixels in colour.
+// What each thread keeps without asking: a picture of 1.3 million pixels in colour, a sound of two minutes.
 constexpr std::int64_t kKeptBytes = std::int64_t{4} << 20;
 
-void give_back_large(std::vector<std::uint8_t>& buffer) {
-  if (static_cast<std::int64_t>(buffer.capacity()) > kKeptBytes) std::vector<std::uint8_t>().swap(buffer);
+template <class Number>
+void give_back_large(std::vector<Number>& buffer) {
+  if (static_cast<std::int64_t>(buffer.capacity() * sizeof(Number)) > kKeptBytes) std::vector<Number>().swap(buffer);
 }
 
 }  // namespace
@@ -31,6 +32,9 @@ void Decoded::settle() {
 void Scratch::settle() {
   give_back_large(padded);
   give_back_large(resized);
+  give_back_large(samples);
+  give_back_large(frames);
+  give_back_large(scaled);
 }
 
 }  // namespace aeon

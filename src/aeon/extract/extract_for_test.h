@@ -25,7 +25,7 @@ class Extracted {
       const auto size = static_cast<std::size_t>(tensor::element_count(tensor.column.shape) * 4);
       destinations.push_back(memory_.emplace_back(size, std::byte{0x55}).data());
     }
-    extractor_->decode(bytes, decoded_);
+    extractor_->decode(bytes, scratch_, decoded_);
     extractor_->write(decoded_.view(), Draw(), scratch_, destinations);
     return *this;
   }

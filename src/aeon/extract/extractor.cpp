@@ -23,10 +23,9 @@ const Extractors::Member& Extractors::find(std::string_view type, std::string_vi
 }
 
 Extraction::Extraction(const LoaderConfig& config) {
-  if (config.augmentation.size() > 1)
-    throw Error(Code::invalid_argument,
-                fmt::format("expected at most one augmentation of type 'image', got {}", config.augmentation.size()),
-                config.augmentation[1].where);
+  for (const AugmentationEntry& entry : config.augmentation)
+    if (&entry != config.augmentation_of(entry.type))
+      throw Error(Code::invalid_argument, fmt::format("a second augmentation of type '{}'", entry.type), entry.where);
   for (const EtlEntry& entry : config.etl) {
     ExtractedColumn& column = columns.emplace_back();
     column.extractor = Extractors::find(entry.type, entry.where).make(entry, config);

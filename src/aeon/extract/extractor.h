@@ -11,6 +11,7 @@
 #include "aeon/config.h"
 #include "aeon/extract/decoded.h"
 #include "aeon/extract/draw.h"
+#include "aeon/extract/spectrum.h"
 #include "records/manifest.h"
 #include "tensor/batch.h"
 
@@ -20,6 +21,9 @@ namespace aeon {
 struct Scratch {
   std::vector<std::uint8_t> padded, resized;
   std::vector<std::int32_t> columns, lines;  // of a resize
+  std::vector<std::int16_t> samples;         // of a sound, and its spectrum
+  std::vector<float> frames, scaled;
+  Spectrum::Scratch spectrum;
 
   /// As Decoded::settle.
   void settle();
@@ -50,7 +54,7 @@ class Extractor {
   virtual void check_column(records::ElementType /*type*/) const {}
 
   /// Errors: invalid_argument saying what is wrong with the bytes.
-  virtual void decode(std::string_view bytes, Decoded& decoded) const = 0;
+  virtual void decode(std::string_view bytes, Scratch& scratch, Decoded& decoded) const = 0;
 
   /// Writes one sample: to destinations[i] what tensors()[i] holds, unless nobody wants it (nullptr). Errors:
   /// invalid_argument.

@@ -53,9 +53,9 @@ class Image final : public Extractor {
           fmt::format("{} by {} is over {} million pixels", config.width, config.height, kMaxImagePixels / 1'000'000),
           base::pointer_to(where, "height"));
     const ImageTarget target{config.height, config.width, config.channels, config.output_type == ImageOutput::float_};
-    augmentations_ = loader.augmentation.empty()
-                         ? Augmentations::make({}, target, "/augmentation")
-                         : Augmentations::make(loader.augmentation[0].config, target, loader.augmentation[0].where);
+    const AugmentationEntry* augmentation = loader.augmentation_of("image");
+    augmentations_ = augmentation == nullptr ? Augmentations::make({}, target, "/augmentation")
+                                             : Augmentations::make(augmentation->config, target, augmentation->where);
     if (target.is_float) tabulate();
   }
 
@@ -66,7 +66,7 @@ class Image final : public Extractor {
     return {{{"image", shape, is_float() ? tensor::Dtype::f32 : tensor::Dtype::u8}}};
   }
 
-  void decode(std::string_view bytes, Decoded& decoded) const override {
+  void decode(std::string_view bytes, Scratch&, Decoded& decoded) const override {
     decode_image(bytes, config_.channels, decoded);
   }
 

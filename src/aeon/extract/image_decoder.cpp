@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "base/error.h"
 
 namespace aeon {
@@ -21,6 +23,11 @@ void check_image_size(std::int64_t width, std::int64_t height) {
 std::map<std::string_view, ImageDecoder>& ImageDecoder::all() {
   static std::map<std::string_view, ImageDecoder> decoders;
   return decoders;
+}
+
+bool is_image(std::string_view bytes) {
+  const auto& all = ImageDecoder::all();
+  return std::any_of(all.begin(), all.end(), [&](const auto& named) { return bytes.starts_with(named.second.magic); });
 }
 
 void decode_image(std::string_view bytes, int channels, Decoded& decoded) {

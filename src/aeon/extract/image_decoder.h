@@ -36,6 +36,9 @@ struct ImageDecoderOnShelf {
   explicit ImageDecoderOnShelf(const ImageDecoder& decoder) { ImageDecoder::all()[decoder.format] = decoder; }
 };
 
+/// Whether bytes begin as an image of a known format.
+bool is_image(std::string_view bytes);
+
 /// Decodes an image of any known format, chosen by its first bytes. Errors: invalid_argument: "not a valid PNG: ...".
 void decode_image(std::string_view bytes, int channels, Decoded& decoded);
 

@@ -58,7 +58,7 @@ class Label final : public Extractor {
                               base::word(is_real() ? ElementType::ASCII_FLOAT : ElementType::ASCII_INT)));
   }
 
-  void decode(std::string_view bytes, Decoded& decoded) const override {
+  void decode(std::string_view bytes, Scratch&, Decoded& decoded) const override {
     decoded.allot(dtype_of(type_), {count_});
     auto* to = reinterpret_cast<std::byte*>(decoded.bytes.data());
     if (binary_) {

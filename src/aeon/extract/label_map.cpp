@@ -65,7 +65,7 @@ class LabelMap final : public Extractor {
   }
   std::vector<std::string> class_names() const override { return config_.class_names; }
 
-  void decode(std::string_view bytes, Decoded& decoded) const override {
+  void decode(std::string_view bytes, Scratch&, Decoded& decoded) const override {
     std::vector<std::int32_t> found;
     for (std::string_view rest = bytes;;) {
       const std::size_t begin = rest.find_first_not_of(kBlanks);

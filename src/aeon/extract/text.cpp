@@ -86,7 +86,7 @@ class Text final : public Extractor {
   std::vector<std::string> class_names() const override { return vocabulary_.tokens(); }
 
   /// The numbers of all tokens that a sample may need.
-  void decode(std::string_view bytes, Decoded& decoded) const override {
+  void decode(std::string_view bytes, Scratch&, Decoded& decoded) const override {
     if (config_.tokens == Tokens::characters && bytes.ends_with('\n') && !vocabulary_.find("\n"))
       bytes.remove_suffix(bytes.ends_with("\r\n") ? 2 : 1);  // the end of a text file's only line
     std::vector<std::int32_t> numbers;

@@ -15,7 +15,7 @@ class Unused final : public Extractor {
   Role role() const override { return Role::target; }
   std::vector<ExtractedTensor> tensors() const override { return {}; }
 
-  void decode(std::string_view, Decoded& decoded) const override { decoded.allot(tensor::Dtype::u8, {0}); }
+  void decode(std::string_view, Scratch&, Decoded& decoded) const override { decoded.allot(tensor::Dtype::u8, {0}); }
   void write(const DecodedView&, const Draw&, Scratch&, std::span<std::byte* const>) const override {}
 };
 
