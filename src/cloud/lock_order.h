@@ -19,6 +19,7 @@ inline constexpr base::LockPlace kStoreWrite{50, "the store's writer"};
 inline constexpr base::LockPlace kStoreRead{60, "the store's reader"};
 inline constexpr base::LockPlace kHistory{65, "the history"};
 inline constexpr base::LockPlace kTokens{70, "the tokens"};
+inline constexpr base::LockPlace kChecks{75, "the checks"};
 inline constexpr base::LockPlace kWorker{80, "the worker"};
 inline constexpr base::LockPlace kJob{90, "a job"};
 inline constexpr base::LockPlace kDeployment{100, "a deployment"};

@@ -17,6 +17,7 @@
 #include "base/sha256.h"
 #include "job/checking.h"
 #include "job/serve.h"
+#include "job/small_model.h"
 #include "job/teller.h"
 #include "job/train.h"
 #include "neon/plan.h"
@@ -112,15 +113,7 @@ wire::Order read_order() {
 
 /// Makes and runs a small network, so that what the real one needs of the vendor's code is in memory already.
 void warm_up() {
-  constexpr std::string_view kSmall = R"(
-layers:
-  - {type: Conv, config: {fshape: [3, 3, 8], padding: 1, init: {type: Kaiming}, batch_norm: true, activation: {type: Rectlin}}}
-  - {type: Pooling, config: {fshape: 2}}
-  - {type: Affine, config: {nout: 4, init: {type: GlorotUniform}, activation: {type: Softmax}}}
-cost: CrossEntropyMulti
-optimizer: {type: GradientDescentMomentum, config: {learning_rate: 0.1, momentum_coef: 0.9}}
-)";
-  const neon::ModelSpec spec = neon::parse_model(kSmall, "the warm-up");
+  const neon::ModelSpec spec = neon::parse_model(kSmallModel, "the warm-up");
   neon::PlanOptions options;
   options.batch_size = 8;
   options.threads = 1;
@@ -133,18 +126,13 @@ optimizer: {type: GradientDescentMomentum, config: {learning_rate: 0.1, momentum
   plan->train_step(*batches->next(), {});
 }
 
-/// Answers checks until the training comes. Uses the time until an order comes, when it is not here yet.
+/// Uses the time until the order comes, when it is not here yet.
 wire::TrainJob await_training() {
-  for (bool warm = false;;) {
-    pollfd order{.fd = wire::kControl, .events = POLLIN, .revents = 0};
-    if (!warm && ::poll(&order, 1, 0) == 0) {
-      warm_up();
-      warm = true;
-    }
-    wire::Order next = read_order();
-    if (next.train) return std::move(*next.train);
-    if (next.check) emit_to_standard_output(check_apart(*next.check));
-  }
+  pollfd order{.fd = wire::kControl, .events = POLLIN, .revents = 0};
+  if (::poll(&order, 1, 0) == 0) warm_up();
+  wire::Order next = read_order();
+  if (!next.train) throw base::Error(base::Code::invalid_argument, "expected the order to train");
+  return std::move(*next.train);
 }
 
 /// The last event: this process must live until it is in safe hands.
@@ -211,6 +199,11 @@ int run_serve_process() {
     obey_control_pipe();
     serve(*order.serve, wire::kSocket, emit_to_standard_output);
   });
+}
+
+int run_check_process() {
+  std::signal(SIGPIPE, SIG_IGN);
+  return report_errors([] { Checking(check, emit_to_standard_output).run(base::Fd(wire::kControl)); });
 }
 
 }  // namespace job

@@ -1,9 +1,9 @@
 #pragma once
-// The two kinds of job process, which talk as wire/process.h says.
+// The kinds of job process, which talk as wire/process.h says.
 
 namespace job {
 
-/// Answers checks (job/checking.h) until a training is ordered, then trains and reports that. Ends at once when
+/// Waits for the order to train, warmed up, then trains and reports that. Ends at once when
 /// standard input closes, because then the one who started it is gone. Returns the exit code: wire::kToldAll also when
 /// the training's outcome is an error, because the `end` event says so.
 int run_train_process();

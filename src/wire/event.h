@@ -62,9 +62,10 @@ struct Event {
   std::optional<std::string> file;  ///< of a checkpoint: name of one of the checkpoint files
   std::optional<std::string> sha256;
   std::optional<Outcome> outcome;
-  std::optional<std::string> code;   ///< of an error, as base::kind_of names it
-  std::optional<std::string> text;   ///< log line, or the error's message
-  std::optional<std::string> where;  ///< of an error: base::Error::where
+  std::optional<std::string> code;      ///< of an error, as base::kind_of names it
+  std::optional<std::string> text;      ///< log line, or the error's message
+  std::optional<std::string> where;     ///< of an error: base::Error::where
+  std::optional<std::int64_t> answers;  ///< which check
   std::optional<Checked> checked;
   static constexpr auto fields() {
     return std::tuple(base::field("kind", &Event::kind, "what happened").required(),
@@ -85,6 +86,7 @@ struct Event {
                       base::field("outcome", &Event::outcome, "how it ended"),
                       base::field("code", &Event::code, "of an error"), base::field("text", &Event::text, "for people"),
                       base::field("where", &Event::where, "of an error: JSON pointer into the document at fault"),
+                      base::field("answers", &Event::answers, "number of a check").range(0, kMostCounted),
                       base::field("checked", &Event::checked, "answer to a check; on an error it is not there"));
   }
 };

@@ -64,6 +64,7 @@ struct ServeJob {
 
 /// A model file to check against its data, as far as that can be done without a record.
 struct CheckJob {
+  std::int64_t number = 0;
   std::string model_file;
   std::string yaml;
   std::optional<std::int64_t> batch_size;
@@ -71,6 +72,7 @@ struct CheckJob {
   std::size_t labels = 0;
   static constexpr auto fields() {
     return std::tuple(
+        base::field("number", &CheckJob::number, "of this check, for its answer").at_least(0),
         base::field("model_file", &CheckJob::model_file, "name of the model file, for messages").required(),
         base::field("yaml", &CheckJob::yaml, "its text").required(),
         base::field("batch_size", &CheckJob::batch_size, "instead of the file's"),
@@ -79,8 +81,8 @@ struct CheckJob {
   }
 };
 
-/// A line on the control pipe; one of the members is there. A training is the last order of its process, and any number
-/// of checks may come before it, each answered by the event `checked` before the next line is read.
+/// A line on the control pipe; one of the members is there. Checks come to a process of their own, up to kChecksAtOnce
+/// before an answer; each is answered by an event `checked`, the quick ones before the slow ones.
 struct Order {
   std::optional<CheckJob> check;
   std::optional<TrainJob> train;
@@ -91,6 +93,8 @@ struct Order {
                       base::field("serve", &Order::serve, "answer predictions, from here to the end"));
   }
 };
+
+inline constexpr int kChecksAtOnce = 4;
 
 /// A later line on the control pipe: end the training after a checkpoint of the present step.
 inline constexpr std::string_view kStop = "stop";

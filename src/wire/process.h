@@ -8,10 +8,12 @@
 
 namespace wire {
 
-/// The only argument of the program: whether its last order is a training, or its only one to serve.
-inline constexpr std::string_view kTrainMode = "--job", kServeMode = "--serve";
+/// The only argument of the program: whether its only order is to train or to serve, or whether it answers any number
+/// of orders to check.
+inline constexpr std::string_view kTrainMode = "--job", kServeMode = "--serve", kCheckMode = "--checker";
 
-/// What a job finds open. A serving job answers on kSocket (frames.h) once it said `ready`.
+/// What a job finds open. kSocket listens, of a serving job: once it has said `ready` it answers (frames.h) one caller
+/// after the other.
 inline constexpr int kControl = 0, kEvents = 1, kLog = 2, kSocket = 3;
 
 /// Exit codes of a job; anything else, and every signal, is a crash. kToldAll: its last event says how it ended.

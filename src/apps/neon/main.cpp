@@ -34,6 +34,7 @@ int main(int argc, char** argv) {
     if (const auto exit_code = read_options(argc, argv, options)) return *exit_code;
     if (options.job) return job::run_train_process();
     if (options.serve) return job::run_serve_process();
+    if (options.checker) return job::run_check_process();
     if (options.command == "plan") return tell_plan(options.plan);
     if (options.command == "bench") return bench_layers(options.bench);
     if (options.command == "eval") return judge(options.eval);

@@ -65,6 +65,8 @@ void declare(CLI::App& app, Options& options) {
                "be a training process: told by standard input (used by ncloudd)");
   app.add_flag(std::string(wire::kServeMode), options.serve,
                "be a serving process: told by standard input (used by ncloudd)");
+  app.add_flag(std::string(wire::kCheckMode), options.checker,
+               "be a process that checks model files: told by standard input (used by ncloudd)");
 }
 
 void declare_commands(CLI::App& app, Options& options) {
@@ -157,7 +159,7 @@ std::optional<int> read_options(int argc, char** argv, Options& options) {
   declare_commands(app, options);
   try {
     app.parse(argc, argv);
-    if (!options.job && !options.serve && options.check.empty() && options.command.empty() &&
+    if (!options.job && !options.serve && !options.checker && options.check.empty() && options.command.empty() &&
         options.model_file.empty())
       throw CLI::RequiredError("a model file");
   } catch (const CLI::ParseError& error) {

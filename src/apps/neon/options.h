@@ -94,6 +94,7 @@ struct Options {
   std::string root;    ///< with check
   bool job = false;
   bool serve = false;
+  bool checker = false;
 
   std::string command;  ///< "plan", "bench", "eval", "predict", "export" or "import"; empty: train
   PlanCommand plan;

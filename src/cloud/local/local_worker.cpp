@@ -27,8 +27,7 @@ using base::Error;
 
 namespace {
 
-constexpr std::chrono::seconds kCheckPatience(20);
-constexpr std::size_t kRefusalBytes = 8000, kPlaceBytes = 1000;  // of what a check answers
+constexpr Limits kCheckerLimits{.cpus = 2, .memory_bytes = std::int64_t{2560} << 20};  // for kChecksAtOnce
 constexpr std::int64_t kMemoryBesidesBytes =
     512LL << 20;  // without a cgroup: code, stacks and reserves beside the model's memory
 
@@ -120,7 +119,8 @@ LocalWorker::LocalWorker(Sandbox sandbox, std::filesystem::path folder, const st
       folder_(made(std::move(folder))),
       objects_(objects),
       attended_(attend(attended_file(folder_))),
-      found_(find_jobs(folder_)) {
+      found_(find_jobs(folder_)),
+      checker_([this](JobListener listener) { return start_checker(std::move(listener)); }) {
   ::signal(SIGPIPE, SIG_IGN);  // writing to a job that has ended is an error, not the end of this process
   sandbox_.check();
   const Protection has = protection();
@@ -147,6 +147,7 @@ bool LocalWorker::limits_processes() const { return !cgroups_.limits("pids") && 
 
 LocalWorker::~LocalWorker() {
   std::unique_lock lock(mutex_);
+  ending_ = true;
   keeps_spare_ = false;
   for (const auto& running : running_) running->kill();
   changed_.wait(lock, [&] { return running_.empty(); });
@@ -258,6 +259,7 @@ void LocalWorker::supervise_apart(const std::shared_ptr<Running>& running, bool 
   {
     const std::lock_guard lock(mutex_);
     running_.insert(running);
+    if (ending_) running->kill();
     if (waits) spare_ = running;
   }
   try {
@@ -277,56 +279,42 @@ void LocalWorker::keep_spare() {
     keeps_spare_ = true;
   }
   start_spare();
-}
-
-void LocalWorker::start_spare() {
   try {
-    std::unique_lock lock(mutex_);
-    if (keeps_spare_ && !spare_ && !starts_spare_) start_waiting(lock);
-  } catch (...) {  // the next training takes a little longer to start, and that is all
-    base::log_warning("no process waits for the next training: {}", base::caught().message);
+    checker_.start();
+  } catch (...) {  // the first check tries again
+    base::log_warning("no process waits to check model files: {}", base::caught().message);
   }
 }
 
-/// Makes the process that waits; the lock is not held while that takes.
-void LocalWorker::start_waiting(std::unique_lock<Mutex>& lock) {
-  starts_spare_ = true;
-  lock.unlock();
-  const std::shared_ptr<void> over(nullptr, [&](void*) {
-    lock.lock();
-    starts_spare_ = false;
-    changed_.notify_all();
-  });
-  launch(make_training(), wire::kTrainMode, true);
+void LocalWorker::start_spare() {
+  {
+    const std::lock_guard lock(mutex_);
+    if (!keeps_spare_ || spare_ || starts_spare_) return;
+    starts_spare_ = true;
+  }
+  try {
+    launch(make_training(), wire::kTrainMode, true);
+  } catch (...) {  // the next training takes a little longer to start, and that is all
+    base::log_warning("no process waits for the next training: {}", base::caught().message);
+  }
+  const std::lock_guard lock(mutex_);
+  starts_spare_ = false;
 }
 
-std::future<wire::Event> LocalWorker::ask(const wire::CheckJob& job) {
-  std::unique_lock lock(mutex_);
-  changed_.wait(lock, [&] { return spare_ || !starts_spare_; });
-  if (!spare_) start_waiting(lock);
-  if (!spare_)
-    throw Error(Code::unavailable, "the process that checks model files ended at once; try again in a moment");
-  return spare_->ask(job);
+std::shared_ptr<LocalWorker::Running> LocalWorker::start_checker(JobListener listener) {
+  const auto running = make_running();
+  running->set_listener(std::move(listener));
+  limit(*running, kCheckerLimits);
+  launch(running, wire::kCheckMode);
+  return running;
 }
 
-wire::Checked LocalWorker::check(const wire::CheckJob& job) {
-  std::future<wire::Event> answer = ask(job);
-  if (answer.wait_for(kCheckPatience) != std::future_status::ready)
-    throw Error(Code::unavailable,
-                fmt::format("the model file was not checked within {} s, because others are; try again in a moment",
-                            kCheckPatience.count()));
-  const wire::Event event = answer.get();
-  if (event.checked) return *event.checked;
-  throw Error(base::code_named(event.code.value_or("")),
-              base::shortened(event.text.value_or("it cannot be checked"), kRefusalBytes),
-              base::shortened(event.where.value_or(""), kPlaceBytes));
-}
+wire::Checked LocalWorker::check(const wire::CheckJob& job) { return checker_.check(job); }
 
 /// The spare, which has these limits and this listener from now on; null when there is none.
 std::shared_ptr<LocalWorker::Running> LocalWorker::take_spare(const Limits& limits, JobListener& listener) {
   const std::lock_guard lock(mutex_);
-  // A check may take long; a new process does not.
-  if (!spare_ || spare_->is_asked() || !cgroups_.limits("memory")) return nullptr;
+  if (!spare_ || !cgroups_.limits("memory")) return nullptr;
   const std::shared_ptr<Running> spare = std::exchange(spare_, nullptr);
   if (!cgroups_.limit(spare->cgroup, limits.cpus, limits.memory_bytes)) {  // it uses more than that already
     spare->kill();
@@ -342,7 +330,6 @@ void LocalWorker::supervise(const std::shared_ptr<Running>& running) {
     Process process = running->process ? std::move(*running->process) : start_process(running->start);
     running->their_socket.reset();
     end = talk(std::move(process), *running, [&running, folder = running->folder.out()](const wire::Event& event) {
-      if (event.kind == wire::EventKind::checked) return running->answer(event);
       const JobListener listener = running->hears();
       if (event.kind == wire::EventKind::checkpoint) {
         const base::Fd bytes = base::open_foreign_file(folder, event.file.value_or(""));
@@ -361,7 +348,6 @@ void LocalWorker::supervise(const std::shared_ptr<Running>& running) {
   }
   end.out_of_memory = cgroups_.ran_out_of_memory(running->cgroup);
   running->clean_up();
-  running->answer_no_more(end);
   try {
     if (const JobListener listener = running->hears(); listener.end) listener.end(end);
   } catch (...) {

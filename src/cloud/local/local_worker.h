@@ -2,12 +2,12 @@
 #include <atomic>
 #include <condition_variable>
 #include <filesystem>
-#include <future>
 #include <mutex>
 #include <set>
 
 #include "cloud/disk/object_folder.h"
 #include "cloud/local/cgroup.h"
+#include "cloud/local/checker.h"
 #include "cloud/local/sandbox.h"
 #include "cloud/lock_order.h"
 #include "cloud/worker.h"
@@ -38,8 +38,8 @@ class LocalWorker : public Worker {
   std::vector<std::string> list() override;
   std::unique_ptr<Job> attach(const std::string& id, std::int64_t number, JobListener listener) override;
 
-  /// From now on a spare process waits. Trainings take it only where cgroups limit memory: nothing else can be limited
-  /// after the start.
+  /// From now on a spare process waits, and one to check. Trainings take it only where cgroups limit memory: nothing
+  /// else can be limited after the start.
   void keep_spare();
 
  private:
@@ -59,8 +59,7 @@ class LocalWorker : public Worker {
   void launch(const std::shared_ptr<Running>& running, std::string_view mode, bool waits = false);
   void prepare(Running& running, const Order& order) const;
   void limit(Running& running, const Limits& limits) const;
-  std::future<wire::Event> ask(const wire::CheckJob& job);
-  void start_waiting(std::unique_lock<Mutex>& lock);
+  std::shared_ptr<Running> start_checker(JobListener listener);
   void start_spare();
   std::shared_ptr<Running> take_spare(const Limits& limits, JobListener& listener);
   void supervise(const std::shared_ptr<Running>& running);
@@ -73,11 +72,12 @@ class LocalWorker : public Worker {
   Cgroups cgroups_;
   std::atomic<std::int64_t> next_{1};
   Mutex mutex_{locks::kWorker};
-  std::condition_variable_any changed_;  // running_ or starts_spare_
+  std::condition_variable_any changed_;  // running_
   std::set<std::shared_ptr<Running>> running_;
   std::shared_ptr<Running> spare_;  ///< in running_ too
   bool starts_spare_ = false;
-  bool keeps_spare_ = false;
+  bool keeps_spare_ = false, ending_ = false;
+  Checker checker_;
 };
 
 }  // namespace cloud

@@ -204,15 +204,22 @@ TEST_P(LocalWorking, a_training_takes_the_process_that_waits) {
   }
 }
 
-// Answers checks, then trains.
+// Answers checks: "later" after the next one.
 constexpr const char* kChecks = R"sh(
+answer() { echo "{\"kind\":\"checked\",\"answers\":$1,$2}"; }
+[ "$1" = --checker ] || exit 9
 while read order; do
+  number=$(echo "$order" | sed 's/.*"number":\([0-9]*\).*/\1/')
+  good='"checked":{"epochs":3,"seed":5,"memory_bytes":7,"warnings":["odd"]}'
   case "$order" in
     *deadly*) kill -9 $$ ;;
-    *wrong*) echo '{"kind":"checked","code":"invalid_argument","text":"no such layer","where":"/layers/0"}' ;;
-    *'"check"'*) echo '{"kind":"checked","checked":{"epochs":3,"seed":5,"memory_bytes":7,"warnings":["odd"]}}' ;;
-    *) echo "trains in $$" >&2; echo '{"kind":"end","outcome":"completed"}'; exit ;;
+    *silent*) sleep 100 ;;
+    *unasked*) answer 999 "$good" ;;
+    *later*) late=$number ;;
+    *wrong*) answer $number '"code":"invalid_argument","text":"no such layer","where":"/layers/0"' ;;
+    *) answer $number "$good" ;;
   esac
+  case "$order" in *later*) ;; *) [ -z "$late" ] || answer $late '"checked":{"epochs":4}'; late= ;; esac
 done
 )sh";
 
@@ -250,28 +257,36 @@ TEST_P(LocalWorking, a_process_that_a_check_kills_is_followed_by_another) {
   }
 }
 
-TEST_P(LocalWorking, many_are_checked_at_once_and_then_trained) {
+TEST_P(LocalWorking, many_are_checked_at_once) {
   start(kChecks);
   if (!worker) return;
   std::vector<std::thread> threads;
   std::atomic<int> good = 0;
-  for (int i = 0; i < 4; ++i)
+  for (int i = 0; i < 8; ++i)
     threads.emplace_back([&] {
-      for (int k = 0; k < 20; ++k) good += worker->check({.model_file = "m.yaml", .yaml = "good"}).epochs == 3;
+      for (int k = 0; k < 10; ++k) good += worker->check({.model_file = "m.yaml", .yaml = "good"}).epochs == 3;
     });
   for (std::thread& thread : threads) thread.join();
   EXPECT_EQ(good, 80);
-  const auto job = worker->start(order, heard.listener());
-  ASSERT_TRUE(heard.wait_for_end());
-  EXPECT_NE(heard.logged().find("trains in "), std::string::npos) << heard.logged();
 }
 
-TEST_P(LocalWorking, an_answer_that_nobody_asked_for_ends_the_job) {
-  start("read job; echo '{\"kind\":\"checked\"}'; sleep 100");
+TEST_P(LocalWorking, a_slow_check_holds_up_no_other) {
+  start(kChecks);
   if (!worker) return;
-  const auto job = worker->start(order, heard.listener());
-  ASSERT_TRUE(heard.wait_for_end());
-  EXPECT_TRUE(heard.end->spoke_nonsense) << heard.end->text();
+  std::atomic<bool> over = false;
+  std::thread slow([&] {
+    EXPECT_EQ(worker->check({.model_file = "m.yaml", .yaml = "later"}).epochs, 4);
+    over = true;
+  });
+  while (!over) EXPECT_EQ(worker->check({.model_file = "m.yaml", .yaml = "good"}).epochs, 3);
+  slow.join();
+}
+
+TEST_P(LocalWorking, an_answer_that_nobody_asked_for_ends_the_process) {
+  start(kChecks);
+  if (!worker) return;
+  EXPECT_THROW(worker->check({.model_file = "m.yaml", .yaml = "unasked"}), base::Error);
+  EXPECT_EQ(worker->check({.model_file = "m.yaml", .yaml = "good"}).epochs, 3);
 }
 
 TEST_P(LocalWorking, a_line_that_is_no_event_ends_the_job) {

@@ -75,36 +75,6 @@ void RunningJob::say(const std::string& line) {
 
 void RunningJob::order(const wire::Order& what) { say(base::to_text(base::encode(what)) + '\n'); }
 
-std::future<wire::Event> RunningJob::ask(const wire::CheckJob& job) {
-  std::future<wire::Event> answer;
-  {
-    const std::lock_guard lock(mutex);
-    answer = asked.emplace_back().get_future();
-  }
-  order({.check = job});
-  return answer;
-}
-
-bool RunningJob::is_asked() {
-  const std::lock_guard lock(mutex);
-  return !asked.empty();
-}
-
-void RunningJob::answer(const wire::Event& event) {
-  const std::lock_guard lock(mutex);
-  if (asked.empty()) throw Error(Code::invalid_argument, "the job answered a check that nobody asked for");
-  asked.front().set_value(event);
-  asked.pop_front();
-}
-
-void RunningJob::answer_no_more(const JobEnd& end) {
-  const std::lock_guard lock(mutex);
-  for (std::promise<wire::Event>& promise : std::exchange(asked, {}))
-    promise.set_exception(std::make_exception_ptr(
-        Error(Code::unavailable,
-              fmt::format("the process that checks model files ended with {}; try again in a moment", end.text()))));
-}
-
 void RunningJob::stop(int grace_ms) {
   {
     const std::lock_guard lock(mutex);

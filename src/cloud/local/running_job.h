@@ -1,6 +1,4 @@
 #pragma once
-#include <deque>
-#include <future>
 #include <optional>
 #include <string>
 #include <vector>
@@ -50,11 +48,10 @@ struct RunningJob {
   base::Fd wake = event_descriptor();
 
   Mutex mutex{locks::kJob};
-  JobListener listener;                         // empty while it is a spare
-  std::deque<std::promise<wire::Event>> asked;  // for checks, in the order of their answers
-  std::string outbox;                           // for the control pipe
-  std::int64_t kill_at_us = 0;                  // 0: never
-  std::int64_t patience_us = 0;                 // past that, while it writes a checkpoint
+  JobListener listener;          // empty while it is a spare
+  std::string outbox;            // for the control pipe
+  std::int64_t kill_at_us = 0;   // 0: never
+  std::int64_t patience_us = 0;  // past that, while it writes a checkpoint
   bool stop_asked = false;
   bool cleaned_up = false;
 
@@ -63,10 +60,6 @@ struct RunningJob {
   void set_listener(JobListener other);
   void say(const std::string& line);  ///< to the job
   void order(const wire::Order& what);
-  std::future<wire::Event> ask(const wire::CheckJob& job);
-  bool is_asked();
-  void answer(const wire::Event& event);   ///< Errors: invalid_argument when nobody asked
-  void answer_no_more(const JobEnd& end);  ///< whoever still asks is told that it ended
   void stop(int grace_ms);  ///< asks it to, and kills it after that time, or twice that while it writes a checkpoint
   void clean_up();
   void kill();
