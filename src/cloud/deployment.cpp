@@ -32,11 +32,13 @@ api::Prediction prediction_of(std::string_view text) {
 
 }  // namespace
 
-Deployment::Deployment(std::int64_t model, std::int64_t tenant, base::Fd socket, int timeout_ms)
+Deployment::Deployment(std::int64_t model, std::int64_t tenant, base::Fd socket, std::function<void()> broken,
+                       int timeout_ms)
     : model_(model),
       tenant_(tenant),
       timeout_ms_(timeout_ms),
       socket_(std::move(socket)),
+      broken_(std::move(broken)),
       wake_(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {
   if (!wake_) throw base::system_error("cannot make an event descriptor", errno);
   ::fcntl(socket_.get(), F_SETFL, ::fcntl(socket_.get(), F_GETFL) | O_NONBLOCK);
@@ -232,7 +234,8 @@ void Deployment::carry() {
     base::log_warning("deployment of model {}: {}", model_, base::caught().message);
   }
   fail();
-  ::shutdown(socket_.get(), SHUT_RDWR);  // a process that speaks nonsense ends, too, and is started again
+  ::shutdown(socket_.get(), SHUT_RDWR);
+  if (broken_) broken_();
 }
 
 }  // namespace cloud

@@ -25,7 +25,10 @@ class Deployment : public std::enable_shared_from_this<Deployment> {
   static constexpr std::size_t kUnsentLimitBytes = std::size_t{64} << 20;  ///< that the process has not taken yet
   static constexpr int kTimeoutMs = 30000;
 
-  Deployment(std::int64_t model, std::int64_t tenant, base::Fd socket, int timeout_ms = kTimeoutMs);
+  /// `broken` is called once, from this object's thread, when nothing more can be had from the process; it must not
+  /// wait.
+  Deployment(std::int64_t model, std::int64_t tenant, base::Fd socket, std::function<void()> broken = {},
+             int timeout_ms = kTimeoutMs);
   ~Deployment();
   Deployment(const Deployment&) = delete;
 
@@ -68,7 +71,8 @@ class Deployment : public std::enable_shared_from_this<Deployment> {
   const std::int64_t model_, tenant_;
   const int timeout_ms_;
   base::Fd socket_;  // takes and gives what it can at once
-  base::Fd wake_;    // readable: there is something unsent
+  std::function<void()> broken_;
+  base::Fd wake_;  // readable: there is something unsent
   Mutex mutex_{locks::kDeployment};
   bool open_ = false, closed_ = false;
   std::uint64_t next_id_ = 1;

@@ -3,6 +3,8 @@
 #include <gtest/gtest.h>
 #include <sys/socket.h>
 
+#include <atomic>
+
 #include "base/error.h"
 #include "wire/frames.h"
 
@@ -17,7 +19,7 @@ struct Pair {
     int ends[2];
     EXPECT_EQ(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends), 0);
     process = base::Fd(ends[1]);
-    deployment = std::make_shared<Deployment>(7, 1, base::Fd(ends[0]), timeout_ms);
+    deployment = std::make_shared<Deployment>(7, 1, base::Fd(ends[0]), [this] { broken = true; }, timeout_ms);
     deployment->open();
   }
 
@@ -33,6 +35,7 @@ struct Pair {
     }
   }
 
+  std::atomic<bool> broken = false;
   base::Fd process;
   wire::FrameReader frames;
   std::shared_ptr<Deployment> deployment;
@@ -125,6 +128,8 @@ TEST(Deployment, fails_all_when_its_process_ends) {
   pair.process.reset();
   EXPECT_NE(error_of(answer).find("ended"), std::string::npos);
   EXPECT_THROW(pair.deployment->predict(1, "x"), base::Error);
+  pair.deployment.reset();
+  EXPECT_TRUE(pair.broken) << "its process has no other use";
 }
 
 TEST(Deployment, drains) {

@@ -96,12 +96,7 @@ class FakeWorker : public Worker {
     job->order = order;
     job->objects = &objects_;
     auto handle = std::make_unique<Handle>(*this, job);
-    if (order.program.serve) {
-      int ends[2];
-      ::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends);
-      handle->channel = base::Fd(ends[0]);
-      job->socket = base::Fd(ends[1]);
-    }
+    if (order.program.serve) handle->connect();
     jobs_.push_back(std::move(job));
     return handle;
   }
@@ -118,7 +113,9 @@ class FakeWorker : public Worker {
     job->listener = std::move(listener);
     job->attached_from = number;
     jobs_.push_back(job);
-    return std::make_unique<Handle>(*this, job);
+    auto handle = std::make_unique<Handle>(*this, job);
+    if (job->order.program.serve) handle->connect();
+    return handle;
   }
 
   std::exception_ptr next_fails;  // to start
@@ -133,6 +130,12 @@ class FakeWorker : public Worker {
     base::Fd channel;
     Handle(FakeWorker& worker, std::shared_ptr<FakeJob> job) : worker(worker), job(std::move(job)) {}
     ~Handle() override { kill(); }
+    void connect() {
+      int ends[2];
+      ::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends);
+      channel = base::Fd(ends[0]);
+      job->socket = base::Fd(ends[1]);
+    }
     base::Fd take_channel() override { return std::move(channel); }
     void stop(int grace_ms) override {
       job->stop_asked = true;

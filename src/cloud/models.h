@@ -1,4 +1,6 @@
 #pragma once
+#include <fmt/format.h>
+
 #include <optional>
 #include <string>
 #include <vector>
@@ -17,6 +19,9 @@ inline constexpr std::size_t kMaxMetricsBytes = 8000;
 
 /// Whether a model may go from one state to another: the one table of all transitions.
 bool may_become(ModelState from, ModelState to);
+
+/// What the ids of jobs that serve a model begin with.
+inline std::string serving_jobs(std::int64_t model) { return fmt::format("serves-{}-", model); }
 
 /// Waits for training or is in it: more events will come.
 inline bool in_training(ModelState state) {

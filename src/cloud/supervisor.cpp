@@ -43,13 +43,7 @@ void Supervisor::end_others() {
 void Supervisor::recover_model(std::int64_t model, const std::set<std::string>& jobs) {
   const auto before = store_.read([&](Database& db) { return find_model(db, model); });
   if (!before) return;
-  if (before->state == running && jobs.contains(before->job) && !closing_) {
-    try {
-      return attach_training(*before);
-    } catch (...) {  // it has ended meanwhile, or cannot be looked after: as if it were not here
-      base::log_warning("model {}: {}", model, base::caught().message);
-    }
-  }
+  if (!closing_ && attach(*before, jobs)) return;
   change(model, [&](Database& db, ModelRow& row) {
     row.holds = false;
     switch (row.state) {
@@ -76,6 +70,25 @@ void Supervisor::recover_model(std::int64_t model, const std::set<std::string>& 
   const ModelRow now = *store_.read([&](Database& db) { return find_model(db, model); });
   logs_.set_live(now.id, in_training(now.state));
   if (now.state != before->state) note_state(now);
+}
+
+// Whether its process is here and goes on.
+bool Supervisor::attach(const ModelRow& row, const std::set<std::string>& jobs) {
+  try {
+    if (row.state == running && jobs.contains(row.job)) {
+      attach_training(row);
+      return true;
+    }
+    const bool serves = row.state == deployed || (row.state == deploying && row.holds);
+    const std::string begins = serving_jobs(row.id);
+    const auto job = jobs.lower_bound(begins);
+    if (!serves || job == jobs.end() || !job->starts_with(begins)) return false;
+    attach_serving(row, *job);
+    return true;
+  } catch (...) {  // it has ended meanwhile, or cannot be looked after: as if it were not here
+    base::log_warning("model {}: {}", row.id, base::caught().message);
+    return false;
+  }
 }
 
 void Supervisor::close(int grace_ms) {

@@ -157,6 +157,7 @@ class Supervisor {
   void write_end(std::int64_t model, std::function<void()> write);
   void write_ends();
   void recover_model(std::int64_t model, const std::set<std::string>& jobs);
+  bool attach(const ModelRow& row, const std::set<std::string>& jobs);
   void end_others();
   std::vector<Decision> decisions(Database& db, std::int64_t tenant, std::optional<Claim> one_more = {});
   void fill_in_queue(Database& db, std::int64_t tenant, std::vector<api::Model>& models);
@@ -177,6 +178,10 @@ class Supervisor {
 
   void start_serving(std::int64_t model);
   void launch_serving(const ModelRow& row, Serving& serving);
+  void attach_serving(const ModelRow& row, const std::string& job);
+  JobListener serving_listener(std::int64_t model);
+  void serve_through(const ModelRow& row, Serving& serving, std::unique_ptr<Job> job);
+  static void ready(Serving& serving);
   void end_deployment(std::int64_t model, std::string reason);
   void note_crash(std::int64_t model, const std::string& reason);
   void serving_over(std::int64_t model, std::string reason);

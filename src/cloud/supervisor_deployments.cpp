@@ -3,6 +3,7 @@
 #include "base/clock.h"
 #include "base/error.h"
 #include "base/log.h"
+#include "base/sha256.h"
 #include "cloud/supervisor.h"
 
 namespace cloud {
@@ -19,14 +20,46 @@ void Supervisor::enlist(std::int64_t model, std::shared_ptr<Deployment> deployme
 }
 
 void Supervisor::launch_serving(const ModelRow& row, Serving& serving) {
-  const std::int64_t model = row.id;
-  Order order{.limits = {row.deploy_cpus, row.deploy_memory_bytes}};
+  Order order{.id = serving_jobs(row.id) + base::hex(base::random_bytes(6)),
+              .limits = {row.deploy_cpus, row.deploy_memory_bytes}};
   order.program.serve = {.checkpoint = order.add("checkpoint", row.checkpoint_sha256), .threads = row.deploy_cpus};
   serving.ready_us = 0;
-  serving.job = worker_.start(order, {.event = [this, model](const wire::Event& event) { serving_said(model, event); },
-                                      .end = [this, model](const JobEnd& end) { serving_ended(model, end); }});
-  serving.deployment = std::make_shared<Deployment>(model, row.tenant_id, serving.job->take_channel());
-  enlist(model, serving.deployment);
+  serve_through(row, serving, worker_.start(order, serving_listener(row.id)));
+}
+
+// Its process goes on. Whether it is ready, the state says, or it says so again.
+void Supervisor::attach_serving(const ModelRow& row, const std::string& job) {
+  Serving& serving = servings_[row.id];
+  try {
+    serve_through(row, serving, worker_.attach(job, 0, serving_listener(row.id)));
+  } catch (...) {
+    servings_.erase(row.id);
+    throw;
+  }
+  if (row.state == deployed) ready(serving);
+  base::log_info("deployment of model {}: it went on without a server", row.id);
+}
+
+JobListener Supervisor::serving_listener(std::int64_t model) {
+  return {.event = [this, model](const wire::Event& event) { serving_said(model, event); },
+          .end = [this, model](const JobEnd& end) { serving_ended(model, end); }};
+}
+
+void Supervisor::serve_through(const ModelRow& row, Serving& serving, std::unique_ptr<Job> job) {
+  base::Fd channel = job->take_channel();
+  if (!channel) throw Error(base::Code::internal, "the job has no channel for predictions");
+  serving.job = std::move(job);
+  serving.deployment =
+      std::make_shared<Deployment>(row.id, row.tenant_id, std::move(channel), [job = std::weak_ptr<Job>(serving.job)] {
+        if (const auto still_there = job.lock()) still_there->kill();  // it speaks nonsense: another one is started
+      });
+  enlist(row.id, serving.deployment);
+}
+
+void Supervisor::ready(Serving& serving) {
+  serving.has_served = true;
+  serving.ready_us = base::steady_now_us();
+  serving.deployment->open();
 }
 
 void Supervisor::start_serving(std::int64_t model) {
@@ -61,9 +94,7 @@ void Supervisor::serving_said(std::int64_t model, const wire::Event& event) {
   change(model, [](Database& db, ModelRow& row) {
     if (row.state == deploying) become(db, row, deployed);
   });
-  found->second.has_served = true;
-  found->second.ready_us = base::steady_now_us();
-  found->second.deployment->open();
+  ready(found->second);
   go_on_with_errands();
 }
 

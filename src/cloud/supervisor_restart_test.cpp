@@ -44,14 +44,15 @@ class Outliving : public Supervising {
   static wire::Event epoch(std::int64_t number, std::int64_t epoch) {
     return {.kind = wire::EventKind::epoch, .number = number, .epoch = epoch, .cost = 1};
   }
-  // kill -9 of the daemon; the next one finds the job of its last training.
+  // kill -9 of the daemon; the next one finds the job that began last.
   void be_killed() {
     std::filesystem::copy(folder.path(), copy.path(),
                           std::filesystem::copy_options::recursive | std::filesystem::copy_options::overwrite_existing);
     auto fake = std::make_unique<FakeWorker>(copy.path());
     FakeWorker& reborn = *fake;
-    reborn.left[worker->last().order.id] = job;
-    worker->last().end(wire::Outcome::stopped);
+    job->order = worker->last().order;
+    reborn.left[job->order.id] = job;
+    if (job->order.program.train) worker->last().end(wire::Outcome::stopped);
     daemon.emplace(copy.path(), std::move(fake), Machine{4, std::int64_t{8} << 30});
     worker = &reborn;
   }
@@ -112,6 +113,48 @@ TEST_F(Outliving, a_stop_that_the_killed_daemon_was_asked_for_is_asked_for_again
   call(user, api::stop_model, {.model = 1});
   be_killed();
   EXPECT_TRUE(job->stop_asked);
+}
+
+TEST_F(Outliving, a_deployment_goes_on_with_the_next_daemon) {
+  const std::int64_t id = completed_model();
+  call(user, api::deploy_model, {.model = id});
+  worker->last().say({.kind = wire::EventKind::ready});
+  be_killed();
+  EXPECT_EQ(show(user, id).state, deployed);
+  ASSERT_EQ(worker->started(), 1u);
+  std::jthread server(
+      [&] { answer_one(*job, R"({"predictions": [{"probability": 0.9, "index": 1, "label": "boot"}]})"); });
+  EXPECT_EQ(call(user, api::predict, {.model = id, .k = 1}, "png").predictions.at(0).label, "boot");
+  server.join();
+  EXPECT_EQ(call(user, api::list_resources, {}).items[0].cpus_used, 1);
+  job->exit({.signal = 11});  // a crash is one as ever
+  EXPECT_EQ(worker->started(), 2u);
+  call(user, api::undeploy_model, {.model = id});
+  eventually([&] { return show(user, id).state == completed; });
+}
+
+TEST_F(Outliving, a_deployment_that_was_not_ready_says_so_to_the_next_daemon) {
+  const std::int64_t id = completed_model();
+  call(user, api::deploy_model, {.model = id});
+  be_killed();
+  EXPECT_EQ(show(user, id).state, deploying);
+  EXPECT_REFUSED(call(user, api::predict, {.model = id}, "png"), unavailable, "not ready yet");
+  ASSERT_EQ(worker->started(), 1u);
+  job->say({.kind = wire::EventKind::ready, .number = 1});
+  EXPECT_EQ(show(user, id).state, deployed);
+}
+
+TEST_F(Outliving, a_deployment_that_was_ending_ends) {
+  const std::int64_t id = completed_model();
+  call(user, api::deploy_model, {.model = id});
+  FakeJob& serving = worker->last();
+  serving.say({.kind = wire::EventKind::ready});
+  const api::Call asks{.identity = *daemon->identities().authenticate(user), .body = "png"};
+  const auto waits = daemon->router().call(api::predict, asks, base::encode(api::Predict{.model = id}));
+  EXPECT_EQ(call(user, api::undeploy_model, {.model = id}).state, undeploying) << "an answer is awaited first";
+  be_killed();
+  EXPECT_EQ(show(user, id).state, completed);
+  EXPECT_TRUE(job->killed);
 }
 
 TEST_F(Outliving, a_job_that_no_model_wants_is_ended) {

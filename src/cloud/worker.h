@@ -31,7 +31,7 @@ struct Input {
 
 /// A job to carry out: it names objects, and the worker fetches those that it lacks.
 struct Order {
-  std::string id;       ///< unique for ever; a training that has one outlives this daemon
+  std::string id;       ///< unique for ever; a job that has one outlives this daemon
   wire::Order program;  ///< to train or to serve; the worker adds the limits and the files for checkpoints
   std::vector<Input> inputs;
   Limits limits;

@@ -8,7 +8,10 @@ namespace job {
 /// the training's outcome is an error, because the `end` event says so.
 int run_train_process();
 
-/// Serves what is ordered on wire::kSocket, until that closes.
+/// Serves what is ordered to those who connect to wire::kSocket, until standard input closes.
 int run_serve_process();
+
+/// Answers orders to check (job/checking.h), until standard input closes.
+int run_check_process();
 
 }  // namespace job

@@ -2,8 +2,12 @@
 
 #include <fmt/format.h>
 #include <poll.h>
+#include <sys/socket.h>
+
+#include <cerrno>
 
 #include "base/error.h"
+#include "base/files.h"
 #include "job/memory.h"
 #include "job/samples.h"
 #include "neon/predictor.h"
@@ -33,10 +37,10 @@ std::string error_json(const base::Error& error) {
       base::json::object{{"error", {{"code", base::kind_of(error.code).name}, {"message", error.message}}}});
 }
 
-/// Prepares, predicts and answers what waits on one socket.
+/// Prepares, predicts and answers what waits on one connection.
 class Server {
  public:
-  Server(const wire::ServeJob& job, int socket)
+  explicit Server(const wire::ServeJob& job)
       : checkpoint_(neon::read_checkpoint(job.checkpoint)),
         preprocessor_(loader_config_of(checkpoint_.preprocessing)),
         predictor_(checkpoint_, {.max_batch = job.max_batch,
@@ -44,7 +48,6 @@ class Server {
                                  .inputs = preprocessor_.inputs(),
                                  .ranked = tells_classes(preprocessor_)}),
         max_batch_(static_cast<std::size_t>(job.max_batch)),
-        socket_(socket),
         samples_(preprocessor_, max_batch_) {
     if (predictor_.graph().adversaries)
       throw base::Error(base::Code::invalid_argument,
@@ -56,13 +59,20 @@ class Server {
     preprocessor_.take_memory_from(*decoding_);
   }
 
-  void run() {
-    while (reader_.fill(socket_)) {
-      while (take_in_what_waits()) answer_all();
-    }
+  /// Until the caller closes the connection.
+  void answer(base::Fd connection) {
+    connection_ = std::move(connection);
+    reader_ = {};
+    try {
+      while (reader_.fill(connection_.get())) {
+        while (take_in_what_waits()) answer_all();
+      }
+    } catch (const Gone&) {}
   }
 
  private:
+  struct Gone {};  // the caller is: what it asked for is nobody's
+
   /// Prepares up to max_batch requests that have arrived whole; false when there is none.
   bool take_in_what_waits() {
     waiting_.clear();
@@ -71,8 +81,9 @@ class Server {
       const auto payload = reader_.next();
       if (!payload) {
         // Whatever arrived meanwhile is computed together with what is here.
-        pollfd more{.fd = socket_, .events = POLLIN, .revents = 0};
-        if (any && ::poll(&more, 1, 0) == 1 && (more.revents & POLLIN) != 0 && reader_.fill(socket_)) continue;
+        pollfd more{.fd = connection_.get(), .events = POLLIN, .revents = 0};
+        if (any && ::poll(&more, 1, 0) == 1 && (more.revents & POLLIN) != 0 && reader_.fill(connection_.get()))
+          continue;
         break;
       }
       any = true;
@@ -93,9 +104,7 @@ class Server {
     }
   }
 
-  void refuse(std::uint64_t id, const base::Error& error) {
-    wire::send_all(socket_, wire::answer_frame(id, error_json(error)));
-  }
+  void refuse(std::uint64_t id, const base::Error& error) { send(wire::answer_frame(id, error_json(error))); }
 
   void answer_all() {
     if (waiting_.empty()) return;
@@ -106,7 +115,16 @@ class Server {
     for (std::size_t i = 0; i < waiting_.size(); ++i)
       answers += wire::answer_frame(waiting_[i].id, predictions_json(predictor_.top_k_of_steps(
                                                         outputs.subspan(i * columns, columns), waiting_[i].k)));
-    wire::send_all(socket_, answers);
+    send(answers);
+  }
+
+  void send(std::string_view answers) {
+    try {
+      wire::send_all(connection_.get(), answers);
+    } catch (const base::Error& error) {
+      if (error.code != base::Code::unavailable) throw;
+      throw Gone();
+    }
   }
 
   neon::Checkpoint checkpoint_;
@@ -114,7 +132,7 @@ class Server {
   aeon::Preprocessor preprocessor_;
   neon::Predictor predictor_;
   std::size_t max_batch_;
-  int socket_;
+  base::Fd connection_;
   Samples samples_;
   wire::FrameReader reader_;
   std::vector<Waiting> waiting_;
@@ -122,10 +140,16 @@ class Server {
 
 }  // namespace
 
-void serve(const wire::ServeJob& job, int socket, const Emit& emit) {
-  Server server(job, socket);
+void serve(const wire::ServeJob& job, int listener, const Emit& emit) {
+  Server server(job);
   emit({.kind = wire::EventKind::ready});
-  server.run();
+  while (true) {
+    base::Fd connection(::accept4(listener, nullptr, nullptr, SOCK_CLOEXEC));
+    if (connection)
+      server.answer(std::move(connection));
+    else if (errno != EINTR && errno != ECONNABORTED)
+      throw base::system_error("cannot take a connection", errno);
+  }
 }
 
 }  // namespace job

@@ -17,7 +17,7 @@ constexpr auto enumerators(EventKind) {
 
 /// Whether events of this kind have numbers, and are said again to whoever attaches until they are in safe hands.
 constexpr bool lasts(EventKind kind) {
-  return kind == EventKind::epoch || kind == EventKind::checkpoint || kind == EventKind::log || kind == EventKind::end;
+  return kind != EventKind::step && kind != EventKind::checked && kind != EventKind::attached;
 }
 
 enum class Outcome { completed, stopped, error };

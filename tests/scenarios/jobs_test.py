@@ -88,6 +88,29 @@ class Jobs(unittest.TestCase):
             time.sleep(0.05)
         self.assertFalse(alive & set(processes_of(self.cloud.data)))
 
+    def test_a_deployment_outlives_a_killed_daemon(self):
+        model = self.train(2)
+        self.cloud.wait(model, "completed")
+        self.cloud.post(f"/models/{model}/deploy", {"cpus": 1, "wait": True})
+        picture = (self.folder / "images" / sorted(os.listdir(self.folder / "images"))[0]).read_bytes()
+        predict = lambda: self.cloud.rest("POST", f"/models/{model}/predict?k=1", picture)["predictions"]
+        before = predict()
+        for _ in range(3):
+            self.cloud.kill()
+            time.sleep(1)  # the processes that waited end
+            alive = set(processes_of(self.cloud.data))
+            self.assertTrue(alive, "the deployment lives")
+            self.cloud.start()
+            self.assertEqual(self.cloud.get(f"/models/{model}")["state"], "deployed")
+            self.assertEqual(predict(), before)
+            self.assertTrue(alive <= set(processes_of(self.cloud.data)), "it is the same process")
+        self.cloud.post(f"/models/{model}/undeploy", {"wait": True})
+        self.assertEqual(self.cloud.get(f"/models/{model}")["state"], "completed")
+        end = time.monotonic() + 20
+        while alive & set(processes_of(self.cloud.data)) and time.monotonic() < end:
+            time.sleep(0.05)
+        self.assertFalse(alive & set(processes_of(self.cloud.data)))
+
     def test_an_end_without_a_daemon_waits_for_the_next(self):
         model = self.train(3)
         self.cloud.wait(model, "running", "completed")

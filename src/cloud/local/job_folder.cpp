@@ -2,13 +2,14 @@
 
 #include <fcntl.h>
 #include <fmt/format.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 #include <cerrno>
 
 #include "base/error.h"
-#include "base/files.h"
 #include "base/log.h"
 
 namespace cloud {
@@ -50,6 +51,49 @@ std::vector<std::string> JobFolder::make_checkpoint_files() const {
     if (!base::Fd(::open((out() / name).c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600)))
       throw base::system_error(fmt::format("cannot make '{}' for a checkpoint", (out() / name).string()), errno);
   return kCheckpointFiles;
+}
+
+namespace {
+
+constexpr const char* kSocket = "socket";
+constexpr int kConnections = 4;  // one is used, and the one of a daemon before that may be closing
+
+// The address of a socket in a folder whose path may be longer than addresses are.
+struct Address {
+  explicit Address(const std::filesystem::path& folder)
+      : opened(::open(folder.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC)) {
+    if (!opened) throw base::system_error(fmt::format("cannot open '{}'", folder.string()), errno);
+    *fmt::format_to_n(name.sun_path, sizeof name.sun_path - 1, "/proc/self/fd/{}/{}", opened.get(), kSocket).out = 0;
+  }
+  const sockaddr* get() const { return reinterpret_cast<const sockaddr*>(&name); }
+
+  base::Fd opened;
+  sockaddr_un name{.sun_family = AF_UNIX, .sun_path = {}};
+};
+
+base::Fd new_socket() {
+  base::Fd fd(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  if (!fd) throw base::system_error("cannot make a socket", errno);
+  return fd;
+}
+
+}  // namespace
+
+base::Fd JobFolder::make_socket() const {
+  base::Fd fd = new_socket();
+  const Address address(path_);
+  if (::bind(fd.get(), address.get(), sizeof address.name) != 0 || ::listen(fd.get(), kConnections) != 0)
+    throw base::system_error(fmt::format("cannot make the job's socket in '{}'", path_.string()), errno);
+  return fd;
+}
+
+base::Fd JobFolder::connect() const {
+  if (::access((path_ / kSocket).c_str(), F_OK) != 0) return {};
+  base::Fd fd = new_socket();
+  const Address address(path_);
+  if (::connect(fd.get(), address.get(), sizeof address.name) != 0)
+    throw base::Error(base::Code::unavailable, base::system_error("cannot reach the job", errno).message);
+  return fd;
 }
 
 bool JobFolder::is_written() {

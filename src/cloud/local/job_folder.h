@@ -3,11 +3,13 @@
 #include <string>
 #include <vector>
 
+#include "base/files.h"
+
 namespace cloud {
 
 /// What one job has on the disk: in/ with hard links to its objects, which it sees read-only, and out/ with the files
 /// that it may write checkpoints to. It makes and removes no file itself. The named pipes that it talks through, which
-/// it does not see, let another daemon take it over. Gone when this ends.
+/// it does not see, and the socket that it answers on let another daemon take it over. Gone when this ends.
 class JobFolder {
  public:
   /// Errors: disk_full.
@@ -29,6 +31,12 @@ class JobFolder {
 
   /// Names in out/ of two files, so that one can be written while the other is taken away. Errors: disk_full.
   std::vector<std::string> make_checkpoint_files() const;
+
+  /// Of a job that serves: what it takes connections from, once. Errors: internal.
+  base::Fd make_socket() const;
+
+  /// A connection to that; none where none was made. Errors: unavailable when nobody listens any more.
+  base::Fd connect() const;
 
   /// Whether one of these files has changed since the last call.
   bool is_written();

@@ -2,7 +2,6 @@
 
 #include <fcntl.h>
 #include <signal.h>
-#include <sys/socket.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -108,6 +107,12 @@ std::unique_ptr<Job> LocalWorker::attach(const std::string& id, std::int64_t num
   }
   running->process = attach_process(running->folder.path());
   if (!running->process) throw Error(Code::not_found, fmt::format("job '{}' has just ended", id));
+  try {
+    running->our_socket = running->folder.connect();
+  } catch (...) {
+    kill_process(*running->process);
+    throw;
+  }
   running->set_listener(std::move(listener));
   running->say(fmt::format("{}{}\n", wire::kAttach, number));
   supervise_apart(running, false);
@@ -160,12 +165,17 @@ std::shared_ptr<LocalWorker::Running> LocalWorker::make_running() {
   return std::make_shared<Running>(cgroups_, name, folder_);
 }
 
-std::shared_ptr<LocalWorker::Running> LocalWorker::make_training() {
+std::shared_ptr<LocalWorker::Running> LocalWorker::make_outliving() {
   auto running = make_running();
   running->start.outliving = Outliving{.folder = running->folder.path(),
                                        .record = running->folder.record(),
                                        .claims = cgroups_.claims(),
                                        .attended = attended_file(folder_)};
+  return running;
+}
+
+std::shared_ptr<LocalWorker::Running> LocalWorker::make_training() {
+  auto running = make_outliving();
   running->checkpoint_files = running->folder.make_checkpoint_files();
   running->on_first_step = [this] { start_spare(); };
   return running;
@@ -187,7 +197,7 @@ std::unique_ptr<Job> LocalWorker::train(const Order& order, JobListener listener
     limit(*running, order.limits);
   }
   try {
-    if (!order.id.empty()) outlive(*running, order.id);
+    outlive(*running, order);
     prepare(*running, order);
     if (!has_started) launch(running, wire::kTrainMode);
   } catch (...) {
@@ -198,9 +208,10 @@ std::unique_ptr<Job> LocalWorker::train(const Order& order, JobListener listener
   return std::make_unique<LocalJob>(std::move(running));
 }
 
-/// From here on the job needs this daemon no longer.
-void LocalWorker::outlive(const Running& running, const std::string& id) {
-  JobRecord record{.id = id, .cgroup = {}};
+/// From here on the job needs this daemon no longer, if its order has a name.
+void LocalWorker::outlive(const Running& running, const Order& order) {
+  if (order.id.empty()) return;
+  JobRecord record{.id = order.id, .cgroup = {}};
   for (const auto& [controller, folder] : running.cgroup.folders) {
     record.cgroup.push_back(controller);
     record.cgroup.push_back(folder.string());
@@ -226,14 +237,12 @@ void LocalWorker::prepare(Running& running, const Order& order) const {
 }
 
 std::unique_ptr<Job> LocalWorker::serve(const Order& order, JobListener listener) {
-  const std::shared_ptr<Running> running = make_running();
+  const std::shared_ptr<Running> running = make_outliving();
   running->set_listener(std::move(listener));
-  int ends[2];
-  if (::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) != 0)
-    throw base::system_error("cannot make a socket", errno);
-  running->our_socket = base::Fd(ends[0]);
-  running->their_socket = base::Fd(ends[1]);
-  running->start.socket = ends[1];
+  running->their_socket = running->folder.make_socket();
+  running->our_socket = running->folder.connect();
+  running->start.socket = running->their_socket.get();
+  outlive(*running, order);
   limit(*running, order.limits);
   prepare(*running, order);
   launch(running, wire::kServeMode);

@@ -19,12 +19,12 @@ struct RunningJob;
 
 /// Runs jobs as child processes of the daemon. Each has a folder: in/ with hard links to its objects, which it sees
 /// read-only, and out/ with two files for its checkpoints. One thread per job feeds its control pipe and reads what it
-/// says. A training goes on when the daemon is killed: its guard holds its pipes, and the next daemon's worker finds
-/// it by the record in its folder and attaches.
+/// says. Trainings and deployments go on when the daemon is killed: a guard holds their pipes, and the next daemon's
+/// worker finds them by the records in their folders and attaches.
 ///
-/// One process more waits, started and warmed up, for the next training: what a process costs to start is then not part
-/// of the time from submit to the first step. Until then it checks model files. keep_spare() has it from the beginning
-/// and always again; without, the first check starts it.
+/// One process more waits, started and warmed up, for the next training, and one checks model files (checker.h): what a
+/// process costs to start is then not part of the time from submit to the first step. keep_spare() has both from the
+/// beginning and a spare always again; without, the first check starts the one that checks.
 class LocalWorker : public Worker {
  public:
   /// `folder` is emptied, but of jobs that an earlier daemon started and that are still here. The daemon's
@@ -51,10 +51,11 @@ class LocalWorker : public Worker {
 
   bool limits_processes() const;
   std::shared_ptr<Running> make_running();
+  std::shared_ptr<Running> make_outliving();
   std::shared_ptr<Running> make_training();
   std::unique_ptr<Job> train(const Order& order, JobListener listener);
   std::unique_ptr<Job> serve(const Order& order, JobListener listener);
-  static void outlive(const Running& running, const std::string& id);
+  static void outlive(const Running& running, const Order& order);
   void supervise_apart(const std::shared_ptr<Running>& running, bool waits);
   void launch(const std::shared_ptr<Running>& running, std::string_view mode, bool waits = false);
   void prepare(Running& running, const Order& order) const;
