@@ -1,7 +1,7 @@
 // The only place with KISS FFT.
 #include "aeon/extract/fourier.h"
 
-#include <kiss_fft.h>
+#include <kissfft/kiss_fft.h>
 
 #include <cmath>
 #include <new>
