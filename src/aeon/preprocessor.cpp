@@ -90,4 +90,27 @@ std::string Preprocessor::picture(std::span<const float> samples) const {
   return png_of(all.view());
 }
 
+std::optional<std::array<std::int64_t, 2>> Preprocessor::mask_size() const {
+  for (const ExtractedColumn& column : state_->extraction.columns) {
+    if (column.places.empty() || column.places[0].role != Role::target || column.places[0].index != 0) continue;
+    if (!column.extractor->is_mask()) return {};
+    const tensor::Shape& shape = targets().front().shape;
+    return shape[0] == 1 ? std::array{shape[1], shape[2]} : std::array{shape[0], shape[1]};
+  }
+  return {};
+}
+
+std::string Preprocessor::mask_picture(std::span<const std::int64_t> numbers) const {
+  const auto [height, width] = mask_size().value();
+  Decoded mask;
+  mask.allot(tensor::Dtype::u8, {height, width, 1});
+  for (std::size_t i = 0; i < mask.bytes.size(); ++i) {
+    if (numbers[i] > 255)
+      throw base::Error(base::Code::invalid_argument,
+                        fmt::format("a mask is written with numbers up to 255, and this one has {}", numbers[i]));
+    mask.bytes[i] = static_cast<std::uint8_t>(numbers[i]);
+  }
+  return png_of(mask.view());
+}
+
 }  // namespace aeon

@@ -1,6 +1,9 @@
 #pragma once
+#include <array>
 #include <cstddef>
+#include <cstdint>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -44,6 +47,12 @@ class Preprocessor {
   /// The other way: samples one after the other as a PNG, about as many rows as columns, 2 pixels apart. Empty where
   /// samples are no pictures.
   std::string picture(std::span<const float> samples) const;
+
+  /// Height and width of the mask that the first target is; none when it is something else.
+  std::optional<std::array<std::int64_t, 2>> mask_size() const;
+
+  /// A mask of that size, row by row, as a gray PNG of the same numbers. Errors: invalid_argument for one over 255.
+  std::string mask_picture(std::span<const std::int64_t> numbers) const;
 
  private:
   struct State;

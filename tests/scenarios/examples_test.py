@@ -26,6 +26,7 @@ SCRIPTS = {
     "cifar10": ["pictures.py", "--count", "10"],
     "fashion_mnist": ["ingest.py", "--count", "6"],
     "language": ["text.py", "--source", "{}/text.txt", "--characters", "40", "--words", "8"],
+    "segmentation": ["scenes.py", "--count", "32"],
     "sentiment": ["reviews.py", "--source", "{}/reviews.tar.gz"],
     "spoken_digits": ["digits.py", "--speaker", "{}/speaker", "--times", "1"],
     "timeseries": ["curves.py", "--count", "128"],
@@ -104,7 +105,7 @@ class Examples(unittest.TestCase):
     def make_data(self, model, large):
         """All that the copy of a model file names."""
         text = model.read_text()
-        if "type: image" not in text:
+        if model.parent.name in SCRIPTS and "type: image" not in text or "type: pixelmask" in text:
             if not (model.parent / "data").exists():
                 self.run_script(model.parent.name, model.parent / "data")
             return
@@ -153,6 +154,20 @@ class Examples(unittest.TestCase):
                 first = picture.read_bytes()
         self.assertTrue(first.startswith(b"\x89PNG"))
         self.assertNotEqual(first, picture.read_bytes())
+
+    def test_a_mask_is_answered_as_such(self):
+        self.train(EXAMPLES / "segmentation" / "unet.yaml", 1)
+        picture, mask = self.folder / "segmentation" / "data" / "test" / "00000.png", self.folder / "mask.png"
+        shares = subprocess.run([PROGRAMS / "neon", "predict", self.folder / "model.safetensors", picture], check=True,
+                                capture_output=True, text=True, timeout=60).stdout.splitlines()[1:]
+        self.assertAlmostEqual(sum(float(row.split()[0].rstrip("%")) for row in shares), 100, delta=0.03)
+        subprocess.run([PROGRAMS / "neon", "predict", self.folder / "model.safetensors", picture, "-o", mask], check=True, timeout=60)
+        # The answer has the form of the masks that it learned from.
+        self.assertEqual(mask.read_bytes()[16:24], picture.read_bytes()[16:24])
+        twice = subprocess.run([PROGRAMS / "neon", "predict", self.folder / "model.safetensors", picture, picture, "-o", mask],
+                               capture_output=True, text=True, timeout=60)
+        self.assertEqual(twice.returncode, 2)
+        self.assertIn("give one file", twice.stderr)
 
     def test_numbers_and_texts_are_answered_as_such(self):
         def predict(text, *options):

@@ -79,4 +79,27 @@ std::vector<Augmentations::Made> Augmentations::make(const base::json::object& c
   return made;
 }
 
+std::vector<Augmentations::Made> Augmentations::make_moving(const AugmentationEntry* entry, const ImageTarget& target) {
+  static const base::json::object kNothing;
+  const base::json::object& config = entry == nullptr ? kNothing : entry->config;
+  std::vector<Made> made;
+  for (const Member& member : members())
+    if (member.changes == Changes::places)
+      made.push_back({tag_of(member.name), member.make(slice_of(member, config), target, config,
+                                                       entry == nullptr ? "/augmentation" : entry->where)});
+  return made;
+}
+
+Recipe draw_recipe(const std::vector<Augmentations::Made>& made, const Draw& draw, std::int32_t height,
+                   std::int32_t width) {
+  Recipe recipe;
+  recipe.input_height = recipe.height = height;
+  recipe.input_width = recipe.width = width;
+  for (const auto& [tag, augmentation] : made) {
+    std::optional<base::Random> random = draw.numbers(tag);
+    augmentation->draw(random ? &*random : nullptr, recipe);
+  }
+  return recipe;
+}
+
 }  // namespace aeon

@@ -6,6 +6,8 @@
 #include <string_view>
 #include <vector>
 
+#include "aeon/config.h"
+#include "aeon/extract/draw.h"
 #include "base/fields.h"
 #include "base/random.h"
 
@@ -34,6 +36,9 @@ struct Recipe {
   std::size_t step_count = 0;
   void add_step(const Augmentation& by, std::array<float, 4> values) { steps.at(step_count++) = {&by, values}; }
 };
+
+/// What an augmentation changes: where pixels lie, which masks and boxes follow, or only their values.
+enum class Changes { places, values };
 
 /// One kind of change to images. Threads: any number at once.
 class Augmentation {
@@ -66,6 +71,7 @@ class Augmentations {
   struct Member {
     std::string_view name;
     int rank;  ///< lower acts first
+    Changes changes;
     std::vector<std::string_view> keys;
     base::json::object (*schema)();
     void (*check)(const base::json::object& slice, std::string_view where);
@@ -85,22 +91,30 @@ class Augmentations {
   static void check(const base::json::object& config, std::string_view where);
   static base::json::object schema();
   static std::vector<Made> make(const base::json::object& config, const ImageTarget& target, std::string_view where);
+
+  /// Those of the entry that move pixels: what a mask or a box beside an image is made from.
+  static std::vector<Made> make_moving(const AugmentationEntry* entry, const ImageTarget& target);
 };
+
+/// The recipe for an image of a record, of the draws of `made`. Errors: invalid_argument when the image does not fit.
+Recipe draw_recipe(const std::vector<Augmentations::Made>& made, const Draw& draw, std::int32_t height,
+                   std::int32_t width);
 
 /// Puts T on the shelf. T::Config is a described struct whose keys belong to T alone; T is made from (config, target,
 /// the whole augmentation entry, where).
 template <class T>
 struct AugmentationOnShelf {
-  AugmentationOnShelf(std::string_view name, int rank) {
-    Augmentations::add(
-        {name, rank, base::field_names<typename T::Config>(), [] { return base::schema<typename T::Config>(); },
-         [](const base::json::object& slice, std::string_view where) {
-           base::decode<typename T::Config>(slice, where);
-         },
-         [](const base::json::object& slice, const ImageTarget& target, const base::json::object& all,
-            std::string_view where) -> std::unique_ptr<Augmentation> {
-           return std::make_unique<T>(base::decode<typename T::Config>(slice, where), target, all, where);
-         }});
+  AugmentationOnShelf(std::string_view name, int rank, Changes changes) {
+    Augmentations::add({name, rank, changes, base::field_names<typename T::Config>(),
+                        [] { return base::schema<typename T::Config>(); },
+                        [](const base::json::object& slice, std::string_view where) {
+                          base::decode<typename T::Config>(slice, where);
+                        },
+                        [](const base::json::object& slice, const ImageTarget& target, const base::json::object& all,
+                           std::string_view where) -> std::unique_ptr<Augmentation> {
+                          return std::make_unique<T>(base::decode<typename T::Config>(slice, where), target, all,
+                                                     where);
+                        }});
   }
 };
 

@@ -51,7 +51,7 @@ class Brightness final : public Augmentation {
   Config config_;
 };
 
-const AugmentationOnShelf<Brightness> registered("brightness", 40);
+const AugmentationOnShelf<Brightness> registered("brightness", 40, Changes::values);
 
 }  // namespace
 }  // namespace aeon

@@ -41,7 +41,7 @@ class Contrast final : public Augmentation {
   Config config_;
 };
 
-const AugmentationOnShelf<Contrast> registered("contrast", 60);
+const AugmentationOnShelf<Contrast> registered("contrast", 60, Changes::values);
 
 }  // namespace
 }  // namespace aeon

@@ -95,7 +95,7 @@ class Crop final : public Augmentation {
   ImageTarget target_;
 };
 
-const AugmentationOnShelf<Crop> registered("crop", 10);
+const AugmentationOnShelf<Crop> registered("crop", 10, Changes::places);
 
 }  // namespace
 }  // namespace aeon

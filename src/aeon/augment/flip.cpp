@@ -23,7 +23,7 @@ class Flip final : public Augmentation {
   Config config_;
 };
 
-const AugmentationOnShelf<Flip> registered("flip", 30);
+const AugmentationOnShelf<Flip> registered("flip", 30, Changes::places);
 
 }  // namespace
 }  // namespace aeon

@@ -62,7 +62,7 @@ class Hue final : public Augmentation {
   Config config_;
 };
 
-const AugmentationOnShelf<Hue> registered("hue", 50);
+const AugmentationOnShelf<Hue> registered("hue", 50, Changes::values);
 
 }  // namespace
 }  // namespace aeon

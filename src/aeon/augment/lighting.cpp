@@ -57,7 +57,7 @@ class Lighting final : public Augmentation {
   Config config_;
 };
 
-const AugmentationOnShelf<Lighting> registered("lighting", 70);
+const AugmentationOnShelf<Lighting> registered("lighting", 70, Changes::values);
 
 }  // namespace
 }  // namespace aeon

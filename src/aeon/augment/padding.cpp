@@ -41,7 +41,7 @@ class Padding final : public Augmentation {
   Config config_;
 };
 
-const AugmentationOnShelf<Padding> registered("padding", 20);
+const AugmentationOnShelf<Padding> registered("padding", 20, Changes::places);
 
 }  // namespace
 }  // namespace aeon

@@ -47,7 +47,7 @@ class Standardise final : public Augmentation {
   Config config_;
 };
 
-const AugmentationOnShelf<Standardise> registered("standardise", 90);
+const AugmentationOnShelf<Standardise> registered("standardise", 90, Changes::values);
 
 }  // namespace
 }  // namespace aeon

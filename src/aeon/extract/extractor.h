@@ -50,6 +50,9 @@ class Extractor {
   /// Names of the classes that its whole numbers stand for, in index order; empty when it knows none.
   virtual std::vector<std::string> class_names() const { return {}; }
 
+  /// Whether it gives a number for each pixel, (1, height, width) or (height, width, 1).
+  virtual bool is_mask() const { return false; }
+
   /// Whether a column of this type can be read at all. Errors: invalid_argument saying what to change.
   virtual void check_column(records::ElementType /*type*/) const {}
 

@@ -72,13 +72,7 @@ class Image final : public Extractor {
 
   void write(const DecodedView& decoded, const Draw& draw, Scratch& scratch,
              std::span<std::byte* const> destinations) const override {
-    Recipe recipe;
-    recipe.input_height = recipe.height = decoded.shape[0];
-    recipe.input_width = recipe.width = decoded.shape[1];
-    for (const auto& [tag, augmentation] : augmentations_) {
-      std::optional<base::Random> random = draw.numbers(tag);
-      augmentation->draw(random ? &*random : nullptr, recipe);
-    }
+    const Recipe recipe = draw_recipe(augmentations_, draw, decoded.shape[0], decoded.shape[1]);
     PixelView pixels = cut(decoded, recipe, scratch);
     if (pixels.width != config_.width || pixels.height != config_.height || recipe.step_count > 0)
       pixels = change(pixels, recipe, scratch);

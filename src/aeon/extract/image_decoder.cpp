@@ -30,13 +30,17 @@ bool is_image(std::string_view bytes) {
   return std::any_of(all.begin(), all.end(), [&](const auto& named) { return bytes.starts_with(named.second.magic); });
 }
 
-void decode_image(std::string_view bytes, int channels, Decoded& decoded) {
+namespace {
+
+/// Calls `decode` with the decoder of the format that bytes begin as.
+template <class Decode>
+void with_decoder(std::string_view bytes, Decode decode) {
   if (bytes.empty()) throw Error(Code::invalid_argument, "an image of 0 bytes");
   for (const auto& [format, decoder] : ImageDecoder::all()) {
     // A file cut off within its first bytes is called by the format that it began.
     if (bytes.substr(0, decoder.magic.size()) != decoder.magic.substr(0, bytes.size())) continue;
     try {
-      decoder.decode(bytes, channels, decoded);
+      decode(decoder);
     } catch (Error& error) {
       if (error.code == Code::invalid_argument)
         error.message = fmt::format("not a valid {}: {}", format, error.message);
@@ -48,6 +52,22 @@ void decode_image(std::string_view bytes, int channels, Decoded& decoded) {
   for (const auto& [format, decoder] : ImageDecoder::all())
     names = names.empty() ? std::string(format) : fmt::format("{} nor {}", format, names);
   throw Error(Code::invalid_argument, fmt::format("not an image: neither {}", names));
+}
+
+}  // namespace
+
+void decode_image(std::string_view bytes, int channels, Decoded& decoded) {
+  with_decoder(bytes, [&](const ImageDecoder& decoder) { decoder.decode(bytes, channels, decoded); });
+}
+
+void decode_numbers(std::string_view bytes, Decoded& decoded) {
+  const ImageDecoder* lossy = nullptr;
+  with_decoder(bytes, [&](const ImageDecoder& decoder) {
+    decoder.decode_numbers == nullptr ? static_cast<void>(lossy = &decoder) : decoder.decode_numbers(bytes, decoded);
+  });
+  if (lossy != nullptr)
+    throw Error(Code::invalid_argument,
+                fmt::format("a {} does not keep the numbers of a mask as they were; write it as PNG", lossy->format));
 }
 
 }  // namespace aeon

@@ -29,6 +29,10 @@ struct ImageDecoder {
   /// too_large when there is not enough memory for it (Decoded::allot).
   void (*decode)(std::string_view bytes, int channels, Decoded& decoded);
 
+  /// Decodes into (height, width, 1) i32, the file's own numbers: of a picture with a palette the places in it, of one
+  /// with several channels the first (blue). Null where a format does not keep numbers as they were.
+  void (*decode_numbers)(std::string_view bytes, Decoded& decoded) = nullptr;
+
   static std::map<std::string_view, ImageDecoder>& all();
 };
 
@@ -41,6 +45,10 @@ bool is_image(std::string_view bytes);
 
 /// Decodes an image of any known format, chosen by its first bytes. Errors: invalid_argument: "not a valid PNG: ...".
 void decode_image(std::string_view bytes, int channels, Decoded& decoded);
+
+/// The numbers of an image (ImageDecoder::decode_numbers). Errors: as decode_image; invalid_argument for a format that
+/// does not keep them.
+void decode_numbers(std::string_view bytes, Decoded& decoded);
 
 /// A PNG of (height, width, channels) with 1 channel (gray) or 3 (b, g, r).
 std::string png_of(const DecodedView& picture);

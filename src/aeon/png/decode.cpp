@@ -1,9 +1,11 @@
 #include <fmt/format.h>
 #include <png.h>
 
+#include <bit>
 #include <csetjmp>
 #include <cstring>
 #include <memory>
+#include <vector>
 
 #include "aeon/extract/image_decoder.h"
 #include "base/error.h"
@@ -45,10 +47,10 @@ struct Decoding {
   png_infop info = nullptr;
   const unsigned char* next = nullptr;
   std::size_t left = 0;
-  int channels = 0;
-  Decoded* decoded = nullptr;
+  int channels = 0, passes = 0;
   char error[160] = "";
   png_uint_32 width = 0, height = 0;
+  std::size_t row_bytes = 0;
 
   ~Decoding() { png_destroy_read_struct(&png, &info, nullptr); }
 };
@@ -79,64 +81,106 @@ void on_free(png_structp png, png_voidp piece) { static_cast<Pool*>(png_get_mem_
 constexpr unsigned char kSkippedChunks[] =
     "bKGD\0cHRM\0eXIf\0gAMA\0hIST\0iCCP\0iTXt\0oFFs\0pCAL\0pHYs\0sBIT\0sCAL\0sPLT\0sRGB\0sTER\0tEXt\0tIME\0zTXt";
 
-// False with decoding.error set when it fails. Holds nothing that has a destructor.
-bool read_header(Decoding& decoding) {
+// 8-bit pixels of decoding.channels.
+void in_8_bits(Decoding& decoding, int depth, int colour) {
+  png_structp png = decoding.png;
+  if (depth == 16) png_set_strip_16(png);  // the upper eight bits, as aeon
+  if (colour == PNG_COLOR_TYPE_PALETTE) png_set_palette_to_rgb(png);
+  if (colour == PNG_COLOR_TYPE_GRAY && depth < 8) png_set_expand_gray_1_2_4_to_8(png);
+  png_set_strip_alpha(png);
+  const bool has_colour = (colour & PNG_COLOR_MASK_COLOR) != 0;
+  if (decoding.channels == 3) {
+    if (!has_colour) png_set_gray_to_rgb(png);
+    png_set_bgr(png);
+  } else if (has_colour) {
+    png_set_rgb_to_gray_fixed(png, PNG_ERROR_ACTION_NONE, 29900, 58700);  // as aeon: 0.299 r + 0.587 g + 0.114 b
+  }
+}
+
+// One byte or two for each number, a palette's places as they stand; blue first.
+void as_they_are(Decoding& decoding, int, int) {
+  png_set_packing(decoding.png);
+  png_set_strip_alpha(decoding.png);
+  png_set_bgr(decoding.png);
+  if constexpr (std::endian::native == std::endian::little) png_set_swap(decoding.png);
+}
+
+// These three are false with decoding.error set when they fail, and hold nothing that has a destructor.
+bool read_header(Decoding& decoding, void (*set_up)(Decoding& decoding, int depth, int colour)) {
   if (setjmp(png_jmpbuf(decoding.png)) != 0) return false;
   png_structp png = decoding.png;
   png_set_read_fn(png, &decoding, on_read);
   png_set_user_limits(png, 0x7FFFFFFF, 0x7FFFFFFF);  // ours are checked below, with a better message
   png_set_keep_unknown_chunks(png, PNG_HANDLE_CHUNK_NEVER, kSkippedChunks, sizeof kSkippedChunks / 5);
   png_read_info(png, decoding.info);
-  int depth = 0, color = 0;
-  png_get_IHDR(png, decoding.info, &decoding.width, &decoding.height, &depth, &color, nullptr, nullptr, nullptr);
-  if (depth == 16) png_set_strip_16(png);  // the upper eight bits, as aeon
-  if (color == PNG_COLOR_TYPE_PALETTE) png_set_palette_to_rgb(png);
-  if (color == PNG_COLOR_TYPE_GRAY && depth < 8) png_set_expand_gray_1_2_4_to_8(png);
-  png_set_strip_alpha(png);
-  const bool has_color = (color & PNG_COLOR_MASK_COLOR) != 0;
-  if (decoding.channels == 3) {
-    if (!has_color) png_set_gray_to_rgb(png);
-    png_set_bgr(png);
-  } else if (has_color) {
-    png_set_rgb_to_gray_fixed(png, PNG_ERROR_ACTION_NONE, 29900, 58700);  // as aeon: 0.299 r + 0.587 g + 0.114 b
-  }
+  int depth = 0, colour = 0;
+  png_get_IHDR(png, decoding.info, &decoding.width, &decoding.height, &depth, &colour, nullptr, nullptr, nullptr);
+  set_up(decoding, depth, colour);
   return true;
 }
 
-bool read_pixels(Decoding& decoding) {
+bool measure_rows(Decoding& decoding) {
   if (setjmp(png_jmpbuf(decoding.png)) != 0) return false;
-  png_structp png = decoding.png;
-  const int passes = png_set_interlace_handling(png);
-  png_read_update_info(png, decoding.info);
-  const std::size_t row_bytes = std::size_t{decoding.width} * static_cast<std::size_t>(decoding.channels);
-  if (png_get_rowbytes(png, decoding.info) != row_bytes) png_error(png, "its pixels have an unknown layout");
-  for (int pass = 0; pass < passes; ++pass)
-    for (png_uint_32 y = 0; y < decoding.height; ++y)
-      png_read_row(png, decoding.decoded->bytes.data() + y * row_bytes, nullptr);
-  png_read_end(png, nullptr);
+  decoding.passes = png_set_interlace_handling(decoding.png);
+  png_read_update_info(decoding.png, decoding.info);
+  decoding.row_bytes = png_get_rowbytes(decoding.png, decoding.info);
   return true;
 }
 
-void decode(std::string_view bytes, int channels, Decoded& decoded) {
+bool read_rows(Decoding& decoding, png_byte* to) {
+  if (setjmp(png_jmpbuf(decoding.png)) != 0) return false;
+  for (int pass = 0; pass < decoding.passes; ++pass)
+    for (png_uint_32 y = 0; y < decoding.height; ++y) png_read_row(decoding.png, to + y * decoding.row_bytes, nullptr);
+  png_read_end(decoding.png, nullptr);
+  return true;
+}
+
+[[noreturn]] void refuse(const Decoding& decoding) { throw base::Error(base::Code::invalid_argument, decoding.error); }
+
+// Reads the header of `bytes`; `set_up` says what libpng makes of the pixels.
+void open(Decoding& decoding, std::string_view bytes, void (*set_up)(Decoding& decoding, int depth, int colour)) {
   thread_local Pool pool;
   pool.restart();
-  Decoding decoding;
   decoding.next = reinterpret_cast<const unsigned char*>(bytes.data());
   decoding.left = bytes.size();
-  decoding.channels = channels;
-  decoding.decoded = &decoded;
   decoding.png =
       png_create_read_struct_2(PNG_LIBPNG_VER_STRING, &decoding, on_error, on_warning, &pool, on_allocate, on_free);
   if (decoding.png != nullptr) decoding.info = png_create_info_struct(decoding.png);
   if (decoding.info == nullptr) throw base::Error(base::Code::unavailable, "no memory to decode it");
-  const auto refuse = [&] { throw base::Error(base::Code::invalid_argument, decoding.error); };
-  if (!read_header(decoding)) refuse();
+  if (!read_header(decoding, set_up)) refuse(decoding);
   check_image_size(decoding.width, decoding.height);
-  decoded.allot(tensor::Dtype::u8, {decoding.height, decoding.width, channels});
-  if (!read_pixels(decoding)) refuse();
+  if (!measure_rows(decoding)) refuse(decoding);
 }
 
-const ImageDecoderOnShelf registered({"PNG", {"\x89PNG\r\n\x1A\n", 8}, decode});
+void decode(std::string_view bytes, int channels, Decoded& decoded) {
+  Decoding decoding;
+  decoding.channels = channels;
+  open(decoding, bytes, in_8_bits);
+  decoded.allot(tensor::Dtype::u8, {decoding.height, decoding.width, channels});
+  if (decoding.row_bytes != std::size_t{decoding.width} * static_cast<std::size_t>(channels))
+    throw base::Error(base::Code::invalid_argument, "its pixels have an unknown layout");
+  if (!read_rows(decoding, decoded.bytes.data())) refuse(decoding);
+}
+
+void decode_numbers(std::string_view bytes, Decoded& decoded) {
+  Decoding decoding;
+  open(decoding, bytes, as_they_are);
+  const std::size_t all = decoding.row_bytes * decoding.height;
+  decoded.allot(tensor::Dtype::i32, {decoding.height, decoding.width, 1}, static_cast<std::int64_t>(all));
+  std::vector<png_byte> rows(all);
+  if (!read_rows(decoding, rows.data())) refuse(decoding);
+  const bool wide = png_get_bit_depth(decoding.png, decoding.info) == 16;
+  const std::size_t step = decoding.row_bytes / decoding.width;  // bytes of a pixel
+  const png_byte* from = rows.data();
+  for (std::int32_t& number : decoded.as<std::int32_t>()) {
+    std::uint16_t value = *from;
+    if (wide) std::memcpy(&value, from, sizeof value);
+    number = value;
+    from += step;
+  }
+}
+
+const ImageDecoderOnShelf registered({"PNG", {"\x89PNG\r\n\x1A\n", 8}, decode, decode_numbers});
 
 }  // namespace
 }  // namespace aeon

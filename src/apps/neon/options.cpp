@@ -125,7 +125,7 @@ void declare_commands(CLI::App& app, Options& options) {
   predict->add_option("-n,--samples", options.predict.samples, "how many a GenerativeAdversarial makes")
       ->check(CLI::Range(1, 4096));
   predict->add_option("-o,--output", options.predict.output,
-                      "PNG file for them, or for the pictures that it makes of files; else numbers are printed");
+                      "PNG file for them, or for the picture or mask that it makes of files; else numbers are printed");
   predict->add_option("-r,--rng_seed", options.predict.rng_seed, "of the noise that they are made of");
   threads(predict, options.predict.threads);
   weights(predict, options.predict.weights);

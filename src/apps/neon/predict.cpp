@@ -3,6 +3,7 @@
 
 #include <iostream>
 #include <iterator>
+#include <map>
 
 #include "apps/neon/commands.h"
 #include "base/error.h"
@@ -75,6 +76,25 @@ void print_steps(const std::vector<std::vector<neon::ClassProbability>>& steps) 
   }
 }
 
+/// What each pixel shows, when the model was trained with masks: to a file, or what share of the pixels shows what.
+void tell_mask(const PredictCommand& command, const aeon::Preprocessor& preprocessor,
+               const std::vector<std::vector<neon::ClassProbability>>& pixels, const std::string& title) {
+  std::vector<std::int64_t> numbers;
+  for (const std::vector<neon::ClassProbability>& pixel : pixels) numbers.push_back(pixel.front().index);
+  if (!command.output.empty()) return base::write_file_atomically(command.output, preprocessor.mask_picture(numbers));
+  std::map<std::int64_t, std::pair<std::size_t, std::string>> shown;
+  for (const std::vector<neon::ClassProbability>& pixel : pixels) {
+    auto& [count, label] = shown[pixel.front().index];
+    ++count;
+    label = pixel.front().label;
+  }
+  fmt::print("{}\n", title);
+  for (const auto& [index, counted] : shown)
+    fmt::print("  {:>8.2f}%  {:>5}  {}\n",
+               100.0 * static_cast<double>(counted.first) / static_cast<double>(pixels.size()), index,
+               base::printable(counted.second));
+}
+
 }  // namespace
 
 int predict_files(const PredictCommand& command) {
@@ -90,6 +110,10 @@ int predict_files(const PredictCommand& command) {
                                          .inputs = preprocessor.inputs(),
                                          .ranked = job::tells_classes(preprocessor)});
   const std::int64_t k = std::min(command.k.value_or(predictor.usual_k()), predictor.columns());
+  const auto mask = preprocessor.mask_size();
+  const bool masks = mask && predictor.steps() == (*mask)[0] * (*mask)[1];
+  if (masks && !command.output.empty() && command.files.size() > 1 && preprocessor.names().size() == 1)
+    throw base::Error(base::Code::invalid_argument, "--output takes the mask of one picture; give one file");
   std::vector<float> made;  // for a picture
   job::Samples samples(preprocessor, 1);
   const auto predict = [&](std::span<const std::string> files, const std::string& title) {
@@ -97,6 +121,7 @@ int predict_files(const PredictCommand& command) {
     for (const std::string& file : files) bytes.push_back(read_input(file));
     samples.write(0, std::vector<std::string_view>(bytes.begin(), bytes.end()));
     const std::span<const float> outputs = predictor.predict(samples.data(), 1);
+    if (masks) return tell_mask(command, preprocessor, predictor.top_k_of_steps(outputs, 1), title);
     if (!command.output.empty()) {
       made.insert(made.end(), outputs.begin(), outputs.end());
       return;
