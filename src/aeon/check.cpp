@@ -8,9 +8,9 @@
 #include <thread>
 
 #include "aeon/extract/extractor.h"
-#include "aeon/extract/image_decoder.h"
 #include "aeon/extract/sound.h"
 #include "base/error.h"
+#include "records/image_formats.h"
 
 namespace aeon {
 namespace {
@@ -24,7 +24,7 @@ bool holds_sounds(const records::RecordSource& source, std::size_t column) {
   try {
     records::Record record;
     source.read_element(0, column, record);
-    return !is_image(record.elements[column]) && is_sound(record.elements[column]);
+    return records::image_format_of(record.elements[column]) == nullptr && is_sound(record.elements[column]);
   } catch (const base::Error&) {
     return false;  // it is reported with the other faults
   }

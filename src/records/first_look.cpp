@@ -3,11 +3,13 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 #include <charconv>
 #include <cstring>
 
 #include "base/error.h"
 #include "base/log.h"
+#include "records/image_formats.h"
 
 namespace records {
 namespace {
@@ -21,14 +23,13 @@ bool is_called_an_image(std::string_view name) {
   std::string ending(name.substr(dot));
   std::transform(ending.begin(), ending.end(), ending.begin(),
                  [](unsigned char letter) { return static_cast<char>(std::tolower(letter)); });
-  return ending == ".png" || ending == ".jpg" || ending == ".jpeg";
+  constexpr std::array<std::string_view, 8> kImages{".png", ".jpg", ".jpeg", ".webp", ".gif", ".bmp", ".tif", ".tiff"};
+  return std::find(kImages.begin(), kImages.end(), ending) != kImages.end();
 }
 
 void check_image(std::string_view bytes) {
   if (bytes.empty()) throw Error(Code::invalid_argument, "an image of 0 bytes");
-  for (const std::string_view beginning : {std::string_view("\x89PNG\r\n\x1A\n", 8), std::string_view("\xFF\xD8\xFF")})
-    if (bytes.substr(0, beginning.size()) == beginning.substr(0, bytes.size())) return;
-  throw Error(Code::invalid_argument, "not an image: neither PNG nor JPEG");
+  if (image_format_of(bytes) == nullptr) throw Error(Code::invalid_argument, not_an_image());
 }
 
 void check_label(ElementType type, std::string_view bytes, std::size_t label_count) {

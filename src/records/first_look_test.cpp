@@ -26,7 +26,8 @@ TEST(FirstLook, FilesCalledImagesMustBeginAsOne) {
   for (const char* name : {"a.png", "a.jpg", "b/A.JPEG"}) {
     EXPECT_EQ(look("FILE", name, {png}, 0), "good");  // the name's ending does not say which
     EXPECT_EQ(look("FILE", name, {jpeg}, 0), "good");
-    EXPECT_EQ(look("FILE", name, {"<html>"}, 0), std::string(name) + " (t.tsv:2): not an image: neither PNG nor JPEG");
+    EXPECT_EQ(look("FILE", name, {"<html>"}, 0),
+              std::string(name) + " (t.tsv:2): not an image: neither PNG, JPEG, WebP, GIF, BMP nor TIFF");
     EXPECT_EQ(look("FILE", name, {""}, 0), std::string(name) + " (t.tsv:2): an image of 0 bytes");
   }
   EXPECT_EQ(look("FILE", "a.txt", {"<html>"}, 0), "good");

@@ -128,7 +128,7 @@ class Errors(unittest.TestCase):
             manifest.write_text(manifest.read_text().replace("00001.png\t1", "00001.png\t11"))
 
         self.fails_in_training("truncated", truncate, "images/00001.png", "PNG")
-        self.fails_at_upload("no_image", no_image, "images/00001.png (train.tsv:3)", "neither PNG nor JPEG")
+        self.fails_at_upload("no_image", no_image, "images/00001.png (train.tsv:3)", "not an image")
         self.fails_at_upload("large_label", large_label, "images/00001.png (train.tsv:3)",
                              "label 11 is out of range: there are 4 classes, counted from 0, so the highest is 3")
 

@@ -28,10 +28,11 @@ class Contrast final : public Augmentation {
   void apply(const std::array<float, 4>& values, std::span<std::uint8_t> pixels, int channels) const override {
     const float contrast = values[0];
     const auto step = static_cast<std::size_t>(channels);
+    const std::size_t count = pixels.size() / step;
     for (std::size_t c = 0; c < step; ++c) {
       std::uint64_t sum = 0;
       for (std::size_t i = c; i < pixels.size(); i += step) sum += pixels[i];
-      const auto mean = static_cast<float>(static_cast<double>(sum) / static_cast<double>(pixels.size() / step));
+      const auto mean = static_cast<float>(static_cast<double>(sum) / static_cast<double>(count));
       for (std::size_t i = c; i < pixels.size(); i += step)
         pixels[i] = to_pixel(contrast * pixels[i] + (1 - contrast) * mean);
     }

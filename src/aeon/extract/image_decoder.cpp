@@ -2,9 +2,8 @@
 
 #include <fmt/format.h>
 
-#include <algorithm>
-
 #include "base/error.h"
+#include "records/image_formats.h"
 
 namespace aeon {
 
@@ -25,9 +24,13 @@ std::map<std::string_view, ImageDecoder>& ImageDecoder::all() {
   return decoders;
 }
 
-bool is_image(std::string_view bytes) {
-  const auto& all = ImageDecoder::all();
-  return std::any_of(all.begin(), all.end(), [&](const auto& named) { return bytes.starts_with(named.second.magic); });
+void write_rgb(const std::uint8_t* rgb, std::size_t count, int from_channels, int channels, std::uint8_t* to) {
+  for (std::size_t i = 0; i < count; ++i, rgb += from_channels, to += channels) {
+    if (channels == 3)
+      to[0] = rgb[2], to[1] = rgb[1], to[2] = rgb[0];
+    else
+      to[0] = static_cast<std::uint8_t>((rgb[0] * 19595 + rgb[1] * 38470 + rgb[2] * 7471 + 32768) >> 16);
+  }
 }
 
 namespace {
@@ -36,22 +39,15 @@ namespace {
 template <class Decode>
 void with_decoder(std::string_view bytes, Decode decode) {
   if (bytes.empty()) throw Error(Code::invalid_argument, "an image of 0 bytes");
-  for (const auto& [format, decoder] : ImageDecoder::all()) {
-    // A file cut off within its first bytes is called by the format that it began.
-    if (bytes.substr(0, decoder.magic.size()) != decoder.magic.substr(0, bytes.size())) continue;
-    try {
-      decode(decoder);
-    } catch (Error& error) {
-      if (error.code == Code::invalid_argument)
-        error.message = fmt::format("not a valid {}: {}", format, error.message);
-      throw;
-    }
-    return;
+  const records::ImageFormat* format = records::image_format_of(bytes);
+  if (format == nullptr) throw Error(Code::invalid_argument, records::not_an_image());
+  try {
+    decode(ImageDecoder::all().at(format->name));
+  } catch (Error& error) {
+    if (error.code == Code::invalid_argument)
+      error.message = fmt::format("not a valid {}: {}", format->name, error.message);
+    throw;
   }
-  std::string names;
-  for (const auto& [format, decoder] : ImageDecoder::all())
-    names = names.empty() ? std::string(format) : fmt::format("{} nor {}", format, names);
-  throw Error(Code::invalid_argument, fmt::format("not an image: neither {}", names));
 }
 
 }  // namespace

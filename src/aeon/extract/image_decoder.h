@@ -19,10 +19,9 @@ inline constexpr std::int64_t kMaxScannedPixels = 1'000'000'000;
 /// Errors: invalid_argument when an image of this size is refused.
 void check_image_size(std::int64_t width, std::int64_t height);
 
-/// One image format. Decoders register themselves from their seam folders.
+/// How one of records::kImageFormats is read. Decoders register themselves from their seam folders.
 struct ImageDecoder {
   std::string_view format;  ///< "PNG"
-  std::string_view magic;   ///< what such files begin with
 
   /// Decodes into (height, width, channels) with 1 channel (gray) or 3 (b, g, r). What is decoded depends on `bytes`
   /// alone, never on what was decoded before. Errors: invalid_argument saying what is wrong, without the format's name;
@@ -40,8 +39,9 @@ struct ImageDecoderOnShelf {
   explicit ImageDecoderOnShelf(const ImageDecoder& decoder) { ImageDecoder::all()[decoder.format] = decoder; }
 };
 
-/// Whether bytes begin as an image of a known format.
-bool is_image(std::string_view bytes);
+/// `count` pixels that begin with red, green and blue, `from_channels` (3, or 4 with something that is dropped) bytes
+/// each, as gray (0.299 r + 0.587 g + 0.114 b, as libjpeg weighs them) or b, g, r. For decoders.
+void write_rgb(const std::uint8_t* rgb, std::size_t count, int from_channels, int channels, std::uint8_t* to);
 
 /// Decodes an image of any known format, chosen by its first bytes. Errors: invalid_argument: "not a valid PNG: ...".
 void decode_image(std::string_view bytes, int channels, Decoded& decoded);

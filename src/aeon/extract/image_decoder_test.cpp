@@ -4,9 +4,11 @@
 
 #include <cstdlib>
 
+#include "aeon/extract/pictures_for_test.h"
 #include "aeon/jpeg/write_for_test.h"
 #include "aeon/png/write_for_test.h"
 #include "base/error.h"
+#include "records/image_formats.h"
 
 namespace aeon {
 namespace {
@@ -201,8 +203,52 @@ TEST(ImageDecoder, AJpegThatIsMostlyScansIsRefused) {
             "are the limit in all scans");
 }
 
+std::string bytes_of(std::string_view hex) {
+  std::string bytes;
+  for (std::size_t i = 0; i < hex.size(); i += 2)
+    bytes.push_back(static_cast<char>(std::strtol(std::string(hex.substr(i, 2)).c_str(), nullptr, 16)));
+  return bytes;
+}
+
+TEST(ImageDecoder, FurtherFormatsAreExactWhereTheyLoseNothing) {
+  const std::vector<std::uint8_t> colours{0, 0, 255, 0, 255, 0, 255, 0, 0, 30, 20, 10, 50, 100, 200, 255, 255, 255};
+  const std::vector<std::uint8_t> grays{76, 150, 29, 18, 124, 255};
+  Decoded decoded;
+  for (const std::string_view hex : {kWebpHex, kBmpHex, kGifHex, kGifTwoHex, kTiffLzwHex}) {
+    decode_image(bytes_of(hex), 3, decoded);
+    EXPECT_EQ(decoded.shape[0], 2);
+    EXPECT_EQ(decoded.shape[1], 3);
+    EXPECT_EQ(decoded.bytes, colours) << hex.substr(0, 8);
+    decode_image(bytes_of(hex), 1, decoded);
+    EXPECT_EQ(decoded.bytes, grays) << hex.substr(0, 8);
+  }
+  decode_image(bytes_of(kTiffGrayHex), 1, decoded);
+  EXPECT_EQ(decoded.bytes, (std::vector<std::uint8_t>{0, 50, 100, 150, 200, 250}));
+  EXPECT_THAT(error_of(bytes_of(kWebpTwoHex)), HasSubstr("not a valid WebP: it is an animation"));
+}
+
+TEST(ImageDecoder, FurtherFormatsCutOrChangedAtEachByteAreRefusedOrRead) {
+  for (const std::string_view hex : {kWebpHex, kBmpHex, kGifHex, kTiffLzwHex}) {
+    const std::string file = bytes_of(hex);
+    for (std::size_t i = 0; i < file.size(); ++i) {
+      std::string changed = file;
+      changed[i] = static_cast<char>(changed[i] ^ 0x55);
+      for (const std::string& bytes : {file.substr(0, i), changed}) {
+        const std::string error = error_of(bytes, 3);  // of a changed one it may be none
+        EXPECT_THAT(error,
+                    AnyOf(HasSubstr("not a valid "), HasSubstr("not an image"), "no error", HasSubstr("0 bytes")));
+      }
+    }
+  }
+}
+
+TEST(ImageDecoder, EachFormatHasADecoder) {
+  for (const records::ImageFormat& format : records::kImageFormats)
+    EXPECT_TRUE(ImageDecoder::all().contains(format.name)) << format.name;
+}
+
 TEST(ImageDecoder, OtherFilesAreNamedAsSuch) {
-  EXPECT_EQ(error_of("hello"), "not an image: neither PNG nor JPEG");
+  EXPECT_EQ(error_of("hello"), "not an image: neither PNG, JPEG, WebP, GIF, BMP nor TIFF");
   EXPECT_EQ(error_of(""), "an image of 0 bytes");
 }
 

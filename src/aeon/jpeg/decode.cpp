@@ -118,13 +118,9 @@ void mix(const JSAMPLE* inks, std::uint8_t* pixels, JDIMENSION width, int channe
   for (JDIMENSION x = 0; x < width; ++x, inks += 4, pixels += channels) {
     const auto light = [&](int ink) { return (inks[ink] * inks[3] + 127) / 255; };
     const int red = light(0), green = light(1), blue = light(2);
-    if (channels == 3) {
-      pixels[0] = static_cast<std::uint8_t>(blue);
-      pixels[1] = static_cast<std::uint8_t>(green);
-      pixels[2] = static_cast<std::uint8_t>(red);
-    } else {  // 0.299 r + 0.587 g + 0.114 b, as libjpeg weighs them
-      pixels[0] = static_cast<std::uint8_t>((red * 19595 + green * 38470 + blue * 7471 + 32768) >> 16);
-    }
+    const std::uint8_t mixed[] = {static_cast<std::uint8_t>(red), static_cast<std::uint8_t>(green),
+                                  static_cast<std::uint8_t>(blue)};
+    write_rgb(mixed, 1, 3, channels, pixels);
   }
 }
 
@@ -168,7 +164,7 @@ void decode(std::string_view bytes, int channels, Decoded& decoded) {
   }
 }
 
-const ImageDecoderOnShelf registered({"JPEG", {"\xFF\xD8\xFF", 3}, decode});
+const ImageDecoderOnShelf registered({"JPEG", decode});
 
 }  // namespace
 }  // namespace aeon

@@ -180,7 +180,7 @@ void decode_numbers(std::string_view bytes, Decoded& decoded) {
   }
 }
 
-const ImageDecoderOnShelf registered({"PNG", {"\x89PNG\r\n\x1A\n", 8}, decode, decode_numbers});
+const ImageDecoderOnShelf registered({"PNG", decode, decode_numbers});
 
 }  // namespace
 }  // namespace aeon
