@@ -54,7 +54,7 @@ constexpr std::string_view kColumns =
     "eval_cost, metrics, restarts, crashes_since_checkpoint, stop_requested, checkpoint_sha256, checkpoint_bytes, "
     "checkpoint_epochs, deploy_cpus, "
     "deploy_memory_bytes, rest_state, holds, queued_us, created_us, started_us, ended_us, "
-    "previous_sha256, previous_bytes, previous_epochs, job, job_event";
+    "previous_sha256, previous_bytes, previous_epochs, job, job_event, start_sha256";
 
 ModelRow row_of(const Row& row) {
   return {.id = row.integer(0),
@@ -90,7 +90,8 @@ ModelRow row_of(const Row& row) {
           .previous_bytes = row.optional_integer(30),
           .previous_epochs = row.integer(31),
           .job = row.text(32),
-          .job_event = row.integer(33)};
+          .job_event = row.integer(33),
+          .start_sha256 = row.text(34)};
 }
 
 std::optional<std::string> rfc3339(std::optional<std::int64_t> us) {
@@ -159,10 +160,11 @@ std::int64_t insert_model(Database& db, const ModelRow& row, const std::vector<D
   check_count(db, row.tenant_id, Counted::models);
   const std::int64_t id = db.number(
       "insert into models (tenant_id, owner, name, state, filename, yaml, labels, epochs, batch_size, seed, cpus, "
-      "memory_bytes, queued_us, created_us) "
-      "values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) returning id",
+      "memory_bytes, queued_us, created_us, start_sha256) "
+      "values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) returning id",
       row.tenant_id, row.owner, row.name, row.state, row.filename, row.yaml, base::to_text(base::encode(row.labels)),
-      row.epochs, row.batch_size, row.seed, row.cpus, row.memory_bytes, row.queued_us, row.created_us);
+      row.epochs, row.batch_size, row.seed, row.cpus, row.memory_bytes, row.queued_us, row.created_us,
+      row.start_sha256.empty() ? std::nullopt : std::optional(row.start_sha256));
   int position = 0;
   for (const DatasetOfModel& dataset : datasets)
     db.run("insert into model_datasets (model_id, position, role, name, dataset_id) values (?, ?, ?, ?, ?)", id,
@@ -184,13 +186,14 @@ void save(Database& db, const ModelRow& row) {
       "crashes_since_checkpoint = ?, stop_requested = ?, checkpoint_sha256 = ?, checkpoint_bytes = ?, "
       "checkpoint_epochs = ?, deploy_cpus = ?, "
       "deploy_memory_bytes = ?, rest_state = ?, holds = ?, queued_us = ?, started_us = ?, ended_us = ?, "
-      "previous_sha256 = ?, previous_bytes = ?, previous_epochs = ?, job = ?, job_event = ? where id = ?",
+      "previous_sha256 = ?, previous_bytes = ?, previous_epochs = ?, job = ?, job_event = ?, start_sha256 = ? where id "
+      "= ?",
       row.name, row.cpus, base::shortened(row.reason, kMaxReasonBytes), row.epochs, row.epochs_completed,
       row.train_cost, row.eval_cost, row.metrics.size() > kMaxMetricsBytes ? "{}" : row.metrics, row.restarts,
       row.crashes_since_checkpoint, row.stop_requested, known(row.checkpoint_sha256), row.checkpoint_bytes,
       row.checkpoint_epochs, row.deploy_cpus, row.deploy_memory_bytes, row.rest_state, row.holds, row.queued_us,
       row.started_us, row.ended_us, known(row.previous_sha256), row.previous_bytes, row.previous_epochs, row.job,
-      row.job_event, row.id);
+      row.job_event, known(row.start_sha256), row.id);
 }
 
 void become(Database& db, ModelRow& row, ModelState state, std::string reason) {

@@ -65,6 +65,7 @@ struct ModelRow {
   std::int64_t previous_epochs = 0;
   std::string job;             ///< that trains it, or trained it last
   std::int64_t job_event = 0;  ///< the last of the job's numbered events that this row knows
+  std::string start_sha256;    ///< of another model, until the first checkpoint of its own; empty: it begins anew
 };
 
 /// What a model is trained or evaluated on.

@@ -200,7 +200,7 @@ std::int64_t Objects::find_missing() {
       return db.all(
           "select 'dataset ' || d.id || ' (' || d.name || ')' from shards s join datasets d on d.id = s.dataset_id "
           "where s.sha256 = ? union select 'model ' || id || ' (' || name || ')' from models where ? in "
-          "(checkpoint_sha256, previous_sha256)",
+          "(checkpoint_sha256, previous_sha256, start_sha256)",
           [](const Row& row) { return row.text(0); }, object.sha256, object.sha256);
     });
     base::log_error(

@@ -67,7 +67,9 @@ class Supervisor {
   static constexpr std::int64_t kMaxQueued = 1000;      ///< trainings of a tenant that wait
 
   /// `row` holds what was asked for. Errors: over_allotment, conflict for a dataset that is not ready.
-  api::Model submit(const api::Call& call, ModelRow row, const std::vector<DatasetOfModel>& datasets);
+  /// `start` is the checkpoint of row.start_sha256, where it has one.
+  api::Model submit(const api::Call& call, ModelRow row, const std::vector<DatasetOfModel>& datasets,
+                    const Objects::Pin* start = nullptr);
   /// What submit() would answer now, but submits nothing.
   api::Model foresee(ModelRow row, const std::vector<DatasetOfModel>& datasets);
 

@@ -31,6 +31,8 @@ std::int64_t size_of(const std::filesystem::path& file) {
 bool Supervisor::is_sound(const ModelRow& row) {
   Check wanted{.model = row.id, .sha256s = {}};
   if (!row.checkpoint_sha256.empty()) wanted.sha256s.push_back(row.checkpoint_sha256);
+  const bool begins = row.state == queued && row.checkpoint_sha256.empty();
+  if (begins && !row.start_sha256.empty()) wanted.sha256s.push_back(row.start_sha256);
   if (row.state == queued)
     store_.read([&](Database& db) {
       for (const DatasetOfModel& use : datasets_of(db, row.id))
@@ -109,7 +111,10 @@ void Supervisor::found_damaged(std::int64_t model, const std::set<std::string>& 
   }
   std::string what =
       fmt::format("its checkpoint (object {}) is damaged, and there is none before it", row->checkpoint_sha256);
-  if (!checkpoint)
+  if (damaged.contains(row->start_sha256))
+    what = fmt::format("the checkpoint that it begins with (object {}) is damaged; start it from another model",
+                       row->start_sha256);
+  else if (!checkpoint)
     what = store_.read([&](Database& db) {
       for (const DatasetOfModel& use : datasets_of(db, model))
         if (use.dataset_id)

@@ -71,13 +71,15 @@ void Supervisor::check_submit(Database& db, ModelRow& row, const std::vector<Dat
     dataset_id_of(db, row.tenant_id, std::to_string(*use.dataset_id));
 }
 
-api::Model Supervisor::submit(const api::Call& call, ModelRow row, const std::vector<DatasetOfModel>& datasets) {
+api::Model Supervisor::submit(const api::Call& call, ModelRow row, const std::vector<DatasetOfModel>& datasets,
+                              const Objects::Pin* start) {
   const std::lock_guard lock(control_);
   if (closing_) throw Error(Code::unavailable, "the server is ending; try again when it is back");
   row.created_us = row.queued_us = base::wall_now_us();
   row.state = queued;
   row.id = store_.write([&](Database& db) {
     check_submit(db, row, datasets);
+    if (start != nullptr) objects_.refer(db, *start);
     row.id = insert_model(db, row, datasets);
     keep_answer(db, call, base::encode(shown(db, row)));
     return row.id;
@@ -306,7 +308,7 @@ api::Deleted Supervisor::remove(std::int64_t tenant, std::int64_t model) {
       refuse(row, fmt::format("undeploy it first: ncloud model undeploy {}", model));
     db.run("delete from model_datasets where model_id = ?", model);
     db.run("delete from models where id = ?", model);
-    for (const std::string& sha256 : {row.checkpoint_sha256, row.previous_sha256})
+    for (const std::string& sha256 : {row.checkpoint_sha256, row.previous_sha256, row.start_sha256})
       if (!sha256.empty()) checkpoints.push_back(sha256);
     for (const std::string& sha256 : checkpoints) objects_.release(db, sha256);
     return api::Deleted{.freed_bytes = row.checkpoint_bytes.value_or(0) + row.previous_bytes.value_or(0)};

@@ -68,7 +68,10 @@ Order Supervisor::train_order(ModelRow row) {
         shards.push_back(order.add(fmt::format("{}-{:06}", use.role, shards.size()), std::move(sha256)));
     }
   });
-  if (!row.checkpoint_sha256.empty()) job.resume_from = order.add("checkpoint", row.checkpoint_sha256);
+  if (!row.checkpoint_sha256.empty())
+    job.resume_from = order.add("checkpoint", row.checkpoint_sha256);
+  else if (!row.start_sha256.empty())
+    job.start_from = order.add("start", row.start_sha256);
   return order;
 }
 
@@ -205,14 +208,15 @@ void Supervisor::checkpoint_came(std::int64_t model, const wire::Event& event, c
   });
   const Objects::Pin pin = objects_.adopt(bytes, event.sha256.value_or(""), limit_bytes);
   const std::lock_guard lock(control_);
-  std::string before;
+  std::vector<std::string> needless;
   change(model, [&](Database& db, ModelRow& row) {
     check_epoch(row, event);
     // A restarted job may save what it came from before it fails again in the same place: that is no progress, and
     // must not push the older checkpoint out.
     if (pin.sha256() == row.checkpoint_sha256 || is_known(row, event)) return;
     row.job_event = event.number.value_or(row.job_event);
-    before = row.previous_sha256;
+    for (std::string* sha256 : {&row.previous_sha256, &row.start_sha256})
+      if (!sha256->empty()) needless.push_back(std::exchange(*sha256, ""));
     row.previous_sha256 = row.checkpoint_sha256;
     row.previous_bytes = row.checkpoint_bytes;
     row.previous_epochs = row.checkpoint_epochs;
@@ -225,9 +229,9 @@ void Supervisor::checkpoint_came(std::int64_t model, const wire::Event& event, c
     row.crashes_since_checkpoint = 0;
     if (!row.stop_requested) row.reason.clear();
     save(db, row);
-    if (!before.empty()) objects_.release(db, before);
+    for (const std::string& sha256 : needless) objects_.release(db, sha256);
   });
-  if (!before.empty()) objects_.collect(before);
+  objects_.collect(needless);
   const auto training = trainings_.find(model);
   if (event.number && training != trainings_.end()) training->second.mark.number = *event.number;
   note(model, {.kind = api::TrainingEventKind::checkpoint,

@@ -9,6 +9,7 @@
 #include "base/error.h"
 #include "job/check.h"
 #include "job/small_model.h"
+#include "neon/start.h"
 
 namespace job {
 
@@ -17,10 +18,28 @@ namespace {
 /// After an order, until the next child is made: until then, what the order was for has the processors.
 constexpr int kRestMs = 20;
 
+/// That the weights of the model to start from fit, by their names and shapes alone.
+void check_start(const wire::CheckJob& job, const CheckedModel& checked) {
+  if (!job.start_header.empty()) {
+    neon::Checkpoint from;
+    from.parameters = neon::parameters_in_header(job.start_header);
+    neon::take_weights(checked.graph, from, checked.spec.new_layers);
+    return;
+  }
+  if (!checked.spec.start_from) return;
+  const base::Error error(base::Code::invalid_argument,
+                          fmt::format("the training starts from '{}', which is no model of this cloud's; name one with "
+                                      "start_from (ncloud: --start-from)",
+                                      *checked.spec.start_from),
+                          "/start_from");
+  throw neon::located(error, checked.spec);
+}
+
 }  // namespace
 
 wire::Event check(const wire::CheckJob& job) {
   const CheckedModel checked = check_model(job.yaml, job.model_file, job.columns, job.labels, job.batch_size);
+  check_start(job, checked);
   return {.kind = wire::EventKind::checked,
           .checked = wire::Checked{.epochs = checked.spec.epochs,
                                    .seed = checked.spec.seed,

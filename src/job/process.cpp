@@ -174,6 +174,7 @@ Training training_of(const wire::TrainJob& job) {
   training.threads = job.threads;
   training.memory_bytes = job.memory_bytes;
   if (!job.resume_from.empty()) training.resume_from = neon::read_checkpoint(job.resume_from);
+  if (!job.start_from.empty()) training.start_from = neon::read_checkpoint(job.start_from);
   training.save = Saver(job.checkpoint_files);
   return training;
 }

@@ -188,7 +188,7 @@ Outcome train_checked(const Training& training, const CheckedModel& checked, con
   if (training.resume_from) {
     for (const std::string& warning : resume_warnings(checked, *training.resume_from)) reporter.warn(warning);
     trainer.resume(*training.resume_from);
-  } else if (checked.spec.start_from) {
+  } else if (training.start_from || checked.spec.start_from) {
     start(*plan, training, checked, reporter);
   }
   return trainer.run(reporter, stop) == neon::Trainer::Outcome::completed ? Outcome::completed : Outcome::stopped;

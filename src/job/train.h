@@ -21,7 +21,8 @@ struct Training {
   int threads = 1;
   std::int64_t memory_bytes = 0;  ///< that the process may take; 0: no limit is known
   std::optional<neon::Checkpoint> resume_from;
-  std::optional<neon::Checkpoint> start_from;    ///< the model that the spec's start_from names; not used when resuming
+  std::optional<neon::Checkpoint>
+      start_from;  ///< the model that start_from names, there or in the spec; not used when resuming
   std::optional<std::int64_t> checkpoint_every;  ///< epochs between checkpoints; 0: only at the end and when stopped
   std::optional<std::int64_t> evaluate_every;    ///< epochs between evaluations; 0: none. Absent: as callbacks say
   neon::TrainingEvents* listener = nullptr;      ///< hears everything that the trainer tells

@@ -82,4 +82,22 @@ TakenWeights take_weights(const Graph& graph, const Checkpoint& from, std::span<
   return result;
 }
 
+std::vector<NamedTensor> parameters_in_header(std::string_view header) {
+  constexpr std::string_view kParameters = "parameters/";
+  std::vector<NamedTensor> parameters;
+  try {
+    for (const auto& entry : base::decode<base::json::object>(base::parse_json(header, "the header"))) {
+      const std::string_view name = entry.key();
+      if (!name.starts_with(kParameters)) continue;
+      const auto& fields = base::decode<base::json::object>(entry.value());
+      const base::json::value* shape = fields.if_contains("shape");
+      if (shape == nullptr) throw base::Error(base::Code::data_loss, fmt::format("tensor '{}' has no shape", name));
+      parameters.push_back({std::string(name.substr(kParameters.size())), base::decode<tensor::Shape>(*shape), {}});
+    }
+  } catch (const base::Error& error) {
+    throw base::Error(base::Code::data_loss, "this is no checkpoint's header: " + error.message);
+  }
+  return parameters;
+}
+
 }  // namespace neon

@@ -1,6 +1,7 @@
 #pragma once
 #include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "neon/checkpoint.h"
@@ -22,5 +23,9 @@ struct TakenWeights {
 /// Errors: invalid_argument naming every parameter of another shape whose layer is not new, an unknown new layer, or
 /// when there is nothing to take.
 TakenWeights take_weights(const Graph& graph, const Checkpoint& from, std::span<const std::string> new_layers);
+
+/// Names and shapes of the parameters, without their values, from the header of a checkpoint's file: enough to see
+/// whether they fit. Errors: data_loss when it is none.
+std::vector<NamedTensor> parameters_in_header(std::string_view header);
 
 }  // namespace neon

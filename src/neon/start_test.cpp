@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 
 #include "base/error.h"
+#include "base/files.h"
 #include "neon/testing/small_training.h"
 
 namespace neon {
@@ -82,6 +83,24 @@ TEST(StartFrom, TakesTheAverageWhereTheOtherModelIsEvaluatedByIt) {
   from.spec.weight_average = WeightAverage{};
   const TakenWeights taken = take_weights(build_graph(two_layers(12, 4), {2, 6, 6}), from, {});
   EXPECT_EQ(taken.parameters[0].values, from.averages[0].values);
+}
+
+TEST(StartFrom, CanBeCheckedFromTheHeaderOfAFileAlone) {
+  const base::TemporaryFolder folder;
+  Checkpoint checkpoint = checkpoint_of(two_layers(12, 9));
+  checkpoint.spec.metric = part(R"("Accuracy")");
+  write_checkpoint(checkpoint, folder.path() / "model");
+  const std::string file = base::read_file(folder.path() / "model");
+  std::uint64_t length = 0;
+  std::memcpy(&length, file.data(), sizeof(length));
+  const std::string header = file.substr(sizeof(length), length);
+  Checkpoint shapes;
+  shapes.parameters = parameters_in_header(header);
+  ASSERT_EQ(shapes.parameters.size(), 4u);
+  EXPECT_EQ(shapes.parameters[0].name, "body/W");
+  EXPECT_EQ(refusal(two_layers(12, 4), shapes), refusal(two_layers(12, 4), checkpoint));
+  EXPECT_THROW(parameters_in_header(header.substr(1)), base::Error);
+  EXPECT_THROW(parameters_in_header(R"({"parameters/fc/W": {"dtype": "F32"}})"), base::Error);
 }
 
 TEST(StartFrom, BelongsToTheDescription) {

@@ -26,6 +26,7 @@ struct TrainJob {
   std::vector<std::string> checkpoint_files;
   std::int64_t file_limit_bytes = 0;
   std::string resume_from;
+  std::string start_from;
   std::int64_t memory_bytes = 0;
   static constexpr auto fields() {
     return std::tuple(
@@ -43,6 +44,8 @@ struct TrainJob {
             .required(),
         base::field("file_limit_bytes", &TrainJob::file_limit_bytes, "of each of them; 0: none").at_least(0),
         base::field("resume_from", &TrainJob::resume_from, "a checkpoint to go on from; empty to begin"),
+        base::field("start_from", &TrainJob::start_from,
+                    "a checkpoint whose weights to begin with, instead of the file's"),
         base::field("memory_bytes", &TrainJob::memory_bytes, "that the process may take; 0: no limit is known"));
   }
 };
@@ -70,6 +73,7 @@ struct CheckJob {
   std::optional<std::int64_t> batch_size;
   std::size_t columns = 0;
   std::size_t labels = 0;
+  std::string start_header;
   static constexpr auto fields() {
     return std::tuple(
         base::field("number", &CheckJob::number, "of this check, for its answer").at_least(0),
@@ -77,7 +81,9 @@ struct CheckJob {
         base::field("yaml", &CheckJob::yaml, "its text").required(),
         base::field("batch_size", &CheckJob::batch_size, "instead of the file's"),
         base::field("columns", &CheckJob::columns, "of the records; 0: not known"),
-        base::field("labels", &CheckJob::labels, "how many classes have names; 0: not known"));
+        base::field("labels", &CheckJob::labels, "how many classes have names; 0: not known"),
+        base::field("start_header", &CheckJob::start_header,
+                    "header of the checkpoint whose weights the training begins with; empty: none is given"));
   }
 };
 

@@ -58,6 +58,32 @@ class Jobs(unittest.TestCase):
     def epochs_told(self, model):
         return [event["epoch"] for _, event in self.cloud.events(model, follow=False) if event["kind"] == "epoch"]
 
+    def test_a_training_starts_from_another_models_weights(self):
+        file = harness.bars_model(self.folder, epochs=1)
+        text = file.read_text()
+        self.cloud.cli("model", "train", file, "--dataset", "bars", "--name", "base", "--follow")
+        again = self.folder / "again.yaml"
+        again.write_text(text)
+        self.cloud.cli("model", "train", again, "--dataset", "bars", "--start-from", "base", "--follow")
+        log = self.cloud.cli("model", "logs", "again")
+        self.assertIn("starts with 6 parameters of the other model", log)
+
+        # What does not fit is refused at the submit.
+        other = self.folder / "other.yaml"
+        other.write_text(text.replace("{nout: 4,", "{nout: 7,"))
+        refused = self.cloud.cli("model", "train", other, "--dataset", "bars", "-i", "base", expect=2)
+        self.assertIn("Linear_0/W is (7, 288) here and (4, 288) there", refused)
+        other.write_text(text.replace("{nout: 4,", "{name: head, nout: 7,") + "start_from: pretrained.safetensors\nnew_layers: [head]\n")
+        self.assertIn("which is no model of this cloud's", self.cloud.cli("model", "train", other, "--dataset", "bars", expect=2))
+        self.assertIn("no model 'nothing'", self.cloud.cli("model", "train", other, "--dataset", "bars", "-i", "nothing", expect=5))
+        # The weights stay as long as somebody begins with them, whoever they are from.
+        waiting = self.cloud.cli("model", "train", other, "--dataset", "bars", "-i", "base", "--name", "waiting", "--epochs", "2")
+        self.assertIn("waiting", waiting)
+        self.cloud.cli("model", "rm", "base")
+        model = next(model for model in self.cloud.get("/models")["items"] if model["name"] == "waiting")["id"]
+        self.assertEqual(self.cloud.wait(model, "completed", "error")["reason"], "")
+        self.assertIn("begin anew, not being in the other model: head/W", self.cloud.cli("model", "logs", "waiting"))
+
     def test_a_training_outlives_a_killed_daemon(self):
         model = self.train(100000)
         self.cloud.wait(model, "running")

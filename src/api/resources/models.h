@@ -136,6 +136,7 @@ struct TrainModel {
   std::optional<std::int64_t> epochs;
   std::optional<std::int64_t> batch_size;
   std::optional<std::uint64_t> seed;
+  std::optional<ModelKey> start_from;
   int cpus = 0;
   std::string memory = "1GiB";
   bool dry_run = false;
@@ -148,6 +149,9 @@ struct TrainModel {
         base::field("epochs", &TrainModel::epochs, "instead of the file's").range(1, 1000000),
         base::field("batch_size", &TrainModel::batch_size, "instead of the file's").range(1, 1000000),
         base::field("seed", &TrainModel::seed, "of all random numbers; the file's when left out, else drawn and kept"),
+        base::field("start_from", &TrainModel::start_from,
+                    "number or name of a model whose weights the training begins with, instead of what the file's "
+                    "start_from names"),
         base::field("cpus", &TrainModel::cpus,
                     "CPUs to hold; 0: all of the tenant's that no deployment holds, and at least 1")
             .range(0, 4096),

@@ -21,6 +21,8 @@ using base::Error;
 // Each shard is a file in the job's folder, which is made while nothing else can start.
 constexpr std::int64_t kMaxShards = 20000;
 
+constexpr std::uint64_t kMaxStartHeaderBytes = std::uint64_t{4} << 20;
+
 // What a model is to be called when nobody said: its file's name without folder and ".yaml".
 std::string name_from(std::string_view filename) {
   filename = filename.substr(filename.find_last_of('/') + 1);
@@ -37,6 +39,41 @@ std::uint64_t drawn_seed() {
   const std::string bytes = base::random_bytes(sizeof seed);
   std::memcpy(&seed, bytes.data(), sizeof seed);
   return seed;
+}
+
+// The checkpoint that a training is to begin with, and the header of its file.
+struct Start {
+  Objects::Pin pin;
+  std::string header;
+};
+
+std::optional<Start> start_of(const Parts& parts, std::int64_t tenant, const std::optional<api::ModelKey>& from) {
+  if (!from) return {};
+  Objects::Pin pin = parts.objects.pin_found([&](Database& db) {
+    const ModelRow row = model_of(db, tenant, model_id_of(db, tenant, *from));
+    if (row.checkpoint_sha256.empty())
+      throw Error(Code::conflict, fmt::format("model {} has no checkpoint to start from yet", row.id), "/start_from");
+    return row.checkpoint_sha256;
+  });
+  const base::Fd file = parts.objects.open(pin);
+  const auto read = [&](std::size_t bytes) {
+    std::string text(bytes, '\0');
+    for (std::size_t done = 0; done < bytes;) {
+      const std::size_t got = base::read_some(file, {text.data() + done, bytes - done});
+      if (got == 0) throw Error(Code::data_loss, "the checkpoint to start from is cut off", "/start_from");
+      done += got;
+    }
+    return text;
+  };
+  std::uint64_t length = 0;
+  std::memcpy(&length, read(sizeof length).data(), sizeof length);
+  if (length > kMaxStartHeaderBytes)
+    throw Error(Code::too_large,
+                fmt::format("the model to start from has too many layers: their names and shapes take {} bytes of {}",
+                            length, kMaxStartHeaderBytes),
+                "/start_from");
+  std::string header = read(length);
+  return Start{std::move(pin), std::move(header)};
 }
 
 api::Model train(const Parts& parts, const api::Call& call, const api::TrainModel& request) {
@@ -106,11 +143,14 @@ api::Model train(const Parts& parts, const api::Call& call, const api::TrainMode
   if (train_records == 0)
     throw Error(Code::invalid_argument,
                 "a training needs at least one dataset with the role train; name it with --dataset", "/datasets");
+  const std::optional<Start> start = start_of(parts, tenant, request.start_from);
+  if (start) row.start_sha256 = start->pin.sha256();
   const wire::Checked checked = parts.worker.check({.model_file = request.filename,
                                                     .yaml = request.yaml,
                                                     .batch_size = request.batch_size,
                                                     .columns = types.size(),
-                                                    .labels = row.labels.size()});
+                                                    .labels = row.labels.size(),
+                                                    .start_header = start ? start->header : ""});
   row.epochs = request.epochs.value_or(checked.epochs);
   if (checked.memory_bytes > memory)
     throw Error(
@@ -120,8 +160,9 @@ api::Model train(const Parts& parts, const api::Call& call, const api::TrainMode
                     base::size_text(checked.memory_bytes), base::size_text(memory), mebibytes(checked.memory_bytes)),
         "/memory");
   row.seed = request.seed ? *request.seed : checked.seed ? *checked.seed : drawn_seed();
-  api::Model model = request.dry_run ? parts.supervisor.foresee(std::move(row), uses)
-                                     : parts.supervisor.submit(call, std::move(row), uses);
+  api::Model model = request.dry_run
+                         ? parts.supervisor.foresee(std::move(row), uses)
+                         : parts.supervisor.submit(call, std::move(row), uses, start ? &start->pin : nullptr);
   if (checked.memory_bytes > 0) model.memory_needed_bytes = checked.memory_bytes;
   model.warnings = checked.warnings;
   return model;

@@ -15,6 +15,7 @@ struct Train {
   std::string name;
   std::optional<std::int64_t> epochs;
   std::optional<std::int64_t> batch_size;
+  std::optional<std::string> start_from;
   int cpus = 0;
   std::string memory = "1GiB";
   bool follow = false;
@@ -29,6 +30,9 @@ struct Train {
             .range(1, 1000000)
             .flag('e'),
         base::field("batch_size", &Train::batch_size, "instead of the file's").range(1, 1000000).flag('z'),
+        base::field("start_from", &Train::start_from,
+                    "number or name of a model whose weights the training begins with (start_from of the model file)")
+            .flag('i'),
         base::field("cpus", &Train::cpus,
                     "CPUs to hold; 0: all of the tenant's that no deployment holds, and at least 1")
             .range(0, 4096)
@@ -71,6 +75,7 @@ int train(Session& session, const Train& options, const base::json::object& decl
                           .batch_size = options.batch_size,
                           .cpus = options.cpus,
                           .memory = options.memory};
+  if (options.start_from) request.start_from = api::ModelKey(*options.start_from);
   for (const std::string& text : options.dataset) request.datasets.push_back(dataset_use(text));
   base::json::object fields = base::encode(request).as_object();
   for (const auto& field : declared) fields[field.key()] = field.value();
