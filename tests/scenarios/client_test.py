@@ -3,9 +3,13 @@
 
 Usage: client_test.py PROGRAMS_FOLDER
 """
+import fcntl
 import json
+import os
+import pty
 import subprocess
 import sys
+import termios
 import unittest
 from pathlib import Path
 
@@ -50,6 +54,27 @@ class Client(unittest.TestCase):
         self.cloud.cli("model", "deploy", model)
         self.cloud.cli("undeploy", "opposites")
         self.assertIn("removed", self.cloud.cli("model", "rm", "opposites"))
+
+    def test_an_interrupted_question_leaves_the_terminal_as_it_was(self):
+        def echoes():
+            return bool(termios.tcgetattr(terminal)[3] & termios.ECHO)
+
+        person, terminal = pty.openpty()
+        try:
+            client = subprocess.Popen(
+                [PROGRAMS / "ncloud", "login", "ada"], env=self.cloud.environment(), start_new_session=True,
+                stdin=terminal, stdout=terminal, stderr=terminal,
+                preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0))
+            said = b""
+            while b"password" not in said:
+                said += os.read(person, 1000)
+            self.assertFalse(echoes())
+            os.write(person, b"half of a sec\x03")
+            self.assertEqual(client.wait(60), 130)
+            self.assertTrue(echoes())
+        finally:
+            os.close(person)
+            os.close(terminal)
 
     def test_names_several_at_once_and_the_submitted_file(self):
         one, two = self.train(self.short_file, "pair one"), self.train(self.short_file, "pair two")

@@ -27,10 +27,29 @@ std::string trimmed(std::string text) {
   return start == std::string::npos ? "" : text.substr(start);
 }
 
+// While nothing of what is typed is shown: what the terminal was before, and is again whatever ends this program.
+volatile std::sig_atomic_t is_silent = 0;
+termios as_it_was{};
+
+void end_silence() {
+  if (is_silent == 0) return;
+  ::tcsetattr(STDIN_FILENO, TCSAFLUSH, &as_it_was);
+  is_silent = 0;
+}
+
 void on_interrupt(int) {
   interrupt_count = interrupt_count + 1;
-  if (interrupt_count > 1) ::_exit(130);
+  if (interrupt_count > 1 || is_silent != 0) {
+    end_silence();
+    ::_exit(130);
+  }
   api::Client::interrupt();
+}
+
+void on_end(int signal) {
+  end_silence();
+  ::signal(signal, SIG_DFL);
+  ::raise(signal);
 }
 
 bool shows_colours() {
@@ -100,14 +119,14 @@ std::string ask(std::string_view question) {
 std::string ask_secret(std::string_view question) {
   need_terminal(question);
   struct Silence {
-    termios before{};
     Silence() {
-      ::tcgetattr(STDIN_FILENO, &before);
-      termios silent = before;
+      ::tcgetattr(STDIN_FILENO, &as_it_was);
+      is_silent = 1;
+      termios silent = as_it_was;
       silent.c_lflag &= ~static_cast<tcflag_t>(ECHO);
       ::tcsetattr(STDIN_FILENO, TCSAFLUSH, &silent);
     }
-    ~Silence() { ::tcsetattr(STDIN_FILENO, TCSAFLUSH, &before); }
+    ~Silence() { end_silence(); }
   };
   std::string line;
   {
@@ -122,6 +141,8 @@ void catch_interrupts() {
   struct sigaction action{};
   action.sa_handler = on_interrupt;
   ::sigaction(SIGINT, &action, nullptr);
+  action.sa_handler = on_end;
+  ::sigaction(SIGTERM, &action, nullptr);
   ::signal(SIGPIPE, SIG_IGN);
 }
 
