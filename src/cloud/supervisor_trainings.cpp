@@ -17,7 +17,6 @@ namespace {
 
 constexpr std::size_t kTextBytes = 4000;      // of one text that a job says
 constexpr std::int64_t kLogBytes = 16 << 20;  // that is kept of what one process writes
-constexpr std::size_t kMetrics = 64, kMetricNameBytes = 100;
 constexpr double kLongestS = 1e9;
 
 Error nonsense(const std::string& what) { return {Code::invalid_argument, "the job said " + what}; }
@@ -27,12 +26,13 @@ wire::Event checked(wire::Event event) {
   if (event.text) event.text = base::printable(*event.text, kTextBytes);
   if (event.eta_s) event.eta_s = std::clamp(*event.eta_s, 0.0, kLongestS);
   if (!event.metrics) return event;
-  if (event.metrics->size() > kMetrics) throw nonsense(fmt::format("more than {} metrics", kMetrics));
+  if (event.metrics->size() > wire::kMostMetrics)
+    throw nonsense(fmt::format("more than {} metrics", wire::kMostMetrics));
   for (const auto& metric : *event.metrics)
-    if (metric.key().size() > kMetricNameBytes || !metric.value().is_number())
+    if (metric.key().size() > wire::kMetricNameBytes || !metric.value().is_number())
       throw nonsense(fmt::format("that metric '{}' is {}; expected a short name and a number",
-                                 base::printable(metric.key(), kMetricNameBytes),
-                                 base::printable(base::to_text(metric.value()), kMetricNameBytes)));
+                                 base::printable(metric.key(), wire::kMetricNameBytes),
+                                 base::printable(base::to_text(metric.value()), wire::kMetricNameBytes)));
   return event;
 }
 

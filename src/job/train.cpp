@@ -1,5 +1,7 @@
 #include "job/train.h"
 
+#include <fmt/ranges.h>
+
 #include "aeon/loader.h"
 #include "base/clock.h"
 #include "base/error.h"
@@ -21,6 +23,7 @@ using wire::Outcome;
 namespace {
 
 constexpr std::int64_t kStepEventEveryUs = 100'000;
+constexpr std::size_t kFiguresOfLine = 16;  // in the log
 
 /// Passes the trainer's events on, and adds what only the job knows to its checkpoints.
 class Reporter : public neon::TrainingEvents {
@@ -66,12 +69,18 @@ class Reporter : public neon::TrainingEvents {
                 .eval_cost = epoch.eval_cost,
                 .seconds = epoch.seconds,
                 .images_per_s = epoch.images_per_s};
-    if (!epoch.metrics.empty()) {
-      base::json::object metrics;
-      for (const auto& [name, value] : epoch.metrics) metrics[name] = value;
-      event.metrics = std::move(metrics);
-    }
+    base::json::object metrics;
+    std::vector<std::string> more;
+    for (const auto& [name, value] : epoch.metrics)
+      if (metrics.size() < wire::kMostMetrics && name.size() <= wire::kMetricNameBytes)
+        metrics[name] = value;
+      else
+        more.push_back(fmt::format("{} {:.4f}", name, value));
+    if (!metrics.empty()) event.metrics = std::move(metrics);
     emit_(event);
+    for (std::size_t i = 0; i < more.size(); i += kFiguresOfLine)
+      say(fmt::format("more figures of epoch {}: {}", epoch.epoch + 1,
+                      fmt::join(std::span(more).subspan(i, std::min(kFiguresOfLine, more.size() - i)), ", ")));
     if (!epoch.ended_because.empty()) say("the training ends after this epoch: " + epoch.ended_because);
   }
 

@@ -83,5 +83,35 @@ TEST(Train, ReportsItsStepsAndEpochs) {
   EXPECT_EQ(last_step, 9);
 }
 
+TEST(Train, WhatAnEventHasNoRoomForGoesIntoTheLog) {
+  const base::TemporaryFolder folder("job-test");
+  Training training = training_in(folder.path());
+  training.spec = neon::parse_model(R"(
+layers:
+  - {type: Affine, config: {nout: 40, init: {type: GlorotUniform}, activation: {type: Softmax}}}
+cost: CrossEntropyMulti
+metric: Accuracy
+optimizer: {type: GradientDescentMomentum, config: {learning_rate: 0.1, momentum_coef: 0.9}}
+callbacks: [{type: MultiLabelStatsCallback, config: {binarize: true}}]
+batchsize: 4
+dataset: {train: train.tsv, eval: train.tsv, etl: [{type: image, height: 1, width: 1, channels: 1}, {type: label}]}
+)",
+                                    "model.yaml");
+  training.section = dataset_section(training.spec);
+  training.data = open_files(training.section, folder.path());
+  std::size_t metrics = 0, more = 0;
+  const std::atomic<bool> stop{false};
+  train(
+      training,
+      [&](const Event& event) {
+        if (event.metrics) metrics = event.metrics->size();
+        if (event.kind == EventKind::log && event.text->starts_with("more figures of epoch 1: "))
+          more += static_cast<std::size_t>(std::count(event.text->begin(), event.text->end(), ',')) + 1;
+      },
+      stop);
+  EXPECT_EQ(metrics, wire::kMostMetrics);
+  EXPECT_EQ(metrics + more, 1u + 2 * 40);
+}
+
 }  // namespace
 }  // namespace job

@@ -29,6 +29,9 @@ constexpr auto enumerators(Outcome) {
 /// More than any training has of anything, and far from where sums overflow.
 inline constexpr double kMostCounted = 1e15, kMostEpochs = 1e9;
 
+/// Of an epoch's metrics, and of each one's name: what is more goes into the log.
+inline constexpr std::size_t kMostMetrics = 64, kMetricNameBytes = 100;
+
 /// What is known of a model file that can be trained.
 struct Checked {
   std::int64_t epochs = 1;
