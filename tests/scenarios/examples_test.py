@@ -4,6 +4,7 @@ file asks for.
 
 Usage: examples_test.py PROGRAMS_FOLDER
 """
+import gzip
 import io
 import random
 import re
@@ -21,16 +22,21 @@ PROGRAMS = harness.programs_folder()
 EXAMPLES = harness.TOP / "examples"
 MODELS = sorted(EXAMPLES.glob("*/*.yaml"))
 CLASSES = 10
-# Scripts that make an example's data, and how they make little of it; {} is a folder with what write_sources() puts there.
+# Scripts that make an example's data, and how they make little of it; {} is a folder with what write_sources() puts there. Those in
+# OWN_DATA are trained on it, the others on pictures from here.
 SCRIPTS = {
     "cifar10": ["pictures.py", "--count", "10"],
     "fashion_mnist": ["ingest.py", "--count", "6"],
+    "fine_tuning": ["../cifar10/pictures.py", "--other", "--count", "50", "--test", "32"],
     "language": ["text.py", "--source", "{}/text.txt", "--characters", "40", "--words", "8"],
+    "multi_task": ["../cifar10/pictures.py", "--places", "--count", "64"],
     "segmentation": ["scenes.py", "--count", "32"],
     "sentiment": ["reviews.py", "--source", "{}/reviews.tar.gz"],
     "spoken_digits": ["digits.py", "--speaker", "{}/speaker", "--times", "1"],
     "timeseries": ["curves.py", "--count", "128"],
+    "written_digits": ["digits.py", "--source", "{}/digits.csv.gz", "--count", "64"],
 }
+OWN_DATA = SCRIPTS.keys() - {"cifar10", "fashion_mnist"}
 
 
 def make_pictures(folder, manifest, size, count):
@@ -62,6 +68,8 @@ def write_sources(folder):
     speaker = folder / "speaker"
     speaker.write_text(SPEAKER.format(python=sys.executable))
     speaker.chmod(0o755)
+    digits = [",".join(["16" if i % 8 < label else "0" for i in range(64)] + [str(label)]) for label in range(10)] * 160
+    (folder / "digits.csv.gz").write_bytes(gzip.compress("\n".join(digits).encode()))
     ratings = "".join(f"{i}\t{2 if i % 2 else -2}\t{sentence(i % 2 == 1)}\r\n" for i in range(160)).encode()
 
     def archive(name, content, target):
@@ -105,9 +113,13 @@ class Examples(unittest.TestCase):
     def make_data(self, model, large):
         """All that the copy of a model file names."""
         text = model.read_text()
-        if model.parent.name in SCRIPTS and "type: image" not in text or "type: pixelmask" in text:
+        if (example := model.parent.name) in OWN_DATA:
             if not (model.parent / "data").exists():
-                self.run_script(model.parent.name, model.parent / "data")
+                inside = "data/" in text
+                self.run_script(example, model.parent / "data" if inside else model.parent)
+            if before := re.search(r"^start_from: (\S+)$", text, re.MULTILINE):  # what another example's training ends with
+                other = Path(before.group(1))
+                self.train(EXAMPLES / other.parent.name / f"{other.stem}.yaml", 1, model.parent / other)
             return
         size = int(re.search(r"height: (\d+)", text).group(1))
         for key, name in re.findall(r"^  (train|eval|labels): (\S+)$", text, re.MULTILINE):
@@ -118,7 +130,7 @@ class Examples(unittest.TestCase):
             else:
                 make_pictures(self.folder / "pictures", path, size, 8 if large else 128)
 
-    def train(self, model, epochs):
+    def train(self, model, epochs, result=None):
         """Costs of the epochs of a shortened training."""
         text = model.read_text()
         large = "height: 224" in text
@@ -129,7 +141,7 @@ class Examples(unittest.TestCase):
         self.make_data(copy, large)
         done = subprocess.run(
             [PROGRAMS / "neon", copy, "--epochs", str(1 if large else epochs), "--batch_size", str(8 if large else 32),
-             "--rng_seed", "1", "--threads", "1", "--save_path", self.folder / "model.safetensors"],
+             "--rng_seed", "1", "--threads", "1", "--save_path", result or self.folder / "model.safetensors"],
             capture_output=True, text=True, timeout=300)
         self.assertEqual(done.returncode, 0, done.stderr)
         costs = [float(cost) for cost in re.findall(r"Epoch \d+ +\[Train (-?[0-9.]+) cost", done.stdout)]
