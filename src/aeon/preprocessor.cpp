@@ -41,6 +41,18 @@ void Preprocessor::take_memory_from(SharedMemory& memory) { state_->decoded.memo
 const std::vector<std::string>& Preprocessor::names() const { return state_->names; }
 const std::vector<tensor::Column>& Preprocessor::inputs() const { return state_->extraction.inputs; }
 const std::vector<tensor::Column>& Preprocessor::targets() const { return state_->extraction.targets; }
+std::size_t Preprocessor::name_of(std::size_t input) const {
+  const auto& columns = state_->columns;
+  const auto makes = [&](const ExtractedColumn* column) {
+    return std::any_of(column->places.begin(), column->places.end(), [&](const ExtractedColumn::Place& place) {
+      return place.role == Role::input && place.index == input;
+    });
+  };
+  return static_cast<std::size_t>(std::find_if(columns.begin(), columns.end(), makes) - columns.begin());
+}
+const TextCoding* Preprocessor::coding_of(std::size_t input) const {
+  return state_->columns[name_of(input)]->extractor->coding();
+}
 const std::vector<std::string>& Preprocessor::class_names() const { return state_->extraction.class_names; }
 
 void Preprocessor::write(std::span<const std::string_view> elements, std::span<std::byte* const> destinations) {
@@ -50,6 +62,7 @@ void Preprocessor::write(std::span<const std::string_view> elements, std::span<s
                                   fmt::join(state_->names, ", "), elements.size()));
   for (std::size_t i = 0; i < elements.size(); ++i) {
     const ExtractedColumn& column = *state_->columns[i];
+    if (elements[i].data() == nullptr) continue;
     try {
       column.extractor->decode(elements[i], state_->scratch, state_->decoded);
       state_->wanted.clear();

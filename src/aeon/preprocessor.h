@@ -11,6 +11,7 @@
 
 #include "aeon/config.h"
 #include "aeon/memory.h"
+#include "aeon/text_coding.h"
 #include "tensor/batch.h"
 
 namespace aeon {
@@ -39,7 +40,12 @@ class Preprocessor {
   /// Names of the classes, where the configuration has them.
   const std::vector<std::string>& class_names() const;
 
-  /// `elements`, one for each of names(), become inputs: destinations[i] gets what inputs()[i] holds. Errors:
+  /// Which of names() input i is made of; and how, if that is a text (else nullptr).
+  std::size_t name_of(std::size_t input) const;
+  const TextCoding* coding_of(std::size_t input) const;
+
+  /// `elements`, one for each of names(), become inputs: destinations[i] gets what inputs()[i] holds. One that is not
+  /// given (its data() is nullptr) leaves them as they are. Errors:
   /// invalid_argument saying what is wrong with the input, and with which when there are several; too_large when
   /// decoding it needs more than the memory.
   void write(std::span<const std::string_view> elements, std::span<std::byte* const> destinations);

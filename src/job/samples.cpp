@@ -19,7 +19,8 @@ std::string element_of(const base::json::value& value, std::string_view where) {
 }
 
 /// In the order of the names.
-std::vector<std::string> elements_of(std::string_view body, const std::vector<std::string>& names) {
+std::vector<std::optional<std::string>> elements_of(std::string_view body, const std::vector<std::string>& names,
+                                                    std::optional<std::size_t> may_lack) {
   const base::json::value given = base::parse_json(body, "the inputs");
   if (!given.is_object())
     base::fail_expected(fmt::format("an object with the model's inputs, {}", fmt::join(names, ", ")), given, "");
@@ -28,9 +29,13 @@ std::vector<std::string> elements_of(std::string_view body, const std::vector<st
       throw base::Error(
           base::Code::invalid_argument,
           base::unknown_word("input", member.key(), std::vector<std::string_view>(names.begin(), names.end())));
-  std::vector<std::string> elements;
+  std::vector<std::optional<std::string>> elements;
   for (const std::string& name : names) {
     const auto* value = given.get_object().if_contains(name);
+    if (value == nullptr && elements.size() == may_lack) {
+      elements.emplace_back();
+      continue;
+    }
     if (value == nullptr)
       throw base::Error(base::Code::invalid_argument,
                         fmt::format("input '{}' is missing; the model takes {}", name, fmt::join(names, ", ")));
@@ -59,11 +64,23 @@ void Samples::write(std::size_t row, std::span<const std::string_view> elements)
   preprocessor_.write(elements, destinations_);
 }
 
-void Samples::write_body(std::size_t row, std::string_view body) {
+std::vector<const std::byte*> Samples::row(std::size_t row) const {
+  std::vector<const std::byte*> row_data;
+  for (std::size_t i = 0; i < data_.size(); ++i) row_data.push_back(data_[i] + row * row_bytes_[i]);
+  return row_data;
+}
+
+bool Samples::write_body(std::size_t row, std::string_view body, std::optional<std::size_t> may_lack) {
   const std::vector<std::string>& names = preprocessor_.names();
-  if (names.size() == 1) return write(row, std::span(&body, 1));
-  const std::vector<std::string> owned = elements_of(body, names);
-  write(row, std::vector<std::string_view>(owned.begin(), owned.end()));
+  if (names.size() == 1) {
+    write(row, std::span(&body, 1));
+    return true;
+  }
+  const std::vector<std::optional<std::string>> owned = elements_of(body, names, may_lack);
+  std::vector<std::string_view> elements;
+  for (const auto& element : owned) elements.push_back(element ? std::string_view(*element) : std::string_view());
+  write(row, elements);
+  return !may_lack || owned[*may_lack].has_value();
 }
 
 }  // namespace job

@@ -1,4 +1,5 @@
 #pragma once
+#include <optional>
 #include <span>
 #include <string_view>
 #include <vector>
@@ -21,7 +22,11 @@ class Samples {
 
   /// The same of a request's body: the element itself where there is one, else a JSON object with a member for each,
   /// text as it is and other bytes as {"base64": "..."}. Errors: also those of such an object.
-  void write_body(std::size_t row, std::string_view body);
+  /// The member of name `may_lack` need not be there. Returns whether it is.
+  bool write_body(std::size_t row, std::string_view body, std::optional<std::size_t> may_lack = {});
+
+  /// Of each of the network's inputs one row.
+  std::vector<const std::byte*> row(std::size_t row) const;
 
   /// Of each of the network's inputs, row after row.
   std::span<const std::byte* const> data() const { return data_; }

@@ -10,6 +10,7 @@
 #include "base/files.h"
 #include "job/memory.h"
 #include "job/samples.h"
+#include "job/text_writer.h"
 #include "neon/predictor.h"
 #include "wire/frames.h"
 
@@ -29,6 +30,19 @@ std::string predictions_json(const std::vector<std::vector<neon::ClassProbabilit
       if (steps.size() > 1) prediction["step"] = step;
       predictions.push_back(std::move(prediction));
     }
+  return base::to_text(base::json::object{{"predictions", predictions}});
+}
+
+/// Each token of what a model wrote is a prediction of its step.
+std::string predictions_json(const neon::Written& written, const std::vector<std::string>& labels) {
+  base::json::array predictions;
+  for (std::size_t step = 0; step < written.tokens.size(); ++step) {
+    const auto token = static_cast<std::size_t>(written.tokens[step]);
+    predictions.push_back(base::json::object{{"probability", written.probabilities[step]},
+                                             {"index", token},
+                                             {"label", token < labels.size() ? labels[token] : ""},
+                                             {"step", step}});
+  }
   return base::to_text(base::json::object{{"predictions", predictions}});
 }
 
@@ -54,6 +68,8 @@ class Server {
                         "a GenerativeAdversarial answers no requests: it makes samples of noise; export it and let "
                         "`neon predict` draw some");
     predictor_.warm_up();
+    writer_ = TextWriter::after_reading(checkpoint_, preprocessor_, job.threads);
+    if (writer_) told_name_ = writer_->told_name();
     // Last, when all that the network takes is taken.
     decoding_ = std::make_unique<aeon::SharedMemory>(decoding_bytes(memory_left(job.memory_bytes)));
     preprocessor_.take_memory_from(*decoding_);
@@ -95,7 +111,7 @@ class Server {
   void take_in(const wire::Request& request) {
     try {
       if (request.k != 0) predictor_.check_k(request.k);
-      samples_.write_body(waiting_.size(), request.input);
+      if (!samples_.write_body(waiting_.size(), request.input, told_name_)) return write_after(request.id);
       waiting_.push_back({request.id, request.k != 0 ? request.k : predictor_.usual_k()});
     } catch (const base::Error& error) {
       refuse(request.id, error);
@@ -105,6 +121,13 @@ class Server {
   }
 
   void refuse(std::uint64_t id, const base::Error& error) { send(wire::answer_frame(id, error_json(error))); }
+
+  /// Answers with what the model writes after the sample that is the next to wait.
+  void write_after(std::uint64_t id) {
+    const std::vector<neon::Written> written =
+        writer_->write(samples_.row(waiting_.size()), "", {.steps = writer_->trained_steps()});
+    send(wire::answer_frame(id, predictions_json(written.front(), predictor_.labels())));
+  }
 
   void answer_all() {
     if (waiting_.empty()) return;
@@ -131,6 +154,8 @@ class Server {
   std::unique_ptr<aeon::SharedMemory> decoding_;  // outlives the preprocessor
   aeon::Preprocessor preprocessor_;
   neon::Predictor predictor_;
+  std::unique_ptr<TextWriter> writer_;    ///< where the model writes after what it reads
+  std::optional<std::size_t> told_name_;  ///< what it writes, which a request then need not have
   std::size_t max_batch_;
   base::Fd connection_;
   Samples samples_;

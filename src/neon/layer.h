@@ -66,6 +66,13 @@ class LayerSteps {
                                       const std::vector<bool>& wanted) = 0;
 };
 
+/// Which steps of a sequence that comes in a step of what comes out depends on.
+enum class Sight {
+  whole,   ///< all, or it has no steps
+  before,  ///< itself and those before it
+  itself
+};
+
 /// One kind of layer with its configuration; immutable. Shapes are per sample: (features), (features, time steps),
 /// (c, h, w) or (c, d, h, w).
 class Layer : public GraphPart {
@@ -97,6 +104,9 @@ class Layer : public GraphPart {
   virtual std::shared_ptr<const Layer> with_states(bool takes, bool gives) const {
     return static_cast<void>(takes), static_cast<void>(gives), nullptr;
   }
+
+  /// Which steps of an input each step of its first output sees, in prediction.
+  virtual Sight sight(std::size_t input) const { return static_cast<void>(input), Sight::whole; }
 
   /// Whether it starts from its last states of the batch before, where rows go on from batch to batch
   /// (Lowering::carries_states).

@@ -337,6 +337,34 @@ class Commands(unittest.TestCase):
         self.assertIn("bad.png", done.stderr)
         self.assertIn("bar 3", done.stdout)
 
+    def test_a_model_of_characters_goes_on_with_a_text(self):
+        (self.folder / "text.tsv").write_text("@STRING\n" + "abcabcabcabc\nbcabcabcabca\n" * 8)
+        (self.folder / "text.yaml").write_text("""
+layers:
+  - {type: LookupTable, config: {vocab_size: 3, embedding_dim: 4, init: {type: Gaussian, config: {scale: 0.5}}}}
+  - {type: LSTM, config: {output_size: 8, init: GlorotUniform, activation: Tanh, gate_activation: Logistic}}
+  - {type: Affine, config: {nout: 3, init: GlorotUniform, activation: Softmax}}
+cost: CrossEntropyMulti
+optimizer: {type: Adam, config: {learning_rate: 0.05}}
+epochs: 15
+batchsize: 4
+dataset:
+  train: text.tsv
+  etl: [{type: text, max_length: 11, tokens: characters, alphabet: abc, next: true}]
+""")
+        self.call("text.yaml", "--save_path", "text.safetensors", "--no_progress_bar")
+        generate = ("predict", "text.safetensors", "--generate", "ab")
+        self.assertEqual(self.call(*generate, "--steps", "20"), "ab" + "cab" * 6 + "ca\n")
+        self.assertEqual(self.call(*generate).strip(), "abcabcabcabca")
+        beams = self.call(*generate, "--num_beams", "2", "--steps", "3").splitlines()
+        self.assertEqual(len(beams), 2)
+        self.assertEqual(beams[0].split()[1], "abcab")
+        drawn = [self.call(*generate, "--temperature", "2", "-r", seed) for seed in ("1", "1", "2")]
+        self.assertEqual(drawn[0], drawn[1])
+        self.assertIn("has no character 'x'", self.call("predict", "text.safetensors", "--generate", "x", expect=2))
+        self.assertIn("needs a text to go on from", self.call("predict", "text.safetensors", "--generate", "", expect=2))
+        self.assertIn("does not write sequences", self.call("predict", "bars.safetensors", "--generate", "a", expect=2))
+
     def test_what_is_wrong_is_named(self):
         self.assertIn("nothing.yaml", self.call("plan", "nothing.yaml", expect=5))
         self.assertIn("bars.yaml", self.call("predict", "bars.yaml", "images/00001.png", expect=12))

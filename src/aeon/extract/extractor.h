@@ -12,6 +12,7 @@
 #include "aeon/extract/decoded.h"
 #include "aeon/extract/draw.h"
 #include "aeon/extract/spectrum.h"
+#include "aeon/text_coding.h"
 #include "records/manifest.h"
 #include "tensor/batch.h"
 
@@ -52,6 +53,9 @@ class Extractor {
 
   /// Whether it gives a number for each pixel, (1, height, width) or (height, width, 1).
   virtual bool is_mask() const { return false; }
+
+  /// Of texts: what their tokens are.
+  virtual const TextCoding* coding() const { return nullptr; }
 
   /// Whether a column of this type can be read at all. Errors: invalid_argument saying what to change.
   virtual void check_column(records::ElementType /*type*/) const {}

@@ -20,7 +20,7 @@ using base::Code;
 using base::Error;
 
 /// A text as the numbers of its tokens in a vocabulary.
-class Text final : public Extractor {
+class Text final : public Extractor, public TextCoding {
  public:
   struct Config {
     std::int64_t max_length = 0;
@@ -84,6 +84,26 @@ class Text final : public Extractor {
     return tensors;
   }
   std::vector<std::string> class_names() const override { return vocabulary_.tokens(); }
+
+  const TextCoding* coding() const override { return this; }
+  std::optional<std::int32_t> end() const override { return end_; }
+  std::vector<std::int32_t> tokens_of(std::string_view text) const override {
+    std::vector<std::int32_t> numbers;
+    if (start_) numbers.push_back(*start_);
+    for_each_token(text, config_.tokens, config_.lower_case, [&](std::string_view token) {
+      numbers.push_back(number_of(token));
+      return true;
+    });
+    return numbers;
+  }
+  std::string text_of(std::span<const std::int32_t> tokens) const override {
+    std::string text;
+    for (const std::int32_t token : tokens) {
+      if (!text.empty() && config_.tokens == Tokens::words) text += ' ';
+      text += vocabulary_.tokens().at(static_cast<std::size_t>(token));
+    }
+    return text;
+  }
 
   /// The numbers of all tokens that a sample may need.
   void decode(std::string_view bytes, Scratch&, Decoded& decoded) const override {

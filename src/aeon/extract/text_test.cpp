@@ -130,5 +130,24 @@ TEST(Text, CharactersAndOneHot) {
   EXPECT_THAT(refusal(R"({"type": "text", "max_length": 3, "vocabulary": ["a", "a"]})"), HasSubstr("'a' twice"));
 }
 
+TEST(Text, IsWrittenAsItIsRead) {
+  Extracted words(fmt::format(
+      R"({{"type": "text", "max_length": 3, {}, "unknown": "<unk>", "start": "<s>", "end": "</s>", "lower_case": true}})",
+      kWords));
+  const TextCoding* coding = words.extractor().coding();
+  ASSERT_NE(coding, nullptr);
+  EXPECT_THAT(coding->tokens_of("A cat  sat. Then a cat sat"), ElementsAre(2, 4, 5, 6, 7, 1, 4, 5, 6));
+  EXPECT_THAT(coding->tokens_of(""), ElementsAre(2));
+  EXPECT_EQ(coding->end(), 3);
+  const Ids written{4, 5, 6, 7};
+  EXPECT_EQ(coding->text_of(written), "a cat sat .");
+  EXPECT_EQ(coding->text_of({}), "");
+  Extracted characters(R"({"type": "text", "max_length": 3, "tokens": "characters", "alphabet": "ab ß"})");
+  EXPECT_EQ(characters.extractor().coding()->end(), std::nullopt);
+  EXPECT_THAT(characters.extractor().coding()->tokens_of("ß ab"), ElementsAre(3, 2, 0, 1));
+  EXPECT_EQ(characters.extractor().coding()->text_of(Ids{3, 2, 0, 1}), "ß ab");
+  EXPECT_EQ(Extracted(R"({"type": "label"})").extractor().coding(), nullptr);
+}
+
 }  // namespace
 }  // namespace aeon

@@ -126,7 +126,21 @@ void declare_commands(CLI::App& app, Options& options) {
       ->check(CLI::Range(1, 4096));
   predict->add_option("-o,--output", options.predict.output,
                       "PNG file for them, or for the picture or mask that it makes of files; else numbers are printed");
-  predict->add_option("-r,--rng_seed", options.predict.rng_seed, "of the noise that they are made of");
+  predict->add_option("--generate", options.predict.generate,
+                      "write a text that goes on from this one, by a model that says of each token which is next");
+  predict
+      ->add_option("--steps", options.predict.steps,
+                   "tokens of a text that is written, at most; without it as many as in training")
+      ->check(CLI::Range(1, 1'000'000));
+  predict
+      ->add_option("--num_beams", options.predict.num_beams,
+                   "texts that are followed at the same time; the likeliest token each time where it is 1")
+      ->check(CLI::Range(1, 1024));
+  predict
+      ->add_option("--temperature", options.predict.temperature,
+                   "over 0: tokens are drawn by their probabilities; 1 as they are, less makes likely ones likelier")
+      ->check(CLI::NonNegativeNumber);
+  predict->add_option("-r,--rng_seed", options.predict.rng_seed, "of noise and of drawing");
   threads(predict, options.predict.threads);
   weights(predict, options.predict.weights);
 

@@ -41,6 +41,10 @@ struct PredictCommand {
   std::optional<std::int64_t> k;
   std::int64_t samples = 16;
   std::string output;
+  std::optional<std::string> generate;  ///< the text to go on from
+  std::optional<std::int64_t> steps;
+  std::int64_t num_beams = 1;
+  double temperature = 0;
   std::uint64_t rng_seed = 0;
   int threads = 0;
   neon::Weights weights = neon::Weights::model;

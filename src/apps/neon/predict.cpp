@@ -11,6 +11,7 @@
 #include "base/log.h"
 #include "job/data.h"
 #include "job/samples.h"
+#include "job/text_writer.h"
 #include "neon/predictor.h"
 
 namespace {
@@ -68,6 +69,32 @@ std::vector<std::string> by_input(const std::vector<std::string>& words, const s
   return files;
 }
 
+neon::WritingOptions writing_options(const PredictCommand& command, const job::TextWriter& writer) {
+  return {.num_beams = command.num_beams,
+          .steps = command.steps.value_or(writer.trained_steps()),
+          .temperature = command.temperature,
+          .seed = command.rng_seed};
+}
+
+/// The text; of several beams all, with the logarithm of the probability of each.
+void print_texts(const job::TextWriter& writer, const std::vector<neon::Written>& texts, std::string_view before) {
+  for (const neon::Written& text : texts)
+    fmt::print("{}{}{}\n", texts.size() > 1 ? fmt::format("{:>10.4f}  ", text.log_probability) : "", before,
+               writer.text_of(text));
+}
+
+/// What goes on from a text.
+int generate(const PredictCommand& command, const neon::Checkpoint& checkpoint) {
+  const aeon::Preprocessor preprocessor(job::loader_config_of(checkpoint.preprocessing));
+  job::TextWriter writer(checkpoint, preprocessor, command.threads);
+  if (!command.files.empty() || preprocessor.names().size() > 1)
+    throw base::Error(base::Code::invalid_argument,
+                      "--generate is for models that go on from a text and read nothing else; name the files of what "
+                      "the others read");
+  print_texts(writer, writer.write({}, *command.generate, writing_options(command, writer)), *command.generate);
+  return 0;
+}
+
 void print_steps(const std::vector<std::vector<neon::ClassProbability>>& steps) {
   for (std::size_t step = 0; step < steps.size(); ++step) {
     if (steps.size() > 1) fmt::print(" step {}\n", step);
@@ -95,6 +122,42 @@ void tell_mask(const PredictCommand& command, const aeon::Preprocessor& preproce
                base::printable(counted.second));
 }
 
+/// For a model that writes, where its own text is not among what it is given.
+std::unique_ptr<job::TextWriter> writer_for(const PredictCommand& command, const neon::Checkpoint& checkpoint,
+                                            const aeon::Preprocessor& preprocessor) {
+  auto writer = job::TextWriter::after_reading(checkpoint, preprocessor, command.threads);
+  const auto is_given = [&](const std::string& name) {
+    return std::any_of(command.files.begin(), command.files.end(),
+                       [&](const std::string& word) { return word.starts_with(name + "="); });
+  };
+  if (writer && is_given(preprocessor.names()[writer->told_name()])) return nullptr;
+  return writer;
+}
+
+/// What it writes after each file, or, where it reads several inputs, after one file of each.
+int write_texts(const PredictCommand& command, aeon::Preprocessor& preprocessor, job::TextWriter& writer,
+                job::Samples& samples) {
+  std::vector<std::string> names = preprocessor.names();
+  names.erase(names.begin() + static_cast<std::ptrdiff_t>(writer.told_name()));
+  const auto write = [&](std::span<const std::string> files) {
+    std::vector<std::string> bytes;
+    for (const std::string& file : files) bytes.push_back(read_input(file));
+    std::vector<std::string_view> elements(bytes.begin(), bytes.end());
+    elements.insert(elements.begin() + static_cast<std::ptrdiff_t>(writer.told_name()), std::string_view());
+    samples.write(0, elements);
+    print_texts(writer, writer.write(samples.data(), "", writing_options(command, writer)), "");
+  };
+  if (names.size() > 1) {
+    write(by_input(command.files, names));
+    return 0;
+  }
+  for (const std::string& word : command.files) {
+    const std::string file = word.starts_with(names[0] + "=") ? word.substr(names[0].size() + 1) : word;
+    write(std::span(&file, 1));
+  }
+  return 0;
+}
+
 }  // namespace
 
 int predict_files(const PredictCommand& command) {
@@ -102,6 +165,7 @@ int predict_files(const PredictCommand& command) {
   neon::choose_weights(checkpoint, command.weights);
   const neon::Graph graph = neon::build_graph(checkpoint.spec, checkpoint.inputs);
   if (graph.adversaries) return make_samples(command, checkpoint, graph);
+  if (command.generate) return generate(command, checkpoint);
   if (command.files.empty())
     throw base::Error(base::Code::invalid_argument, "files are required: neon predict CHECKPOINT FILE...");
   aeon::Preprocessor preprocessor(job::loader_config_of(checkpoint.preprocessing));
@@ -129,6 +193,8 @@ int predict_files(const PredictCommand& command) {
     fmt::print("{}\n", title);
     print_steps(predictor.top_k_of_steps(outputs, k));
   };
+  if (const auto writer = writer_for(command, checkpoint, preprocessor))
+    return write_texts(command, preprocessor, *writer, samples);
   if (preprocessor.names().size() > 1) {
     predict(by_input(command.files, preprocessor.names()), fmt::format("{}", fmt::join(command.files, " ")));
     if (!made.empty()) write_picture(command.output, preprocessor, made);

@@ -112,7 +112,8 @@ const OnShelf<GraphPart, Seq2Seq> registered(
 the encoder's, which must be of the same type and have the same `output_size`; gradients flow back through it. z is what the
 decoder is told before each step: the target delayed by one step. Of sequences with lengths (SequenceLengths before
 it) the last state is that of the last real step. The state of an LSTM is h and c. (neon hands over h alone, c starts as 0.)
-Layers in both directions keep their states to themselves. Evaluation and prediction are told z as training is. Sutskever et
+Layers in both directions keep their states to themselves. Evaluation is told z as training is, and so
+is a prediction that is given z; one that is not tells the decoder what it wrote itself (docs/formats/model-yaml.md). Sutskever et
 al. 2014.
 
 Without recurrent layers nothing is handed over; what the decoder sees of the encoder then is the `memory` of its attention

@@ -21,6 +21,7 @@ class Activation final : public UnaryLayer {
       : config_(config), transform_(Shelf<Transform>::instance().make(config.transform)) {}
 
   std::optional<std::string> given_name() const override { return config_.name; }
+  Sight sight(std::size_t) const override { return Sight::itself; }
   tensor::Shape out_shape(const tensor::Shape& in) const override {
     transform_->check(in);
     return in;

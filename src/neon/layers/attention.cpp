@@ -64,6 +64,10 @@ class Attention final : public Layer {
 
   std::optional<std::string> given_name() const override { return {}; }
   int reads_lengths_of() const override { return kind_.of_memory ? 1 : 0; }
+  Sight sight(std::size_t input) const override {
+    if (input > 0) return Sight::whole;
+    return kind_.of_memory ? Sight::itself : kind_.causal ? Sight::before : Sight::whole;
+  }
   std::vector<TensorSpec> infer(std::span<const TensorSpec> in) const override {
     const Extents of(kind_, in);
     const Inputs inputs(kind_, in);

@@ -28,6 +28,7 @@ class BatchNorm final : public UnaryLayer {
   explicit BatchNorm(const Config& config) : config_(config), shifts_{config.rho, config.eps} {}
 
   std::optional<std::string> given_name() const override { return config_.name; }
+  Sight sight(std::size_t) const override { return Sight::itself; }
   tensor::Shape out_shape(const tensor::Shape& in) const override { return in; }
   std::vector<ParameterSpec> parameters(const tensor::Shape& in) const override {
     const std::int64_t c = in[0];

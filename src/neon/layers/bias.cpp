@@ -20,6 +20,7 @@ class Bias final : public UnaryLayer {
   explicit Bias(const Config& config) : config_(config), init_(Shelf<Initializer>::instance().make(config.init)) {}
 
   std::optional<std::string> given_name() const override { return config_.name; }
+  Sight sight(std::size_t) const override { return Sight::itself; }
   bool is_channel_bias() const override { return true; }
   tensor::Shape out_shape(const tensor::Shape& in) const override { return in; }
   std::vector<ParameterSpec> parameters(const tensor::Shape& in) const override {

@@ -35,6 +35,7 @@ class DenseLayer : public UnaryLayer {
     return {{"W", {config_.nout, nin}, config_.nout, nin, false, init_}};
   }
   bool absorbs_bias() const final { return true; }
+  Sight sight(std::size_t) const final { return Sight::itself; }
   bool absorbs(const Transform& next) const final { return next.is_identity() || next.vendor_function(); }
   /// Of a sequence a matrix times each example's (features, time steps).
   std::vector<std::string> onnx(OnnxNodes& nodes) const final {

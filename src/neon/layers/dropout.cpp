@@ -27,6 +27,7 @@ class Dropout final : public UnaryLayer {
   }
 
   std::optional<std::string> given_name() const override { return config_.name; }
+  Sight sight(std::size_t) const override { return Sight::itself; }
   tensor::Shape out_shape(const tensor::Shape& in) const override { return in; }
   std::unique_ptr<LayerSteps> lower(const Group& group) const override;
   std::vector<std::string> onnx(OnnxNodes& nodes) const override {

@@ -20,6 +20,7 @@ class LayerNorm final : public UnaryLayer {
   explicit LayerNorm(const Config& config) : config_(config) {}
 
   std::optional<std::string> given_name() const override { return config_.name; }
+  Sight sight(std::size_t) const override { return Sight::itself; }
   tensor::Shape out_shape(const tensor::Shape& in) const override { return in; }
   std::vector<ParameterSpec> parameters(const tensor::Shape& in) const override {
     const std::int64_t features = tensor::element_count(in) / times(in);

@@ -66,6 +66,7 @@ class LookupTable final : public Layer {
     const std::int64_t rows = config_.vocab_size, columns = config_.embedding_dim;
     return {{"W", {rows, columns}, rows, columns, false, init_, 0, config_.update}};
   }
+  Sight sight(std::size_t) const override { return Sight::itself; }
   std::int64_t index_limit() const override { return config_.vocab_size; }
   double operations(std::span<const TensorSpec> in) const override {
     return static_cast<double>(in[0].shape[0]) * static_cast<double>(config_.embedding_dim);

@@ -34,6 +34,7 @@ class NodeLayer : public Layer {
 
 class Sum final : public NodeLayer {
  public:
+  Sight sight(std::size_t) const override { return Sight::itself; }
   std::vector<TensorSpec> infer(std::span<const TensorSpec> in) const override {
     for (const TensorSpec& spec : in)
       if (spec.shape != in[0].shape)
@@ -100,6 +101,7 @@ std::unique_ptr<LayerSteps> Sum::lower(const Group& group) const { return std::m
 class Concat final : public NodeLayer {
  public:
   explicit Concat(Merge merge) : merge_(merge) {}
+  Sight sight(std::size_t) const override { return merge_ == Merge::depth ? Sight::itself : Sight::whole; }
 
   std::vector<TensorSpec> infer(std::span<const TensorSpec> in) const override {
     TensorSpec out = in[0];
@@ -230,6 +232,7 @@ std::unique_ptr<LayerSteps> Concat::lower(const Group& group) const {
 class ScaledGradient final : public UnaryLayer {
  public:
   explicit ScaledGradient(double alpha) : alpha_(alpha) {}
+  Sight sight(std::size_t) const override { return Sight::itself; }
 
   std::optional<std::string> given_name() const override { return {}; }
   tensor::Shape out_shape(const tensor::Shape& in) const override { return in; }

@@ -19,6 +19,7 @@ class PositionEncoding final : public UnaryLayer {
   explicit PositionEncoding(const Config& config) : name_(config.name) {}
 
   std::optional<std::string> given_name() const override { return name_; }
+  Sight sight(std::size_t) const override { return Sight::before; }  // it counts them
   tensor::Shape out_shape(const tensor::Shape& in) const override {
     if (in.size() != 2)
       throw base::Error(base::Code::invalid_argument,

@@ -21,6 +21,7 @@ class PReLU final : public UnaryLayer {
   explicit PReLU(const Config& config) : name_(config.name), init_(Shelf<Initializer>::instance().make(config.init)) {}
 
   std::optional<std::string> given_name() const override { return name_; }
+  Sight sight(std::size_t) const override { return Sight::itself; }
   tensor::Shape out_shape(const tensor::Shape& in) const override { return in; }
   std::vector<ParameterSpec> parameters(const tensor::Shape& in) const override {
     return {{"W", {in[0]}, in[0], 1, false, init_}};

@@ -66,6 +66,9 @@ class RecurrentLayer : public Layer {
   double operations(std::span<const TensorSpec> in) const final;
   double kept_per_example(std::span<const TensorSpec> in) const final;
   int reads_lengths_of() const final { return 0; }
+  Sight sight(std::size_t input) const final {
+    return input == 0 && !kind_.both_directions ? Sight::before : Sight::whole;
+  }
   bool carries_state() const final { return kind_.carries_state(); }
   std::shared_ptr<const Layer> with_states(bool takes, bool gives) const final;
   std::unique_ptr<LayerSteps> lower(const Group& group) const final;
