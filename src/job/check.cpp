@@ -13,6 +13,7 @@
 #include "neon/metric.h"
 #include "neon/optimizer.h"
 #include "neon/pairing.h"
+#include "neon/trainer.h"
 #include "records/vocabulary.h"
 
 namespace job {
@@ -69,8 +70,11 @@ CheckedModel check_unlocated(neon::ModelSpec spec, std::size_t columns, std::siz
   neon::check_targets(checked.graph, options.costs, checked.targets);
   for (const neon::CostTerm& term : options.costs) check_columns(*term.cost, spec.cost, checked.graph, term.output);
   options.optimizer = neon::Shelf<neon::Optimizer>::instance().make(spec.optimizer);
-  if (!checked.graph.adversaries)  // which nothing is compared with
-    check_columns(*neon::Shelf<neon::Metric>::instance().make(spec.metric), spec.metric, checked.graph, 0);
+  if (!checked.graph.adversaries) {  // which nothing is compared with
+    const auto metric = neon::Shelf<neon::Metric>::instance().make(spec.metric);
+    check_columns(*metric, spec.metric, checked.graph, 0);
+    neon::check_metric(*metric, options.costs, spec.metric.where);
+  }
   checked.warnings = neon::pairing_warnings(checked.graph, options.costs);
   options.weight_average = spec.weight_average;
   checked.memory_bytes = memory_needed(checked.graph, options);

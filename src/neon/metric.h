@@ -17,6 +17,11 @@ class Metric {
   /// Errors: invalid_argument when the metric is made for another number of columns. add throws it, too.
   virtual void check_columns(std::int64_t columns) const { static_cast<void>(columns); }
 
+  /// Whether it compares whole sequences, as the costs do that say so (Cost::compares_sequences), instead of rows. Then
+  /// each call of add is for one example: y has its `rows` real steps, and t what its target says as one-hot rows, as
+  /// many as the sequence can be long; and finish is told how many examples there were.
+  virtual bool compares_sequences() const { return false; }
+
   /// What a set of rows adds up to: one sum for each figure, unless a metric needs others.
   virtual std::size_t sum_count() const { return names().size(); }
 

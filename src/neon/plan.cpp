@@ -279,7 +279,13 @@ Plan::Comparison Plan::compare(const tensor::Batch& batch) {
                                                    .t = reinterpret_cast<const float*>(state_->targets[i]),
                                                    .lengths = lengths.empty() ? nullptr : lengths.data()},
                                                   false, each);
-      result.columns = std::max(result.columns, columns);
+      if (result.columns != 0) continue;
+      result.outputs = y;
+      result.targets = {reinterpret_cast<const float*>(state_->targets[i]), y.size()};
+      result.rows = rows;
+      result.columns = columns;
+      result.sequences = batch.count;
+      result.lengths = lengths;
       continue;
     }
     if (const auto lengths = state_->lengths_of(term.output, batch); !lengths.empty()) {

@@ -31,10 +31,30 @@ void check_source(const Plan& plan, const tensor::SourceInfo& info, std::string_
                         : "the network was made to carry states from batch to batch, but rows do not go on there");
 }
 
-/// Metrics compare rows; the cost of the main output may compare whole sequences.
-bool compares_rows(const Plan& plan) {
+/// Metrics compare rows or whole sequences, and so does the cost of the main output.
+bool is_measured_by(const Plan& plan, const Metric& metric) {
   const std::vector<CostTerm>& costs = plan.options().costs;
-  return costs.empty() || !costs.front().cost->compares_sequences();
+  return metric.compares_sequences() == (!costs.empty() && costs.front().cost->compares_sequences());
+}
+
+std::string_view what_is_compared(bool sequences) {
+  return sequences ? "whole sequences" : "outputs with targets row by row";
+}
+
+/// Adds what a batch has of the sums of a metric. Returns of how many rows, or sequences.
+std::int64_t add_to(const Metric& metric, const Plan::Comparison& got, std::span<double> sums) {
+  if (got.sequences == 0) {
+    metric.add(got.outputs, got.targets, got.rows, got.columns, sums);
+    return got.rows;
+  }
+  const std::int64_t steps = got.rows / got.sequences;
+  const auto each = static_cast<std::size_t>(steps * got.columns);
+  for (std::size_t i = 0; i < static_cast<std::size_t>(got.sequences); ++i) {
+    const std::int64_t real = got.lengths.empty() ? steps : got.lengths[i];
+    metric.add(got.outputs.subspan(i * each, static_cast<std::size_t>(real * got.columns)),
+               got.targets.subspan(i * each, each), real, got.columns, sums);
+  }
+  return got.sequences;
 }
 
 /// Records per second over the last half second or more.
@@ -103,7 +123,8 @@ std::optional<Evaluation> evaluate(Plan& plan, tensor::BatchSource& source, cons
                                    const std::atomic<bool>& stop, std::string_view when) {
   std::vector<std::pair<const Metric*, std::vector<double>>> sums;
   for (const Metric* metric : metrics)
-    if (metric != nullptr && compares_rows(plan)) sums.emplace_back(metric, std::vector<double>(metric->sum_count()));
+    if (metric != nullptr && is_measured_by(plan, *metric))
+      sums.emplace_back(metric, std::vector<double>(metric->sum_count()));
   double cost_sum = 0, weight = 0;
   std::int64_t count = 0, rows = 0;
   source.seek(0, 0);
@@ -117,9 +138,9 @@ std::optional<Evaluation> evaluate(Plan& plan, tensor::BatchSource& source, cons
                                     count + batch->count - 1, when, got.cost, lost_where(plan, *batch, false)));
     cost_sum += got.cost * got.weight;
     weight += got.weight;
-    for (auto& [metric, its] : sums) metric->add(got.outputs, got.targets, got.rows, got.columns, its);
+    for (auto& [metric, its] : sums) static_cast<void>(add_to(*metric, got, its));
     count += batch->count;
-    rows += got.rows;
+    rows += got.sequences > 0 ? got.sequences : got.rows;
   }
   if (stop.load(std::memory_order_relaxed)) return {};
   Evaluation result;
@@ -133,16 +154,26 @@ std::optional<Evaluation> evaluate(Plan& plan, tensor::BatchSource& source, cons
   return result;
 }
 
+void check_metric(const Metric& metric, std::span<const CostTerm> costs, std::string_view where) {
+  if (!metric.compares_sequences() || costs.empty() || costs.front().cost->compares_sequences()) return;
+  throw base::Error(base::Code::invalid_argument,
+                    fmt::format("the metric {} compares whole sequences, but the cost {} compares outputs with targets "
+                                "row by row; the cost CTC fits it",
+                                metric.names().front(), costs.front().name),
+                    std::string(where));
+}
+
 Trainer::Trainer(Plan& plan, tensor::BatchSource& train, tensor::BatchSource* eval, const Metric* metric,
                  const TrainerOptions& options)
     : plan_(plan),
       train_(train),
       eval_(eval),
-      metric_(compares_rows(plan) ? metric : nullptr),
+      metric_(metric != nullptr && is_measured_by(plan, *metric) ? metric : nullptr),
       options_(options),
       callbacks_(make_callbacks(options.callbacks)) {
   check_source(plan, train.info(), "training");
   if (eval != nullptr) check_source(plan, eval->info(), "evaluation");
+  if (metric != nullptr) check_metric(*metric, plan.options().costs, "/metric");
   if (eval != nullptr && plan.graph().adversaries)
     throw base::Error(base::Code::invalid_argument,
                       "there is no evaluation of a GenerativeAdversarial; train it without evaluation data");
@@ -178,12 +209,13 @@ void Trainer::set_up_callbacks() {
   }
   for (const auto& callback : callbacks_) {
     const Metric* watched = callback->watches().metric;
-    if (watched != nullptr && !compares_rows(plan_))
-      throw base::Error(base::Code::invalid_argument,
-                        fmt::format("a callback measures {}, which compares outputs with targets row by row, but the "
-                                    "cost {} compares whole sequences; leave the callback out",
-                                    watched->names().front(), plan_.options().costs.front().name),
-                        "/callbacks");
+    if (watched != nullptr && !is_measured_by(plan_, *watched))
+      throw base::Error(
+          base::Code::invalid_argument,
+          fmt::format("a callback measures {}, which compares {}, but the cost {} compares {}; leave the callback out",
+                      watched->names().front(), what_is_compared(watched->compares_sequences()),
+                      plan_.options().costs.front().name, what_is_compared(!watched->compares_sequences())),
+          "/callbacks");
     add_figures_of(watched);
   }
   for (const auto& callback : callbacks_) callback->check(figures);

@@ -82,6 +82,10 @@ struct Evaluation {
 std::optional<Evaluation> evaluate(Plan& plan, tensor::BatchSource& source, const std::vector<const Metric*>& metrics,
                                    const std::atomic<bool>& stop, std::string_view when = {});
 
+/// Errors: invalid_argument for a metric of whole sequences where the main output's cost compares rows. (One of rows is
+/// left out where its cost compares sequences.)
+void check_metric(const Metric& metric, std::span<const CostTerm> costs, std::string_view where);
+
 /// Trains a plan on a source. Everything that the next step depends on is in the plan's tensors and the position, so a
 /// training that stops anywhere and goes on from a checkpoint ends with the same bits as one that never stopped.
 class Trainer {

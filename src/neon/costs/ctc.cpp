@@ -174,8 +174,8 @@ which is left out wherever it stands. Where sequences have lengths (`SequenceLen
 whatever the length is. A target needs a step for each label, and one more between two equal labels; where the sequence has fewer,
 training and evaluation refuse the batch and name the example. An example of no steps and no labels costs 0.
 
-A model with this cost at its first output is evaluated by its cost alone: metrics compare outputs with targets row by row, and these
-have no rows in common. It cannot be masked. The loader reads no sequences of labels so far: they come from a `tensor::BatchSource` of
+A model with this cost at its first output is evaluated by its cost and the metric `LabelErrorRate`: others compare outputs with
+targets row by row, and these have no rows in common. It cannot be masked. The loader reads no sequences of labels so far: they come from a `tensor::BatchSource` of
 one's own.)",
     {{"CTCLoss", ""}, {"ctc_loss", ""}, {"ctc_batch_cost", ""}});
 

@@ -454,6 +454,23 @@ TEST(Ctc, TrainingLearnsToSpellAndIsEvaluatedByItsCost) {
     EXPECT_EQ(spelled(way, 0), expected[example]);
   }
 
+  // The likeliest ways spell the targets; without any blank they would not.
+  const std::atomic<bool> never{false};
+  const auto errors = [&](std::string_view config) {
+    const auto measured =
+        Shelf<Metric>::instance().make(part(fmt::format(R"({{"type": "LabelErrorRate", "config": {}}})", config)));
+    return evaluate(*plan, source, {measured.get()}, never)->metrics;
+  };
+  using Figures = std::vector<std::pair<std::string, double>>;
+  EXPECT_EQ(errors("{}"), (Figures{{"LabelErrorRate", 0}}));
+  EXPECT_EQ(errors(R"({"space": 3})"), (Figures{{"LabelErrorRate", 0}, {"WordErrorRate", 0}}));
+  EXPECT_GT(errors(R"({"blank": 1})")[0].second, 0.1);
+
+  how.callbacks = {part(R"({"type": "MetricCallback", "config": {"metric": "LabelErrorRate"}})")};
+  how.epochs = how.evaluate_every.emplace(1);
+  Trainer(*plan, source, &source, metric.get(), how).run(heard, {false});
+  EXPECT_EQ(heard.last.metrics.size(), 1u);
+
   how.callbacks = {part(R"({"type": "MetricCallback", "config": {"metric": "Misclassification"}})")};
   EXPECT_THAT(refusal_of([&] { Trainer(*plan, source, &source, metric.get(), how); }),
               HasSubstr("compares whole sequences; leave the callback out"));

@@ -5,6 +5,7 @@
 #include <cmath>
 
 #include "base/random.h"
+#include "neon/metrics/edit_distance.h"
 #include "neon/shelf_configs_test.h"
 
 namespace neon {
@@ -63,6 +64,70 @@ TEST(TopKMisclassification, CountsTiesAsFractions) {
   EXPECT_EQ(top3({.0625f, .25f, .25f, .25f, .125f}).at("Top3Misclass"), 1);
 }
 
+/// One-hot rows.
+std::vector<float> rows_of(const std::vector<int>& classes, std::size_t columns) {
+  std::vector<float> rows(classes.size() * columns);
+  for (std::size_t i = 0; i < classes.size(); ++i)
+    if (classes[i] >= 0) rows[i * columns + static_cast<std::size_t>(classes[i])] = 1;
+  return rows;
+}
+
+Figures spelling_errors(const std::vector<std::pair<std::vector<int>, std::vector<int>>>& examples,
+                        std::string_view config) {
+  const auto metric =
+      Shelf<Metric>::instance().make({"LabelErrorRate", base::parse_json(config, "test").as_object(), "/metric"});
+  const auto names = metric->names();
+  std::vector<double> sums(metric->sum_count()), values(names.size());
+  for (const auto& [told, target] : examples)
+    metric->add(rows_of(told, 5), rows_of(target, 5), static_cast<std::int64_t>(told.size()), 5, sums);
+  metric->finish(sums, static_cast<std::int64_t>(examples.size()), values);
+  Figures result;
+  for (std::size_t i = 0; i < names.size(); ++i) result[names[i]] = values[i];
+  return result;
+}
+
+TEST(LabelErrorRate, MergesWhatRepeatsAndLeavesBlanksOut) {
+  // 0 is blank; the rest of a target is blanks or no class at all.
+  EXPECT_EQ(spelling_errors({{{1, 1, 0, 1, 2, 2}, {1, 1, 2, 0, 0, 0}}}, "{}").at("LabelErrorRate"), 0);
+  EXPECT_EQ(spelling_errors({{{1, 1, 0, 1, 2, 2}, {1, 1, 2, -1}}}, "{}").at("LabelErrorRate"), 0);
+  EXPECT_EQ(spelling_errors({{{1, 1, 1, 2}, {1, 1, 2, 0}}}, "{}").at("LabelErrorRate"), 1.0 / 3);
+  EXPECT_EQ(spelling_errors({{{4, 1, 1, 4}, {1, 3, 4, 4}}}, R"({"blank": 4})").at("LabelErrorRate"), 0.5);
+  // Of all examples together: 1 of 3, and 2 of 1.
+  EXPECT_EQ(spelling_errors({{{1, 1, 1, 2}, {1, 1, 2}}, {{3, 4}, {1}}}, "{}").at("LabelErrorRate"), 3.0 / 4);
+  EXPECT_EQ(spelling_errors({{{0, 0}, {0, 0}}}, "{}").at("LabelErrorRate"), 0);
+  EXPECT_EQ(spelling_errors({{{1, 0}, {0, 0}}}, "{}").at("LabelErrorRate"), 1);
+}
+
+TEST(LabelErrorRate, CountsWordsBetweenSpaces) {
+  // 3 is the space: "12 4 1" for "12 44 1".
+  const Figures came = spelling_errors({{{1, 2, 3, 4, 3, 1}, {1, 2, 3, 4, 4, 3, 1}}}, R"({"space": 3})");
+  EXPECT_EQ(came.at("LabelErrorRate"), 1.0 / 7);
+  EXPECT_EQ(came.at("WordErrorRate"), 1.0 / 3);
+  EXPECT_EQ(spelling_errors({{{3, 1, 3}, {1, 3, 3, 2}}}, R"({"space": 3})").at("WordErrorRate"), 0.5);
+  EXPECT_THROW(spelling_errors({}, R"({"space": 0})"), base::Error);
+  EXPECT_THROW(spelling_errors({{{1}, {1}}}, R"({"space": 5})"), base::Error);
+}
+
+/// By trying everything.
+std::int64_t fewest_edits(std::span<const int> a, std::span<const int> b) {
+  if (a.empty() || b.empty()) return static_cast<std::int64_t>(a.size() + b.size());
+  const std::int64_t replaced = fewest_edits(a.subspan(1), b.subspan(1)) + (a[0] == b[0] ? 0 : 1);
+  return std::min({replaced, fewest_edits(a.subspan(1), b) + 1, fewest_edits(a, b.subspan(1)) + 1});
+}
+
+TEST(LabelErrorRate, EditsAreTheFewestThereAre) {
+  base::Random random(5, 0);
+  const auto list = [&] {
+    std::vector<int> list(random.below(6));
+    for (int& element : list) element = static_cast<int>(random.below(3));
+    return list;
+  };
+  for (int i = 0; i < 300; ++i) {
+    const std::vector<int> a = list(), b = list();
+    EXPECT_EQ(edit_distance(a, b), fewest_edits(a, b));
+  }
+}
+
 TEST(TopKMisclassification, NeedsK) {
   EXPECT_THROW(figures("TopKMisclassification", "{}", {1}, {1}, 1), base::Error);
   EXPECT_THROW(figures("TopKMisclassification", R"({"k":0})", {1}, {1}, 1), base::Error);
@@ -112,6 +177,7 @@ TEST(Metric, EveryMemberGivesTheSameFiguresOfOneBatchAndOfMany) {
   for (const Part& part : testing::all_configurations<Metric>({{"num_classes", {"4"}}, {"k", {"1", "3"}}})) {
     SCOPED_TRACE(testing::text_of(part));
     const auto metric = Shelf<Metric>::instance().make(part);
+    if (metric->compares_sequences()) continue;  // a row alone is another sequence
     const auto of_batches = [&](std::int64_t batch) {
       std::vector<double> sums(metric->sum_count()), values(metric->names().size());
       for (std::int64_t row = 0; row < kRows; row += batch) {
