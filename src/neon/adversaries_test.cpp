@@ -152,6 +152,16 @@ TEST(Adversaries, ResumeToTheSameBits) {
   }
 }
 
+TEST(Adversaries, ComputeNoGradientOfWeightsThatHaveNoTurn) {
+  const auto plan = plan_of(game_spec("modified", kAdam), 16);
+  std::map<std::string, int> gradients;
+  for (const StepNote& note : plan->notes(true))
+    if (note.name.ends_with("backward weights")) ++gradients[note.name];
+  EXPECT_EQ(gradients.size(),
+            6u);  // of the generator's two layers, and of the discriminator's for data and for what is made
+  for (const auto& [name, count] : gradients) EXPECT_EQ(count, 1) << name;
+}
+
 TEST(Adversaries, ClampTheDiscriminatorAlone) {
   const ModelSpec spec = game_spec("wasserstein", kRmsProp);
   Keeper keeper;

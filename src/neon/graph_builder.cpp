@@ -149,10 +149,23 @@ std::vector<int> GraphBuilder::with_lengths(const Layer& layer, const std::vecto
   return edges;
 }
 
-/// What comes out of a node has the lengths of its first input as long as it has as many steps.
+/// What comes out of a node has the lengths of its first input, or of another one that it reads step by step, as long
+/// as it has as many steps.
 void GraphBuilder::pass_lengths_on(const Node& node) {
   if (node.in_edges.empty() || node.ins[0].shape.empty()) return;
-  int lengths = graph_.edges[static_cast<std::size_t>(node.in_edges[0])].lengths;
+  int lengths = -1;
+  for (std::size_t i = 0; i < node.ins.size(); ++i) {
+    if (i > 0 && node.layer->sight(i) == Sight::whole) continue;
+    const int its = lengths_of(node.in_edges[i]);
+    if (lengths >= 0 && its >= 0 && its != lengths)
+      throw base::Error(
+          base::Code::invalid_argument,
+          fmt::format("layer '{}': the sequences that it puts together have each a length of its own; let "
+                      "them come from one sequence, or give one of them none",
+                      node.name),
+          where_);
+    if (lengths < 0) lengths = its;
+  }
   if (lengths < 0 && node.layer->reads_lengths_of() == 0)
     for (std::size_t i = 1; i < node.ins.size(); ++i)
       if (node.ins[i].is_length()) lengths = node.in_edges[i];  // given by the model itself

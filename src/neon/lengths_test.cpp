@@ -285,6 +285,36 @@ std::unique_ptr<Plan> plan_of_words(std::string_view first, bool with_lengths) {
       options);
 }
 
+TEST(Lengths, MergesHaveThoseOfAnyBranch) {
+  constexpr std::string_view kReshaped =
+      R"([{"type": "Reshape", "config": {"reshape": [12]}}, {"type": "Reshape", "config": {"reshape": [2, 6]}}, {"type": "Linear", "config": {"nout": 3, "init": "Gaussian"}}])";
+  constexpr std::string_view kPlain = R"([{"type": "Linear", "config": {"nout": 3, "init": "Gaussian"}}])";
+  const auto merged = [&](std::string_view a, std::string_view b, std::string_view how) {
+    return fmt::format(R"({{"type": "{}", "config": {{"layers": [{}, {}] {}}}}})",
+                       how == "depth" ? "MergeBroadcast" : "MergeSum", a, b,
+                       how == "depth" ? R"(, "merge": "depth")" : "");
+  };
+  for (const std::string_view how : {"depth", "sum"})
+    for (const bool first : {true, false}) {
+      const std::string layer = merged(first ? kPlain : kReshaped, first ? kReshaped : kPlain, how);
+      const Graph graph = graph_of({kLengths, layer}, {{{2, 6}}, kLength});
+      EXPECT_EQ(graph.lengths_of(0), graph.inputs[1]) << layer;
+    }
+  const std::string sum_of_two =
+      R"({"type": "MergeMultistream", "config": {"layers": [[{"type": "Linear", "config": {"nout": 3, "init": "Gaussian"}}],
+      [{"type": "Linear", "config": {"nout": 3, "init": "Gaussian"}}]], "merge": "depth"}})";
+  EXPECT_THAT(refusal_of({kLengths, sum_of_two}, {{{2, 6}}, kLength, {{4, 6}}, kLength}),
+              HasSubstr("each a length of its own"));
+  EXPECT_EQ(refusal_of({kLengths, sum_of_two}, {{{2, 6}}, kLength, {{4, 6}}}), "accepted");
+}
+
+TEST(Lengths, BlocksTakeThemDirectly) {
+  constexpr std::string_view kBlock =
+      R"({"type": "TransformerBlock", "config": {"heads": 1, "hidden": 3, "init": "Gaussian"}})";
+  const Graph graph = graph_of({kBlock}, {{{2, 6}}, kLength});
+  EXPECT_EQ(graph.lengths_of(0), graph.inputs[1]);
+}
+
 TEST(Lengths, WhatPadsASequenceDoesNotMatter) {
   Words words;
   const auto plan = plan_of_words(kLengths, true);

@@ -68,6 +68,7 @@ class Foretold {
     if (options.trains()) {
       add_kept();
       add_errors();
+      add_costs();
     }
   }
 
@@ -110,6 +111,18 @@ class Foretold {
       const double bytes =
           node.layer->kept_per_example(node.ins) * static_cast<double>(options_.batch_size) * sizeof(float);
       if (bytes > 0) needs_.push_back({static_cast<std::size_t>(std::min(bytes, 1e15)), i, backward(i)});
+    }
+  }
+
+  /// Besides outputs and errors a cost has its targets, under a mask that and copies of both. Rows of real steps alone
+  /// are gathered, and whole sequences brought together.
+  void add_costs() {
+    for (const CostTerm& term : options_.costs) {
+      const std::size_t rows = bytes_of(graph_.outputs[term.output]);
+      const bool gathers = graph_.lengths_of(term.output) >= 0;
+      const std::size_t copies = term.cost->compares_sequences() ? 2 : (term.mask >= 0 ? 2 : 0) + (gathers ? 4 : 0);
+      needs_.push_back({copies * rows, count_, count_});
+      needs_.push_back({(term.mask >= 0 ? 2 : 1) * rows, 0, 2 * count_});
     }
   }
 

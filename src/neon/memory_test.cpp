@@ -84,6 +84,21 @@ TEST(MemoryOf, IsCloseToWhatACompiledPlanTakes) {
     }
 }
 
+TEST(MemoryOf, KnowsWhatCostsOfSequencesTake) {
+  ModelSpec spec;
+  spec.layers = {part(R"("SequenceLengths")"), affine(4000, "Softmax")};
+  const Graph graph = build_graph(spec, std::vector<TensorSpec>{{{8, 30}}, {{}, tensor::Dtype::i32}});
+  for (const char* cost : {R"("CTC")", R"("CrossEntropyMulti")"}) {
+    PlanOptions options = training(16, R"("Adam")");
+    options.costs = {{Shelf<Cost>::instance().make(part(cost))}};
+    options.targets = {{"", {30}, tensor::Dtype::i32}};
+    const double taken = static_cast<double>(compile(graph, options)->memory_bytes());
+    const MemoryNeeds needs = memory_of(graph, options);
+    EXPECT_GT(needs.plan_bytes, 0.5 * taken) << cost << ": " << needs.text;
+    EXPECT_LT(needs.plan_bytes, 1.3 * taken) << cost << ": " << needs.text;
+  }
+}
+
 TEST(MemoryOf, CountsWeightsOnceMoreForACheckpoint) {
   const MemoryNeeds needs = memory_of(mlp(512), training(8, R"("Adam")"));
   EXPECT_EQ(needs.checkpoint_bytes, 3.0 * 4 * (784 * 512 + 512 * 10));

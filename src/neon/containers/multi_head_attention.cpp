@@ -43,12 +43,7 @@ class MultiHeadAttention final : public GraphPart {
     const auto refuse = [](std::string message) {
       throw base::Error(base::Code::invalid_argument, std::move(message));
     };
-    std::vector<int> in;
-    for (const int edge : from)
-      if (!in.empty() && builder.spec_of(edge).is_length())
-        builder.set_lengths(in[0], edge);
-      else
-        in.push_back(edge);
+    const std::vector<int> in = without_lengths(builder, from);
     if (in.empty() || in.size() > 2)
       refuse(fmt::format("it takes a sequence, perhaps a mask, and perhaps the length of each, but {} inputs come in",
                          in.size()));

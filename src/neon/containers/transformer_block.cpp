@@ -1,4 +1,5 @@
 #include "base/error.h"
+#include "neon/layers/attention.h"
 #include "neon/layers/merge.h"
 
 namespace neon {
@@ -38,10 +39,14 @@ class TransformerBlock final : public GraphPart {
 
   std::optional<std::string> given_name() const override { return config_.name; }
 
-  std::vector<int> build(GraphBuilder& builder, const std::vector<int>& in) const override {
+  std::vector<int> build(GraphBuilder& builder, const std::vector<int>& from) const override {
+    const std::vector<int> in = without_lengths(builder, from);
     if (in.empty() || in.size() > 2)
-      throw base::Error(base::Code::invalid_argument,
-                        fmt::format("it takes a sequence, and perhaps a mask, but {} inputs come in", in.size()));
+      throw base::Error(
+          base::Code::invalid_argument,
+          fmt::format("it takes a sequence, perhaps a mask, and perhaps the length of each, but {} inputs "
+                      "come in",
+                      from.size()));
     int x = in[0];
     for (std::int64_t i = 0; i < config_.blocks; ++i) {
       std::string base = config_.name.value_or(builder.next_name("TransformerBlock"));
@@ -55,7 +60,8 @@ class TransformerBlock final : public GraphPart {
     return {{R"({"heads": 2, "hidden": 9, "init": "Gaussian", "bias": "Gaussian", "causal": true})", {6, 7}},
             {R"({"heads": 2, "hidden": 8, "blocks": 2, "keep": 0.8, "init": "Gaussian", "activation": "Tanh"})",
              {4, 5},
-             {{{5}}}}};
+             {{{5}}}},
+            {R"({"heads": 2, "hidden": 5, "init": "Gaussian", "causal": true})", {4, 7}, {{{}, tensor::Dtype::i32}}}};
   }
 
  private:

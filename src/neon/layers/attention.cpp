@@ -290,6 +290,16 @@ std::unique_ptr<LayerSteps> Attention::lower(const Group& group) const {
 
 }  // namespace
 
+std::vector<int> without_lengths(GraphBuilder& builder, const std::vector<int>& in) {
+  std::vector<int> others;
+  for (const int edge : in)
+    if (!others.empty() && builder.spec_of(edge).is_length())
+      builder.set_lengths(others[0], edge);
+    else
+      others.push_back(edge);
+  return others;
+}
+
 std::vector<int> attention(GraphBuilder& builder, const std::string& type, const std::optional<std::string>& name,
                            std::vector<int> in, const AttentionKind& kind) {
   Kind placed{kind};

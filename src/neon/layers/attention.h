@@ -17,4 +17,7 @@ struct AttentionKind {
 std::vector<int> attention(GraphBuilder& builder, const std::string& type, const std::optional<std::string>& name,
                            std::vector<int> in, const AttentionKind& kind);
 
+/// What comes in but for whole numbers behind the first, which say how many of its steps are real.
+std::vector<int> without_lengths(GraphBuilder& builder, const std::vector<int>& in);
+
 }  // namespace neon

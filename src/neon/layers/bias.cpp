@@ -70,9 +70,11 @@ class Steps final : public UnarySteps {
   }
 
   Value backward(Lowering& lowering, const Value& diff_dst, bool) override {
+    const Parameter& w = lowering.parameter(node_, "W");
+    if (!w.wants_gradient()) return diff_dst;
     const Value dy = in_feature_order(lowering, diff_dst, node_.name);
     lowering.add(node_.name + " backward", tensor::bias_backward(dy.layout),
-                 {{Slot::diff_dst, dy.buffer}, {Slot::diff_bias, lowering.parameter(node_, "W").gradient}});
+                 {{Slot::diff_dst, dy.buffer}, {Slot::diff_bias, w.gradient}});
     return dy;
   }
 

@@ -71,7 +71,7 @@ void ProductSteps::weights_gradient(Lowering& lowering, const Value& error) {
   const Node* bias = group_.bias();
   Parameter& w = lowering.parameter(*group_.node, "W");
   Parameter* b = bias_of(lowering, bias);
-  if (!w.learns && (b == nullptr || !b->learns)) return;
+  if (!w.wants_gradient() && (b == nullptr || !b->wants_gradient())) return;
   const tensor::ThreadScope scope(threads(lowering));
   const tensor::Kernel kernel =
       lowering.choose(name + " backward weights", weights_kernels(forward_, src_.layout, error.layout, has_bias(bias)));

@@ -32,6 +32,8 @@ struct Parameter {
   int sum = -1;         ///< of the gradients of several batches, where they are summed
   int average = -1;     ///< of the weights, where one is kept
   bool learns = false;  ///< otherwise nobody reads what is written to `gradient`
+  bool waits = false;   ///< learns, but not from the steps being added
+  bool wants_gradient() const { return learns && !waits; }
   std::vector<int> states;
 };
 

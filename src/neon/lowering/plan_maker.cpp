@@ -301,6 +301,7 @@ class PlanMaker {
         const bool reads = parameter.learns && takes_part(node);
         if (reads ? delivered_.insert(&parameter).second : phase_ == Phase::train && !s_.graph.adversaries) continue;
         diverted.push_back({&parameter, parameter.gradient, reads});
+        parameter.waits = !reads;  // layers need not compute what nobody reads
         parameter.gradient = b_.scratch(parameter.layout.size_bytes());
       }
     };
@@ -312,6 +313,7 @@ class PlanMaker {
   void bring_back(const Diverted& diverted) {
     Parameter& parameter = *diverted.parameter;
     const int written = std::exchange(parameter.gradient, diverted.gradient);
+    parameter.waits = false;
     if (!diverted.adds) return;
     b_.add("sum of gradients", tensor::sum(parameter.layout, 2),
            {{Slot::src, parameter.gradient}, {Slot::src, written}, {Slot::dst, parameter.gradient}});
