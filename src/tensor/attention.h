@@ -11,6 +11,9 @@ struct Attention {
   bool causal = false;  ///< a step sees itself and those before it
   bool masked = false;  ///< there is a mask (n, steps that are seen): those whose number is not over 0 are not seen
 
+  double keep = 1;           ///< chance of a weight to survive in training, which is divided by it; 1: all do
+  std::uint64_t stream = 0;  ///< tells one layer's random numbers from another's
+
   // There is how many steps are real (n, i32); those from there on are padding.
   bool has_lengths = false;         ///< of the steps that look: padding sees nothing and gets zeros
   bool memory_has_lengths = false;  ///< of the steps that are seen: padding is not
@@ -25,7 +28,8 @@ struct AttentionSources {
 };
 
 /// dst (n, size, steps) holds what each step sees: the values of all steps, weighted by the softmax of
-/// query·key/√(size/heads); zeros where it sees none. Arguments: src, memory, the mask, the lengths, those of the
+/// query·key/√(size/heads); zeros where it sees none. Weights are dropped as units are (tensor::Dropping), in the order
+/// of (n, heads, steps that are seen, steps that look). Arguments: src, memory, the mask, the lengths, those of the
 /// memory (all these of src, as far as they are there), dst, and in training workspace (the weights); scratchpad.
 Kernel attention_forward(const AttentionSources& sources, const Attention& attention, bool training);
 /// Arguments: src, memory, the lengths, those of the memory (all these of src), diff_dst, workspace, diff_src, that of

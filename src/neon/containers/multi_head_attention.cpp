@@ -12,6 +12,7 @@ class MultiHeadAttention final : public GraphPart {
     Part init;
     std::optional<Part> bias;
     bool causal = false;
+    double keep = 1;
     std::optional<std::string> memory, name;
     static constexpr auto fields() {
       return std::tuple(
@@ -21,6 +22,10 @@ class MultiHeadAttention final : public GraphPart {
           base::field("init", &Config::init, "how the weights start").required(),
           base::field("bias", &Config::bias, "how the biases of all projections start; without it there are none"),
           base::field("causal", &Config::causal, "steps see only themselves and those before them"),
+          base::field(
+              "keep", &Config::keep,
+              "chance of a step to be seen in training: dropout of the weights after their softmax, divided by it")
+              .range(0.01, 1),
           base::field("memory", &Config::memory,
                       "the BranchNode at which another sequence passes: steps see that one instead of their own"),
           base::field("name", &Config::name, "a name, unique in the model"));
@@ -64,7 +69,7 @@ class MultiHeadAttention final : public GraphPart {
     }
     edges.insert(edges.end(), in.begin() + 1, in.end());
     edges = attention(builder, "MultiHeadAttention", base, edges,
-                      {config_.heads, config_.causal, config_.memory.has_value()});
+                      {config_.heads, config_.causal, config_.memory.has_value(), config_.keep});
     return builder.add(projection(base + "_out", shape[0]), edges);
   }
 
@@ -75,7 +80,10 @@ class MultiHeadAttention final : public GraphPart {
             {R"({"heads": 3, "init": "Gaussian"})", {12, 18}, {{{18}}}},
             {R"({"heads": 2, "init": "Gaussian", "causal": true})", {4, 9}, {{{1, 9}}}},
             {R"({"heads": 2, "init": "Gaussian", "bias": "Gaussian"})", {4, 7}, {{{}, tensor::Dtype::i32}}},
-            {R"({"heads": 1, "init": "Gaussian", "causal": true})", {3, 35}, {{{35}}, {{}, tensor::Dtype::i32}}}};
+            {R"({"heads": 1, "init": "Gaussian", "causal": true})", {3, 35}, {{{35}}, {{}, tensor::Dtype::i32}}},
+            {R"({"heads": 2, "init": "Gaussian", "causal": true})", {4, 150}},
+            {R"({"heads": 2, "init": "Gaussian", "keep": 0.7})", {4, 9}},
+            {R"({"heads": 2, "init": "Gaussian", "causal": true, "keep": 0.5})", {4, 70}, {{{}, tensor::Dtype::i32}}}};
   }
 
  private:

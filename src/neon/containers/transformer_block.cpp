@@ -12,7 +12,7 @@ class TransformerBlock final : public GraphPart {
     Part init;
     std::optional<Part> bias;
     bool causal = false;
-    double keep = 1;
+    double keep = 1, attention_keep = 1;
     Part activation{"GELU", {}, {}};
     std::optional<std::string> memory, name;
     static constexpr auto fields() {
@@ -23,6 +23,7 @@ class TransformerBlock final : public GraphPart {
           base::field("bias", &Config::bias, "how all biases start; without it there are none"),
           base::field("causal", &Config::causal, "steps see only themselves and those before them"),
           base::field("keep", &Config::keep, "chance of a unit to survive the dropout before each sum").range(0.01, 1),
+          base::field("attention_keep", &Config::attention_keep, "the `keep` of its attentions").range(0.01, 1),
           base::field("activation", &Config::activation, "between the two dense layers"),
           base::field("memory", &Config::memory,
                       "the BranchNode at which another sequence passes, which a second attention sees: a block of a "
@@ -57,26 +58,30 @@ class TransformerBlock final : public GraphPart {
   }
 
   static std::vector<LayerCase> cases() {
-    return {{R"({"heads": 2, "hidden": 9, "init": "Gaussian", "bias": "Gaussian", "causal": true})", {6, 7}},
-            {R"({"heads": 2, "hidden": 8, "blocks": 2, "keep": 0.8, "init": "Gaussian", "activation": "Tanh"})",
-             {4, 5},
-             {{{5}}}},
-            {R"({"heads": 2, "hidden": 5, "init": "Gaussian", "causal": true})", {4, 7}, {{{}, tensor::Dtype::i32}}}};
+    return {
+        {R"({"heads": 2, "hidden": 9, "init": "Gaussian", "bias": "Gaussian", "causal": true})", {6, 7}},
+        {R"({"heads": 2, "hidden": 8, "blocks": 2, "keep": 0.8, "attention_keep": 0.6, "init": "Gaussian", "activation": "Tanh"})",
+         {4, 5},
+         {{{5}}}},
+        {R"({"heads": 2, "hidden": 5, "init": "Gaussian", "causal": true})", {4, 7}, {{{}, tensor::Dtype::i32}}}};
   }
 
  private:
   int block(GraphBuilder& builder, const std::string& base, int x, const std::vector<int>& mask) const {
     std::vector<int> in = builder.add(part("LayerNorm", base + "_norm1", {}), {x});
     in.insert(in.end(), mask.begin(), mask.end());
-    const int seen = with_dropout(builder, base + "_drop1",
-                                  builder.add(part("MultiHeadAttention", base + "_attention",
-                                                   weighted({{"heads", config_.heads}, {"causal", config_.causal}})),
-                                              in));
+    const int seen = with_dropout(
+        builder, base + "_drop1",
+        builder.add(
+            part("MultiHeadAttention", base + "_attention",
+                 weighted({{"heads", config_.heads}, {"causal", config_.causal}, {"keep", config_.attention_keep}})),
+            in));
     x = merge_sum(builder, "TransformerBlock", base + "_sum", {x, seen})[0];
     if (config_.memory) {
-      const std::vector<Part> sight{part("LayerNorm", base + "_norm_memory", {}),
-                                    part("MultiHeadAttention", base + "_memory",
-                                         weighted({{"heads", config_.heads}, {"memory", *config_.memory}}))};
+      const std::vector<Part> sight{
+          part("LayerNorm", base + "_norm_memory", {}),
+          part("MultiHeadAttention", base + "_memory",
+               weighted({{"heads", config_.heads}, {"memory", *config_.memory}, {"keep", config_.attention_keep}}))};
       x = merge_sum(builder, "TransformerBlock", base + "_sum_memory",
                     {x, with_dropout(builder, base + "_drop_memory", builder.add(sight, {x}))})[0];
     }

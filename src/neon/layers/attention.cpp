@@ -6,6 +6,7 @@
 #include "neon/lowering/lowering.h"
 #include "neon/onnx_nodes.h"
 #include "tensor/attention.h"
+#include "tensor/operations.h"
 
 namespace neon {
 namespace {
@@ -125,7 +126,7 @@ class Attention final : public Layer {
     for_each_column(r, [&](const Column& c) {
       for (std::int64_t w = 0; w < c.width; ++w)
         for (std::int64_t j = 0; j < c.seen; ++j)
-          r.dst()[c.out(w)] += c.weights[j] * r.srcs[c.inputs.memory][c.value(w, j)];
+          r.dst()[c.out(w)] += c.weights[j] * c.survives[j] * r.srcs[c.inputs.memory][c.value(w, j)];
     });
   }
   void reference_backward(Reference& r) const override {
@@ -136,8 +137,8 @@ class Attention final : public Layer {
       double sum = 0;
       for (std::int64_t j = 0; j < c.seen; ++j)
         for (std::int64_t w = 0; w < c.width; ++w) {
-          errors[j] += r.diff_dst()[c.out(w)] * memory[c.value(w, j)];
-          dmemory[c.value(w, j)] += r.diff_dst()[c.out(w)] * c.weights[j];
+          errors[j] += r.diff_dst()[c.out(w)] * c.survives[j] * memory[c.value(w, j)];
+          dmemory[c.value(w, j)] += r.diff_dst()[c.out(w)] * c.weights[j] * c.survives[j];
         }
       for (std::int64_t j = 0; j < c.seen; ++j) sum += errors[j] * c.weights[j];
       for (std::int64_t j = 0; j < c.seen; ++j) {
@@ -157,7 +158,7 @@ class Attention final : public Layer {
   struct Column {
     Inputs inputs;
     std::int64_t example, head, step, size, width, looking, seen;
-    Reference::Numbers weights;
+    Reference::Numbers weights, survives;  ///< survives: 0, or what the weight is multiplied by
 
     // Where its numbers lie: the query in the first input, keys and values in that of the memory, or behind it.
     std::size_t query(std::int64_t w) const { return at(example * parts_of_src(), w, step, looking); }
@@ -187,8 +188,17 @@ class Attention final : public Layer {
                    of.size / kind_.heads,
                    of.looking,
                    of.seen,
-                   Reference::Numbers(static_cast<std::size_t>(of.seen))};
+                   Reference::Numbers(static_cast<std::size_t>(of.seen)),
+                   Reference::Numbers(static_cast<std::size_t>(of.seen), 1)};
           weigh(r, c);
+          if (r.training && kind_.keep < 1)
+            for (std::int64_t j = 0; j < of.seen; ++j) {
+              const std::int64_t unit = ((example * kind_.heads + head) * of.seen + j) * of.looking + step;
+              c.survives[j] =
+                  tensor::survives({kind_.keep, static_cast<std::uint64_t>(r.layer_index)}, r.seed, r.step, unit)
+                      ? 1 / kind_.keep
+                      : 0;
+            }
           visit(c);
         }
   }
@@ -221,7 +231,13 @@ class Steps final : public LayerSteps {
   Steps(const Node& node, const Kind& kind)
       : node_(node),
         inputs_(kind, node.ins),
-        how_{kind.heads, kind.causal, inputs_.mask > 0, inputs_.lengths > 0, inputs_.memory_lengths > 0} {}
+        how_{kind.heads,
+             kind.causal,
+             inputs_.mask > 0,
+             kind.keep,
+             static_cast<std::uint64_t>(node.index),
+             inputs_.lengths > 0,
+             inputs_.memory_lengths > 0} {}
 
   std::vector<Value> forward(Lowering& lowering, std::span<const Value> srcs) override {
     read_.push_back(plain(lowering, srcs[0], "input"));

@@ -13,6 +13,7 @@ struct AttentionKind {
   std::int64_t heads = 1;
   bool causal = false;
   bool of_memory = false;
+  double keep = 1;  ///< chance of a weight to survive in training, where it is divided by it
 };
 std::vector<int> attention(GraphBuilder& builder, const std::string& type, const std::optional<std::string>& name,
                            std::vector<int> in, const AttentionKind& kind);

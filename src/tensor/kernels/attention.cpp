@@ -5,6 +5,7 @@
 #include <cstring>
 #include <limits>
 
+#include "tensor/kernels/dropout.h"
 #include "tensor/parallel.h"
 #include "tensor/vector_math.h"
 #include "tensor/vectorized.h"
@@ -62,10 +63,40 @@ template <int Rows>
 
 /// c (rows, columns) = a (rows, inner) · b (inner, columns); the rows of b and c lie ldb and ldc apart.
 NCLOUD_VECTORIZED
-void multiply(View a, const float* b, std::int64_t ldb, float* c, std::int64_t ldc, std::int64_t rows,
+void multiply(const View& first_rows, const float* b, std::int64_t ldb, float* c, std::int64_t ldc, std::int64_t rows,
               std::int64_t inner, std::int64_t columns) {
+  View a = first_rows;
   for (; rows >= 4; rows -= 4, a.data += 4 * a.row, c += 4 * ldc) rows_of_product<4>(a, b, ldb, c, ldc, inner, columns);
   for (; rows > 0; --rows, a.data += a.row, c += ldc) rows_of_product<1>(a, b, ldb, c, ldc, inner, columns);
+}
+
+// Of a causal matrix (seen, looking) only what is on and above its diagonal counts: j <= i. It is gone through in
+// blocks, whose corners below the diagonal hold zeros. Numbers come out as they would without.
+constexpr std::int64_t kBlock = 64;
+
+/// c = a·b, where c is causal: rows of c, each from its diagonal on.
+void multiply_to_causal(const View& a, const float* b, std::int64_t ldb, float* c, std::int64_t ldc, std::int64_t rows,
+                        std::int64_t inner, std::int64_t columns) {
+  for (std::int64_t j = 0; j < rows; j += kBlock)
+    multiply({a.data + j * a.row, a.row, a.column}, b + j, ldb, c + j * ldc + j, ldc, std::min(kBlock, rows - j), inner,
+             columns - j);
+}
+
+/// c = a·b, where b is causal.
+void multiply_by_causal(const View& a, const float* b, std::int64_t ldb, float* c, std::int64_t ldc, std::int64_t rows,
+                        std::int64_t inner, std::int64_t columns) {
+  for (std::int64_t i = 0; i < columns; i += kBlock) {
+    const std::int64_t count = std::min(kBlock, columns - i);
+    multiply(a, b + i, ldb, c + i, ldc, rows, std::min(inner, i + count), count);
+  }
+}
+
+/// c = a·b, where b is a causal matrix turned: (looking, seen).
+void multiply_by_turned_causal(const View& a, const float* b, std::int64_t ldb, float* c, std::int64_t ldc,
+                               std::int64_t rows, std::int64_t inner, std::int64_t columns) {
+  for (std::int64_t j = 0; j < columns; j += kBlock)
+    multiply({a.data + j * a.column, a.row, a.column}, b + j * ldb + j, ldb, c + j, ldc, rows, inner - j,
+             std::min(kBlock, columns - j));
 }
 
 constexpr std::int64_t kTogether = 256;  // columns: what is kept of each lies on the stack
@@ -79,6 +110,9 @@ struct Extents {
 NCLOUD_VECTORIZED
 void weigh(float* scores, const Extents& of, float scale, bool causal, const float* mask) {
   const auto hidden = [&](std::int64_t j) { return mask != nullptr && !(mask[j] > 0); };
+  const auto first_looking = [&](std::int64_t j, std::int64_t begin, std::int64_t count) {
+    return causal ? std::clamp<std::int64_t>(j - begin, 0, count) : 0;
+  };
   const float nothing = -std::numeric_limits<float>::infinity();
   for (std::int64_t begin = 0; begin < of.looking; begin += kTogether) {
     const std::int64_t count = std::min(kTogether, of.looking - begin);
@@ -87,9 +121,7 @@ void weigh(float* scores, const Extents& of, float scale, bool causal, const flo
     for (std::int64_t j = 0; j < of.seen; ++j) {
       if (hidden(j)) continue;
       float* row = scores + j * of.stride + begin;
-      const std::int64_t first = causal ? std::min(count, std::max<std::int64_t>(0, j - begin)) : 0;
-      std::fill_n(row, first, nothing);
-      for (std::int64_t i = first; i < count; ++i) {
+      for (std::int64_t i = first_looking(j, begin, count); i < count; ++i) {
         row[i] *= scale;
         highest[i] = std::max(highest[i], row[i]);
       }
@@ -97,39 +129,60 @@ void weigh(float* scores, const Extents& of, float scale, bool causal, const flo
     for (std::int64_t i = 0; i < count; ++i) highest[i] = highest[i] == nothing ? 0.0f : highest[i];
     for (std::int64_t j = 0; j < of.seen; ++j) {
       float* row = scores + j * of.stride + begin;
-      if (hidden(j))
-        std::fill_n(row, count, 0.0f);
-      else
-        for (std::int64_t i = 0; i < count; ++i) sum[i] += row[i] = exp_quick(row[i] - highest[i]);
+      const std::int64_t first = hidden(j) ? count : first_looking(j, begin, count);
+      std::fill_n(row, first, 0.0f);
+      for (std::int64_t i = first; i < count; ++i) sum[i] += row[i] = exp_quick(row[i] - highest[i]);
     }
     for (std::int64_t i = 0; i < count; ++i) sum[i] = sum[i] == 0 ? 0.0f : 1.0f / sum[i];
     for (std::int64_t j = 0; j < of.seen; ++j)
-      for (std::int64_t i = 0; i < count; ++i) scores[j * of.stride + begin + i] *= sum[i];
+      for (std::int64_t i = first_looking(j, begin, count); i < count; ++i) scores[j * of.stride + begin + i] *= sum[i];
   }
 }
 
-/// The gradient of the weights into that of the scores, in place.
+/// The gradient of the weights into that of the scores, in place. Signs of weights don't matter.
 NCLOUD_VECTORIZED
-void unweigh(const float* weights, float* errors, const Extents& of, float scale) {
+void unweigh(const float* weights, float* errors, const Extents& of, float scale, bool causal) {
+  const auto first_looking = [&](std::int64_t j, std::int64_t begin, std::int64_t count) {
+    return causal ? std::clamp<std::int64_t>(j - begin, 0, count) : 0;
+  };
   for (std::int64_t begin = 0; begin < of.looking; begin += kTogether) {
     const std::int64_t count = std::min(kTogether, of.looking - begin);
     float sum[kTogether] = {};
     for (std::int64_t j = 0; j < of.seen; ++j)
-      for (std::int64_t i = 0; i < count; ++i)
-        sum[i] += weights[j * of.stride + begin + i] * errors[j * of.stride + begin + i];
-    for (std::int64_t j = 0; j < of.seen; ++j)
-      for (std::int64_t i = 0; i < count; ++i) {
+      for (std::int64_t i = first_looking(j, begin, count); i < count; ++i)
+        sum[i] += std::fabs(weights[j * of.stride + begin + i]) * errors[j * of.stride + begin + i];
+    for (std::int64_t j = 0; j < of.seen; ++j) {
+      const std::int64_t first = first_looking(j, begin, count);
+      std::fill_n(errors + j * of.stride + begin, first, 0.0f);
+      for (std::int64_t i = first; i < count; ++i) {
         float& error = errors[j * of.stride + begin + i];
-        error = scale * weights[j * of.stride + begin + i] * (error - sum[i]);
+        error = scale * std::fabs(weights[j * of.stride + begin + i]) * (error - sum[i]);
       }
+    }
   }
 }
 
+/// What survives of weights whose sign says so, each times `factor`.
+NCLOUD_VECTORIZED
+void take_survivors(const float* weights, float* to, const Extents& of, float factor) {
+  for (std::int64_t j = 0; j < of.seen; ++j)
+    for (std::int64_t i = 0; i < of.looking; ++i)
+      to[j * of.stride + i] = weights[j * of.stride + i] > 0 ? factor * weights[j * of.stride + i] : 0.0f;
+}
+
+/// The gradient of what survives into that of all weights, in place.
+NCLOUD_VECTORIZED
+void through_survivors(const float* weights, float* errors, const Extents& of, float factor) {
+  for (std::int64_t j = 0; j < of.seen; ++j)
+    for (std::int64_t i = 0; i < of.looking; ++i)
+      errors[j * of.stride + i] = weights[j * of.stride + i] > 0 ? factor * errors[j * of.stride + i] : 0.0f;
+}
+
 /// Into (looking, seen), whose rows lie `stride` apart.
-void transpose(const float* from, float* to, const Extents& of, std::int64_t stride) {
+void transpose(const float* from, float* to, const Extents& of, std::int64_t stride, bool causal) {
   constexpr std::int64_t kTile = 16;
   for (std::int64_t j0 = 0; j0 < of.seen; j0 += kTile)
-    for (std::int64_t i0 = 0; i0 < of.looking; i0 += kTile)
+    for (std::int64_t i0 = causal ? j0 / kBlock * kBlock : 0; i0 < of.looking; i0 += kTile)
       for (std::int64_t j = j0; j < std::min(of.seen, j0 + kTile); ++j)
         for (std::int64_t i = i0; i < std::min(of.looking, i0 + kTile); ++i)
           to[i * stride + j] = from[j * of.stride + i];
@@ -194,6 +247,22 @@ class Heads : public OwnKernel {
   T* result(T* dst, std::int64_t example, std::int64_t head) const {
     return dst + (example * size_ + head * width_) * looking_;
   }
+  // Products with the matrix (seen, looking) of a head: into it, with it, and with it turned.
+  void multiply_to(const View& a, const float* b, std::int64_t ldb, float* scores, const Extents& of) const {
+    const auto product = how_.causal ? multiply_to_causal : multiply;
+    product(a, b, ldb, scores, of.stride, of.seen, width_, of.looking);
+  }
+  void multiply_by(const View& a, const float* scores, float* c, const Extents& of) const {
+    const auto product = how_.causal ? multiply_by_causal : multiply;
+    product(a, scores, of.stride, c, looking_, width_, of.seen, of.looking);
+  }
+  void multiply_by_turned(const View& a, const float* turned, float* c, const Extents& of) const {
+    const auto product = how_.causal ? multiply_by_turned_causal : multiply;
+    product(a, turned, seen_, c, seen_, width_, of.looking, of.seen);
+  }
+  bool drops() const { return how_.keep < 1; }
+  float factor() const { return static_cast<float>(1 / how_.keep); }
+
   static View as_it_lies(const float* data, std::int64_t steps) { return {data, steps, 1}; }
   static View turned(const float* data, std::int64_t steps) { return {data, 1, steps}; }
 
@@ -224,9 +293,11 @@ class AttentionForward final : public Heads {
     add_lengths();
     dst_ = add_one({Slot::dst, dst_layout()});
     scores_ = add_one(training ? kept_weights() : Argument{Slot::scratchpad, {}, bytes(threads_ * scores())});
+    if (!training) how_.keep = 1;
+    if (drops()) surviving_ = add_one({Slot::scratchpad, {}, bytes(threads_ * (scores() + looking_))});
   }
 
-  void run(const RunContext&) const override {
+  void run(const RunContext& context) const override {
     for_heads([&](std::int64_t example, std::int64_t head, int thread) {
       const float *q = queries<const float>(at(src_), example, head),
                   *k = keys<const float>(at(memory_src_), example, head),
@@ -234,15 +305,32 @@ class AttentionForward final : public Heads {
       const Extents of = real(example);
       float* weights = at(scores_) + (keeps_weights_ ? example * how_.heads + head : thread) * scores();
       float* y = result(at(dst_), example, head);
-      multiply(turned(k, seen_), q, looking_, weights, of.stride, of.seen, width_, of.looking);
+      multiply_to(turned(k, seen_), q, looking_, weights, of);
       weigh(weights, of, scale_, how_.causal, how_.masked ? at(mask_) + example * seen_ : nullptr);
-      multiply(as_it_lies(v, seen_), weights, of.stride, y, looking_, width_, of.seen, of.looking);
+      const float* surviving = drops() ? drop(weights, of, example * how_.heads + head, thread, context) : weights;
+      multiply_by(as_it_lies(v, seen_), surviving, y, of);
       clear_padding(y, of.looking, looking_);
     });
   }
 
  private:
-  std::size_t mask_ = 0, dst_ = 0, scores_ = 0;  ///< arguments
+  /// Weights that don't survive become negative, for the way back. Returns those that do, and zeros.
+  const float* drop(float* weights, const Extents& of, std::int64_t matrix, int thread,
+                    const RunContext& context) const {
+    float* room = at(surviving_) + thread * (scores() + looking_);
+    auto* survives = reinterpret_cast<std::uint8_t*>(room + scores());
+    for (std::int64_t j = 0; j < of.seen; ++j) {
+      const std::int64_t first = how_.causal ? j : 0, count = of.looking - first;
+      draw_survivors({how_.keep, how_.stream}, context.seed, context.step, (matrix * seen_ + j) * looking_ + first,
+                     {survives, static_cast<std::size_t>(count)});
+      float* row = weights + j * of.stride + first;
+      for (std::int64_t i = 0; i < count; ++i) row[i] = survives[i] != 0 ? row[i] : -row[i];
+    }
+    take_survivors(weights, room, of, factor());
+    return room;
+  }
+
+  std::size_t mask_ = 0, dst_ = 0, scores_ = 0, surviving_ = 0;  ///< arguments
   bool keeps_weights_;
 };
 
@@ -271,13 +359,15 @@ class AttentionBackward final : public Heads {
       float* errors = at(room_) + 2 * thread * scores();
       float* across = errors + scores();
       // [looking][seen], for the sums over the steps that look.
-      transpose(weights, across, of, seen_);
-      multiply(as_it_lies(dy, looking_), across, seen_, dv, seen_, width_, of.looking, of.seen);
-      multiply(turned(v, seen_), dy, looking_, errors, of.stride, of.seen, width_, of.looking);
-      unweigh(weights, errors, of, scale_);
-      multiply(as_it_lies(k, seen_), errors, of.stride, dq, looking_, width_, of.seen, of.looking);
-      transpose(errors, across, of, seen_);
-      multiply(as_it_lies(q, looking_), across, seen_, dk, seen_, width_, of.looking, of.seen);
+      if (drops()) take_survivors(weights, errors, of, factor());
+      transpose(drops() ? errors : weights, across, of, seen_, how_.causal);
+      multiply_by_turned(as_it_lies(dy, looking_), across, dv, of);
+      multiply_to(turned(v, seen_), dy, looking_, errors, of);
+      if (drops()) through_survivors(weights, errors, of, factor());
+      unweigh(weights, errors, of, scale_, how_.causal);
+      multiply_by(as_it_lies(k, seen_), errors, dq, of);
+      transpose(errors, across, of, seen_, how_.causal);
+      multiply_by_turned(as_it_lies(q, looking_), across, dk, of);
       clear_padding(dq, of.looking, looking_);
       clear_padding(dk, of.seen, seen_);
       clear_padding(dv, of.seen, seen_);

@@ -2,6 +2,7 @@
 #include <array>
 
 #include "base/random.h"
+#include "tensor/kernels/dropout.h"
 #include "tensor/operations.h"
 #include "tensor/parallel.h"
 
@@ -120,6 +121,17 @@ Kernel dropout_forward(const Layout& src, const Dropping& dropping) {
 }
 Kernel dropout_backward(const Layout& diff_dst, const Dropping& dropping) {
   return std::make_shared<DropoutBackward>(diff_dst, dropping);
+}
+
+void draw_survivors(const Dropping& dropping, std::uint64_t seed, std::int64_t step, std::int64_t first,
+                    std::span<std::uint8_t> survives) {
+  const Mask rule(seed, dropping.stream, step, dropping.keep);
+  const std::int64_t end = first + static_cast<std::int64_t>(survives.size());
+  for (std::int64_t block = first / 4; block * 4 < end; ++block) {
+    const auto four = rule.four(block);
+    for (std::int64_t unit = std::max(first, 4 * block); unit < std::min(end, 4 * block + 4); ++unit)
+      survives[static_cast<std::size_t>(unit - first)] = four[static_cast<std::size_t>(unit % 4)];
+  }
 }
 
 bool survives(const Dropping& dropping, std::uint64_t seed, std::int64_t step, std::int64_t unit) {
