@@ -83,6 +83,13 @@ std::string GraphBuilder::unique_name(const std::optional<std::string>& given, c
   return name;
 }
 
+std::string GraphBuilder::name_again(int node) {
+  const std::string& first = graph_.nodes[static_cast<std::size_t>(node)].name;
+  std::string name = first + " again";
+  for (int i = 2; !taken_.insert(name).second; ++i) name = fmt::format("{} again {}", first, i);
+  return name;
+}
+
 std::vector<int> GraphBuilder::place(std::shared_ptr<const Layer> layer, const std::vector<int>& in) {
   const auto name = layer->given_name();
   if (states_ == nullptr) return place(std::move(layer), type_, name, in);
@@ -110,8 +117,7 @@ std::vector<int> GraphBuilder::place(std::shared_ptr<const Layer> layer, const s
   node.type = type;
   node.where = where_;
   if (again_ >= 0) node.weights_of = again_++;
-  node.name = node.owns_parameters() ? unique_name(name, type)
-                                     : graph_.nodes[static_cast<std::size_t>(node.weights_of)].name + " again";
+  node.name = node.owns_parameters() ? unique_name(name, type) : name_again(node.weights_of);
   node.in_edges = with_lengths(*layer, in);
   for (const int edge : node.in_edges) node.ins.push_back(spec_of(edge));
   try {

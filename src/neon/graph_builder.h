@@ -75,6 +75,7 @@ class GraphBuilder {
  private:
   std::vector<int> with_lengths(const Layer& layer, const std::vector<int>& in) const;
   void pass_lengths_on(const Node& node);
+  std::string name_again(int node);
   std::string unique_name(const std::optional<std::string>& given, const std::string& type);
 
   Graph& graph_;
