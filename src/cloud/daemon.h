@@ -57,6 +57,9 @@ class Daemon {
   /// When the server is about to stop: whoever asked with `wait` is answered now.
   void end_waits() { supervisor_.end_waits(); }
 
+  /// Until all that follows from what has happened is done.
+  void settle() { supervisor_.settle(); }
+
   /// What everything waits for and does not answer; empty when the daemon is well.
   std::string trouble() const { return health_.trouble(); }
 

@@ -90,6 +90,7 @@ class FakeWorker : public Worker {
     return checked;
   }
   std::unique_ptr<Job> start(const Order& order, JobListener listener) override {
+    before_start();
     if (next_fails) std::rethrow_exception(std::exchange(next_fails, nullptr));
     auto job = std::make_shared<FakeJob>();
     job->listener = std::move(listener);
@@ -118,10 +119,18 @@ class FakeWorker : public Worker {
     return handle;
   }
 
+  std::function<void()> before_start = [] {};
   std::exception_ptr next_fails;  // to start
 
-  FakeJob& last() { return *jobs_.back(); }
-  std::size_t started() const { return jobs_.size(); }
+  FakeJob& last() {
+    settle();
+    return *jobs_.back();
+  }
+  std::size_t started() {
+    settle();
+    return jobs_.size();
+  }
+  std::function<void()> settle = [] {};
 
  private:
   struct Handle : Job {
@@ -160,6 +169,7 @@ class FakeCloud : public testing::Test {
   FakeWorker* worker = nullptr;
   std::optional<Daemon> daemon;
   std::string admin_token;
+  bool settles = true;  ///< calls wait for what follows from what was before, and from themselves
 
   void SetUp() override { start(); }
 
@@ -168,6 +178,7 @@ class FakeCloud : public testing::Test {
     auto fake = std::make_unique<FakeWorker>(folder.path());
     worker = fake.get();
     daemon.emplace(folder.path(), std::move(fake), Machine{4, std::int64_t{8} << 30});
+    worker->settle = [this] { daemon->settle(); };
     if (daemon->first_token()) admin_token = *daemon->first_token();
   }
 
@@ -184,9 +195,11 @@ class FakeCloud : public testing::Test {
                std::optional<api::Once> once = {}) {
     const auto identity = daemon->identities().authenticate(token, tenant);
     if (!identity) throw base::Error(base::Code::unauthenticated, "bad token");
+    if (settles) daemon->settle();
     api::Call call{.identity = *identity, .if_match = std::move(if_match), .once = std::move(once), .body = body};
     api::Answer answer = daemon->router().call(operation, call, base::encode(request));
     if (answer.later) answer = api::Later<api::Answer>(*answer.later).wait();
+    if (settles) daemon->settle();
     if constexpr (std::is_same_v<typename Op::Response, api::Bytes>)
       return answer.bytes->file ? base::read_file(fmt::format("/proc/self/fd/{}", answer.bytes->file->fd.get()))
                                 : answer.bytes->content;

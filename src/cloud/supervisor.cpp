@@ -20,15 +20,16 @@ Supervisor::Supervisor(Store& store, Objects& objects, EventLogs& logs, Worker& 
 Supervisor::~Supervisor() { close(0); }
 
 void Supervisor::recover() {
-  const std::lock_guard lock(control_);
   const auto rows = store_.read(
       [](Database& db) { return models_in(db, {received, queued, running, deploying, deployed, undeploying}); });
   const std::vector<std::string> listed = worker_.list();
   const std::set<std::string> jobs(listed.begin(), listed.end());
-  for (const ModelRow& found : rows)
+  for (const ModelRow& found : rows) {
+    const Turn turn(turns_, found.id);
     write_end(found.id, [this, model = found.id, jobs] { recover_model(model, jobs); });
+  }
   end_others();
-  dispatch_held();
+  wake();
 }
 
 // Jobs of models that want none, such as of a start that was not written.
@@ -92,39 +93,47 @@ bool Supervisor::attach(const ModelRow& row, const std::set<std::string>& jobs) 
 }
 
 void Supervisor::close(int grace_ms) {
-  std::unique_lock lock(control_);
-  closing_ = true;
-  changed_.notify_all();
-  due_.notify_all();
-  check_due_.notify_all();
-  write_ends();
-  go_on_with_errands();
-  for (const auto& [model, write] :
-       std::exchange(unwritten_ends_, {})) {  // the next start finds out what became of them
-    trainings_.erase(model);
-    servings_.erase(model);
-  }
-  for (auto& [model, training] : trainings_) training.job->stop(grace_ms);
-  for (auto& [model, serving] : servings_) {
-    if (serving.deployment) serving.deployment->fail();
-    if (serving.job) serving.job->kill();
-  }
-  changed_.wait(lock, [&] { return trainings_.empty() && servings_.empty(); });
   {
-    const std::lock_guard registry_lock(registry_mutex_);
-    registry_.clear();
+    const std::lock_guard lock(mutex_);
+    closing_ = true;
+    changed_.notify_all();
+    due_.notify_all();
+    check_due_.notify_all();
   }
-  lock.unlock();
   if (repeater_.joinable()) repeater_.join();
   if (checker_.joinable()) checker_.join();
+  // From here on nothing new starts, and what starts again finds its turn taken until it is stopped.
+  write_ends();
+  go_on_with_errands();
+  std::set<std::int64_t> models;
+  {
+    const std::lock_guard lock(mutex_);
+    for (const auto& [model, training] : trainings_) models.insert(model);
+    for (const auto& [model, serving] : servings_) models.insert(model);
+  }
+  for (const std::int64_t model : models) {
+    const Turn turn(turns_, model);
+    if (drop_unwritten_end(model)) {  // the next start finds out what became of it
+      forget_training(model);
+      forget_serving(model);
+    }
+    if (const Training* training = training_of(model); training != nullptr && training->job)
+      training->job->stop(grace_ms);
+    if (Serving* serving = serving_of(model)) {
+      if (serving->deployment) serving->deployment->fail();
+      if (serving->job) serving->job->kill();
+    }
+  }
+  {
+    std::unique_lock lock(mutex_);
+    changed_.wait(lock, [&] { return trainings_.empty() && servings_.empty(); });
+  }
+  turns_.wait_for_none();  // whoever heard of the last ends is done with that
+  const std::lock_guard registry_lock(registry_mutex_);
+  registry_.clear();
 }
 
 void Supervisor::dispatch() {
-  const std::lock_guard lock(control_);
-  dispatch_held();
-}
-
-void Supervisor::dispatch_held() {
   try {
     write_ends();
     start_what_can();
@@ -136,21 +145,38 @@ void Supervisor::dispatch_held() {
 }
 
 void Supervisor::start_what_can() {
-  if (closing_) return;
   const std::int64_t now = base::steady_now_us();
-  std::erase_if(rests_, [&](const auto& rest) { return rest.second.until_us <= now; });
+  {
+    const std::lock_guard lock(mutex_);
+    std::erase_if(rests_, [&](const auto& rest) { return rest.second.until_us <= now; });
+  }
   const auto todo = store_.read([&](Database& db) { return decisions(db, 0); });
   for (const Decision& decision : todo) {
+    if (closing_) return;
     const std::int64_t model = decision.model;
-    // Of one whose start failed, the process may still be ending.
-    if (!decision.start || unwritten_ends_.contains(model) || trainings_.contains(model) || servings_.contains(model))
-      continue;
-    if (const auto resting = rests_.find(model); resting != rests_.end()) {
-      wake_in(resting->second.until_us - now);
-      continue;
+    if (!decision.start) continue;
+    const Turn turn(turns_, model);
+    {
+      const std::lock_guard lock(mutex_);
+      // Of one whose start failed, the process may still be ending.
+      if (unwritten_ends_.contains(model) || trainings_.contains(model) || servings_.contains(model) ||
+          unannounced_.contains(model))
+        continue;
+      if (const auto resting = rests_.find(model); resting != rests_.end()) {
+        wake_held(resting->second.until_us);
+        continue;
+      }
     }
-    if (const auto row = store_.read([&](Database& db) { return find_model(db, model); })) start(*row);
+    const auto row = store_.read([&](Database& db) { return find_model(db, model); });
+    if (row && (row->state == queued || (row->state == deploying && !row->holds))) start(*row);
   }
+}
+
+// In the transaction that has it started: what was decided before may be wrong by now.
+void Supervisor::check_still_starts(Database& db, const ModelRow& row) {
+  for (const Decision& decision : decisions(db, row.tenant_id))
+    if (decision.model == row.id && decision.start) return;
+  throw Overtaken();
 }
 
 void Supervisor::start(const ModelRow& row) {
@@ -160,6 +186,8 @@ void Supervisor::start(const ModelRow& row) {
       start_training(row.id);
     else
       start_serving(row.id);
+  } catch (const Overtaken&) {
+    wake();
   } catch (...) {  // whatever it is, the others start
     const Error error = base::caught();
     base::log_error("model {} cannot be started: {}", row.id, error.message);
@@ -187,19 +215,24 @@ bool Supervisor::is_temporary(const Error& error) {
 }
 
 void Supervisor::rest(std::int64_t model, const std::string& reason) {
+  const std::lock_guard lock(mutex_);
   rests_[model] = {base::steady_now_us() + kRestUs, "cannot be started now: " + reason,
                    "it is tried again every few seconds"};
-  wake_in(kRestUs);
+  wake_held(rests_[model].until_us);
 }
 
 void Supervisor::wake_in(std::int64_t us) {
-  const std::int64_t at = base::steady_now_us() + us;
-  wake_at_us_ = wake_at_us_ ? std::min(*wake_at_us_, at) : at;
+  const std::lock_guard lock(mutex_);
+  wake_held(base::steady_now_us() + us);
+}
+
+void Supervisor::wake_held(std::int64_t at_us) {
+  wake_at_us_ = wake_at_us_ ? std::min(*wake_at_us_, at_us) : at_us;
   due_.notify_all();
 }
 
 void Supervisor::repeat() {
-  std::unique_lock lock(control_);
+  std::unique_lock lock(mutex_);
   while (!closing_) {
     const std::int64_t left_us = wake_at_us_ ? *wake_at_us_ - base::steady_now_us() : 0;
     if (!wake_at_us_) {
@@ -208,30 +241,69 @@ void Supervisor::repeat() {
       due_.wait_for(lock, std::chrono::microseconds(left_us));
     } else {
       wake_at_us_.reset();
-      dispatch_held();
+      dispatches_ = true;
+      lock.unlock();
+      dispatch();
+      lock.lock();
+      dispatches_ = false;
+      settled_.notify_all();
     }
   }
+  settled_.notify_all();
+}
+
+void Supervisor::settle() {
+  std::unique_lock lock(mutex_);
+  settled_.wait(lock,
+                [&] { return closing_ || (!dispatches_ && (!wake_at_us_ || *wake_at_us_ > base::steady_now_us())); });
 }
 
 void Supervisor::write_end(std::int64_t model, std::function<void()> write) {
   try {
     write();
-    unwritten_ends_.erase(model);
+    drop_unwritten_end(model);
   } catch (...) {
     base::log_error("what became of model {} cannot be written and is tried again: {}", model, base::caught().message);
+    const std::lock_guard lock(mutex_);
     unwritten_ends_.insert_or_assign(model, std::move(write));
-    wake_in(kRetryUs);
+    wake_held(base::steady_now_us() + kRetryUs);
   }
 }
 
+void Supervisor::write_end_again(std::int64_t model) {
+  std::function<void()> write;
+  {
+    const std::lock_guard lock(mutex_);
+    const auto unwritten = unwritten_ends_.find(model);
+    if (unwritten == unwritten_ends_.end()) return;
+    write = unwritten->second;
+  }
+  write_end(model, std::move(write));
+}
+
+// Whether there was one.
+bool Supervisor::drop_unwritten_end(std::int64_t model) {
+  const std::lock_guard lock(mutex_);
+  return unwritten_ends_.erase(model) > 0;
+}
+
 void Supervisor::write_ends() {
-  for (const auto& [model, write] : std::exchange(unwritten_ends_, {})) write_end(model, write);
+  std::vector<std::int64_t> models;
+  {
+    const std::lock_guard lock(mutex_);
+    for (const auto& [model, write] : unwritten_ends_) models.push_back(model);
+  }
+  for (const std::int64_t model : models) {
+    const Turn turn(turns_, model);
+    write_end_again(model);
+  }
 }
 
 std::vector<Decision> Supervisor::decisions(Database& db, std::int64_t tenant, std::optional<Claim> one_more) {
   Snapshot snapshot = snapshot_of(db, tenant);
   if (one_more) snapshot.claims.push_back(*one_more);
   const std::int64_t now = base::steady_now_us();
+  const std::lock_guard lock(mutex_);
   for (Claim& claim : snapshot.claims) {
     const auto found = trainings_.find(claim.model);
     if (found != trainings_.end() && found->second.eta_s)
@@ -253,7 +325,6 @@ void show_decision(const Decision& decision, api::Model& model) {
 }  // namespace
 
 api::Model Supervisor::foresee(ModelRow row, const std::vector<DatasetOfModel>& datasets) {
-  const std::lock_guard lock(control_);
   row.created_us = row.queued_us = base::wall_now_us();
   row.state = queued;
   return store_.read([&](Database& db) {
@@ -279,10 +350,12 @@ void Supervisor::fill_in_queue(Database& db, std::int64_t tenant, std::vector<ap
   std::optional<std::vector<Decision>> todo;
   for (api::Model& model : models) {
     if (model.state != queued && model.state != deploying) continue;
-    const auto resting = rests_.find(model.id);
-    if (resting != rests_.end()) {
-      model.reason = resting->second.reason;
-      model.remedy = resting->second.remedy;
+    {
+      const std::lock_guard lock(mutex_);
+      if (const auto resting = rests_.find(model.id); resting != rests_.end()) {
+        model.reason = resting->second.reason;
+        model.remedy = resting->second.remedy;
+      }
     }
     if (!todo) todo = decisions(db, tenant);
     for (const Decision& decision : *todo) {
@@ -304,8 +377,8 @@ void Supervisor::note(std::int64_t model, api::TrainingEvent event) {
   event.at = base::rfc3339(base::wall_now_us());
   if (event.text) event.text = base::shortened(*event.text, kMaxEventTextBytes);
   if (event.metrics && base::to_text(*event.metrics).size() > kMaxMetricsBytes) event.metrics.reset();
-  const auto training = trainings_.find(model);
-  logs_.append(model, event, training == trainings_.end() ? EventLogs::Mark{} : training->second.mark);
+  const Training* training = training_of(model);
+  logs_.append(model, event, training == nullptr ? EventLogs::Mark{} : training->mark);
 }
 
 void Supervisor::note_state(const ModelRow& row) {
@@ -315,7 +388,7 @@ void Supervisor::note_state(const ModelRow& row) {
   note(row.id, std::move(event));
 }
 
-api::Model Supervisor::show_held(std::int64_t tenant, std::int64_t model) {
+api::Model Supervisor::show(std::int64_t tenant, std::int64_t model) {
   return store_.read([&](Database& db) {
     std::vector<api::Model> one{shown(db, model_of(db, tenant, model))};
     fill_in_queue(db, tenant, one);
@@ -323,14 +396,8 @@ api::Model Supervisor::show_held(std::int64_t tenant, std::int64_t model) {
   });
 }
 
-api::Model Supervisor::show(std::int64_t tenant, std::int64_t model) {
-  const std::lock_guard lock(control_);
-  return show_held(tenant, model);
-}
-
 std::vector<api::Model> Supervisor::list(std::int64_t tenant, const std::vector<ModelState>& states,
                                          std::int64_t before, int limit) {
-  const std::lock_guard lock(control_);
   return store_.read([&](Database& db) {
     std::string words;
     for (const ModelState state : states) words += fmt::format(",{},", base::word(state));
@@ -346,7 +413,6 @@ std::vector<api::Model> Supervisor::list(std::int64_t tenant, const std::vector<
 }
 
 std::unique_ptr<api::EventFeed> Supervisor::follow(std::int64_t tenant, std::int64_t model, bool follow) {
-  const std::lock_guard lock(control_);  // between a state's commit and its note a follower would end too soon
   store_.read([&](Database& db) { model_of(db, tenant, model); });
   return logs_.feed(model, follow);
 }

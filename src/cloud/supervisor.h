@@ -1,4 +1,5 @@
 #pragma once
+#include <atomic>
 #include <condition_variable>
 #include <deque>
 #include <functional>
@@ -17,13 +18,16 @@
 #include "cloud/models.h"
 #include "cloud/objects.h"
 #include "cloud/store.h"
+#include "cloud/turns.h"
 #include "cloud/worker.h"
 
 namespace cloud {
 
 /// Takes models through their lives: from a submit through the queue to a process and back, and into deployments. Every
-/// change of a state happens here, under one lock, as one transaction; what a process reports takes the same way as
-/// what a person asks for. Threads: any.
+/// change of a state happens here, as one transaction; what a process reports takes the same way as what a person asks
+/// for. One thing at a time happens to a model; models do not wait for each other, and who only reads waits for
+/// nothing. What may follow from a change (a start, an answer to who waits) is done by a thread of its own. Threads:
+/// any.
 class Supervisor {
  public:
   static constexpr int kMaxCrashes = 5;  ///< without a checkpoint between them
@@ -49,18 +53,14 @@ class Supervisor {
   /// start brings back. What is not done after `grace_ms` is killed.
   void close(int grace_ms);
 
-  /// Starts what can start. Call after anything that frees or adds resources.
-  void dispatch();
+  /// What can start is started, soon. Call after anything that frees or adds resources.
+  void wake() { wake_in(0); }
 
-  /// Whether a request gets its turn within this time.
-  bool answers(std::chrono::milliseconds within) { return std::unique_lock(control_, within).owns_lock(); }
+  /// Waits until all that follows from what has happened is done.
+  void settle();
 
-  /// Runs `work` while no state changes.
-  template <class Work>
-  auto exclusively(Work work) {
-    const std::lock_guard lock(control_);
-    return work();
-  }
+  /// Whether a request gets what it needs of this within this time.
+  bool answers(std::chrono::milliseconds within) { return std::unique_lock(mutex_, within).owns_lock(); }
 
   static constexpr std::int64_t kMaxWaitUs = 60000000;  ///< of what is asked for with `wait`
   static constexpr int kMaxWaits = 64;                  ///< requests of one tenant that wait at a time
@@ -140,44 +140,57 @@ class Supervisor {
   bool go_on(Errand& errand, bool last);
   void go_on_with_errands();
 
-  // All of these with control_ held. dispatch_held() throws nothing: what asked for it has been done.
-  void check_submit(Database& db, ModelRow& row, const std::vector<DatasetOfModel>& datasets);
-  void stop_held(std::int64_t tenant, std::int64_t model);
-  void resume_held(std::int64_t tenant, std::int64_t model, std::optional<std::int64_t> epochs,
-                   std::optional<int> cpus);
-  void deploy_held(std::int64_t tenant, std::int64_t model, int cpus, std::int64_t memory_bytes);
-  void undeploy_held(std::int64_t tenant, std::int64_t model);
-  void dispatch_held();
+  // What follows from changes; the dispatcher's work.
+  void dispatch();
   void start_what_can();
   void start(const ModelRow& row);
-  bool is_sound(const ModelRow& row);
-  void found_damaged(std::int64_t model, const std::set<std::string>& damaged);
-  void go_back_to_previous(const ModelRow& row);
+  void write_ends();
+
+  void check_submit(Database& db, ModelRow& row, const std::vector<DatasetOfModel>& datasets);
   void rest(std::int64_t model, const std::string& reason);
   static bool is_temporary(const base::Error& error);
   void wake_in(std::int64_t us);
+  void wake_held(std::int64_t at_us);  // with mutex_
+  void end_others();
+
+  // All that follow, but those with a database, with the model's turn.
+  struct Overtaken {};  // what was to start may not any more
+  void check_still_starts(Database& db, const ModelRow& row);
+  bool is_sound(const ModelRow& row);
+  void found_damaged(std::int64_t model, const std::set<std::string>& damaged);
+  void go_back_to_previous(const ModelRow& row);
   void write_end(std::int64_t model, std::function<void()> write);
-  void write_ends();
+  void write_end_again(std::int64_t model);
+  bool drop_unwritten_end(std::int64_t model);
   void recover_model(std::int64_t model, const std::set<std::string>& jobs);
   bool attach(const ModelRow& row, const std::set<std::string>& jobs);
-  void end_others();
+  void begin_stop(std::int64_t tenant, std::int64_t model);
+  void begin_resume(std::int64_t tenant, std::int64_t model, std::optional<std::int64_t> epochs,
+                    std::optional<int> cpus);
+  void begin_deploy(std::int64_t tenant, std::int64_t model, int cpus, std::int64_t memory_bytes);
+  void begin_undeploy(std::int64_t tenant, std::int64_t model);
   std::vector<Decision> decisions(Database& db, std::int64_t tenant, std::optional<Claim> one_more = {});
   void fill_in_queue(Database& db, std::int64_t tenant, std::vector<api::Model>& models);
-  api::Model show_held(std::int64_t tenant, std::int64_t model);
   void change(std::int64_t model, const std::function<void(Database&, ModelRow&)>& work);
   void note_state(const ModelRow& row);
   void note(std::int64_t model, api::TrainingEvent event);
 
+  Training& begin_training(std::int64_t model);
+  Training* training_of(std::int64_t model);
+  void forget_training(std::int64_t model);
   void start_training(std::int64_t model);
   void launch_training(const ModelRow& row, Training& training);
   void attach_training(const ModelRow& row);
   JobListener training_listener(std::int64_t model);
   Order train_order(ModelRow row);
-  void training_ended_held(std::int64_t model, const JobEnd& end);
+  void write_training_end(std::int64_t model, const JobEnd& end);
   void training_asked_again(std::int64_t model);
   void training_crashed(std::int64_t model, const JobEnd& end);
   void training_waits(std::int64_t model, const std::string& reason);
 
+  Serving& begin_serving(std::int64_t model);
+  Serving* serving_of(std::int64_t model);
+  void forget_serving(std::int64_t model);
   void start_serving(std::int64_t model);
   void launch_serving(const ModelRow& row, Serving& serving);
   void attach_serving(const ModelRow& row, const std::string& job);
@@ -202,22 +215,27 @@ class Supervisor {
   EventLogs& logs_;
   Worker& worker_;
 
-  Mutex control_{locks::kControl};
+  Turns turns_;
+  using Turn = Turns::Turn;
+  std::atomic<bool> closing_ = false, waits_end_ = false;
+
+  // Guards what follows, for moments: nothing is written or started under it. What one entry holds belongs to its
+  // model's turn, but for eta_s and ending.
+  Mutex mutex_{locks::kSupervisor};
   std::condition_variable_any changed_;  // trainings_, servings_ or closing_
-  bool closing_ = false;
   std::map<std::int64_t, Training> trainings_;
   std::map<std::int64_t, Serving> servings_;
   // What has happened to models but is not in the database yet, because that refused it (a full disk, for one): the
   // states there are untrue until these are done. Nothing else happens to such a model before.
   std::map<std::int64_t, std::function<void()>> unwritten_ends_;
   std::map<std::int64_t, Rest> rests_;
+  std::set<std::int64_t> unannounced_;  // submitted, but whoever follows them does not know yet
   std::list<Errand> errands_;
-  bool going_on_ = false;
-  bool waits_end_ = false;
 
   void repeat();  // the thread's work: dispatches when wake_at_us_ has come
-  std::condition_variable_any due_;
+  std::condition_variable_any due_, settled_;
   std::optional<std::int64_t> wake_at_us_;
+  bool dispatches_ = false;
 
   base::Ordered<std::shared_mutex> registry_mutex_{locks::kRegistry};
   std::map<std::int64_t, std::shared_ptr<Deployment>> registry_;  // what predict() finds

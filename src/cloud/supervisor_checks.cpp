@@ -45,6 +45,7 @@ bool Supervisor::is_sound(const ModelRow& row) {
   std::int64_t bytes = 0;
   for (const std::string& sha256 : wanted.sha256s) bytes += size_of(objects_.path_of(sha256));
   if (bytes > kReadAtOnceBytes) {
+    const std::lock_guard lock(mutex_);
     rests_[row.id] = {base::steady_now_us() + kCheckUs, "its data is read and checked first", "it starts by itself"};
     checks_.push_back(std::move(wanted));
     check_due_.notify_all();
@@ -63,18 +64,19 @@ bool Supervisor::is_sound(const ModelRow& row) {
 }
 
 void Supervisor::check() {
-  std::unique_lock lock(control_);
   while (true) {
-    check_due_.wait(lock, [this] { return closing_ || !checks_.empty(); });
-    if (closing_) return;
-    const Check wanted = std::move(checks_.front());
-    checks_.pop_front();
+    Check wanted;
+    {
+      std::unique_lock lock(mutex_);
+      check_due_.wait(lock, [this] { return closing_ || !checks_.empty(); });
+      if (closing_) return;
+      wanted = std::move(checks_.front());
+      checks_.pop_front();
+    }
     std::set<std::string> damaged;
     std::string failure;
-    for (const std::string& sha256 : wanted.sha256s) {
-      if (closing_) return;
-      lock.unlock();
-      try {
+    for (const std::string& sha256 : wanted.sha256s) try {
+        if (closing_) return;
         objects_.verify(sha256);
       } catch (...) {
         const Error error = base::caught();
@@ -85,9 +87,11 @@ void Supervisor::check() {
           failure = base::message_for_others(error);
         }
       }
-      lock.lock();
+    const Turn turn(turns_, wanted.model);
+    {
+      const std::lock_guard lock(mutex_);
+      rests_.erase(wanted.model);
     }
-    rests_.erase(wanted.model);
     try {
       if (!failure.empty()) rest(wanted.model, failure);
       if (!damaged.empty()) found_damaged(wanted.model, damaged);
@@ -95,7 +99,7 @@ void Supervisor::check() {
       base::log_error("model {} has damaged data: {}", wanted.model, base::caught().message);
       rest(wanted.model, "its data is damaged");
     }
-    dispatch_held();
+    wake();
   }
 }
 
@@ -106,7 +110,7 @@ void Supervisor::found_damaged(std::int64_t model, const std::set<std::string>& 
   const bool checkpoint = damaged.contains(row->checkpoint_sha256);
   if (checkpoint && !row->previous_sha256.empty()) {
     go_back_to_previous(*row);
-    wake_in(0);
+    wake();
     return;
   }
   std::string what =

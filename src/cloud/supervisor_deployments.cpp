@@ -29,11 +29,11 @@ void Supervisor::launch_serving(const ModelRow& row, Serving& serving) {
 
 // Its process goes on. Whether it is ready, the state says, or it says so again.
 void Supervisor::attach_serving(const ModelRow& row, const std::string& job) {
-  Serving& serving = servings_[row.id];
+  Serving& serving = begin_serving(row.id);
   try {
     serve_through(row, serving, worker_.attach(job, 0, serving_listener(row.id)));
   } catch (...) {
-    servings_.erase(row.id);
+    forget_serving(row.id);
     throw;
   }
   if (row.state == deployed) ready(serving);
@@ -64,16 +64,16 @@ void Supervisor::ready(Serving& serving) {
 
 void Supervisor::start_serving(std::int64_t model) {
   const ModelRow row = *store_.read([&](Database& db) { return find_model(db, model); });
-  change(model, [](Database& db, ModelRow& now) {
+  change(model, [this](Database& db, ModelRow& now) {
+    check_still_starts(db, now);
     now.holds = true;
     now.reason.clear();
     save(db, now);
   });
-  Serving& serving = servings_[model];
   try {
-    launch_serving(row, serving);
+    launch_serving(row, begin_serving(model));
   } catch (...) {
-    servings_.erase(model);
+    forget_serving(model);
     write_end(model, [this, model] {
       change(model, [](Database& db, ModelRow& now) {
         now.holds = false;
@@ -84,25 +84,43 @@ void Supervisor::start_serving(std::int64_t model) {
   }
 }
 
-void Supervisor::serving_said(std::int64_t model, const wire::Event& event) {
-  const std::lock_guard lock(control_);
+Supervisor::Serving& Supervisor::begin_serving(std::int64_t model) {
+  const std::lock_guard lock(mutex_);
+  return servings_[model];
+}
+
+Supervisor::Serving* Supervisor::serving_of(std::int64_t model) {
+  const std::lock_guard lock(mutex_);
   const auto found = servings_.find(model);
-  if (found == servings_.end() || found->second.ending || closing_) return;
+  return found == servings_.end() ? nullptr : &found->second;
+}
+
+void Supervisor::forget_serving(std::int64_t model) {
+  decltype(servings_)::node_type gone;  // after the lock
+  const std::lock_guard lock(mutex_);
+  gone = servings_.extract(model);
+  changed_.notify_all();
+}
+
+void Supervisor::serving_said(std::int64_t model, const wire::Event& event) {
+  const Turn turn(turns_, model);
+  Serving* serving = serving_of(model);
+  if (serving == nullptr || serving->ending || closing_) return;
   if (event.kind == wire::EventKind::log && event.text)
     base::log_info("deployment of model {}: {}", model, *event.text);
   if (event.kind != wire::EventKind::ready) return;
   change(model, [](Database& db, ModelRow& row) {
     if (row.state == deploying) become(db, row, deployed);
   });
-  ready(found->second);
-  go_on_with_errands();
+  ready(*serving);
+  wake();
 }
 
 void Supervisor::serving_ended(std::int64_t model, const JobEnd& end) {
-  std::unique_lock lock(control_);
-  const auto found = servings_.find(model);
-  if (found == servings_.end()) return;
-  Serving& serving = found->second;
+  Turn turn(turns_, model);
+  Serving* const found = serving_of(model);
+  if (found == nullptr) return;
+  Serving& serving = *found;
   if (serving.deployment) serving.deployment->fail();
   enlist(model, nullptr);
   serving.deployment.reset();
@@ -124,21 +142,25 @@ void Supervisor::serving_ended(std::int64_t model, const JobEnd& end) {
         return;
       }
       // This thread belongs to the ended process and has nothing else to do.
-      changed_.wait_for(lock, std::chrono::milliseconds(wait_ms), [&] { return closing_ || serving.ending; });
+      turn.unlock();
+      {
+        std::unique_lock lock(mutex_);
+        changed_.wait_for(lock, std::chrono::milliseconds(wait_ms), [&] { return closing_ || serving.ending; });
+      }
+      turn.lock();
       if (!closing_ && !serving.ending) {
         launch_serving(*store_.read([&](Database& db) { return find_model(db, model); }), serving);
         return;
       }
     }
     if (serving.ending) return serving_over(model, "");
-    servings_.erase(model);
+    forget_serving(model);
   } catch (...) {
     const Error error = base::caught();
     base::log_error("deployment of model {}: {}", model, error.message);
     if (is_temporary(error)) return serving_waits(model, base::message_for_others(error));
     return serving_over(model, fmt::format("undeployed: {}", base::message_for_others(error)));
   }
-  changed_.notify_all();
 }
 
 // That the database refuses this (a full disk, for one) is no reason not to serve.
@@ -156,7 +178,7 @@ void Supervisor::note_crash(std::int64_t model, const std::string& reason) {
 
 // This machine lacks something for its next process, which is no fault of the model: that is started when there is.
 void Supervisor::serving_waits(std::int64_t model, const std::string& reason) {
-  servings_.erase(model);
+  forget_serving(model);
   if (!closing_) rest(model, reason);
   write_end(model, [this, model] {
     change(model, [](Database& db, ModelRow& row) {
@@ -165,18 +187,16 @@ void Supervisor::serving_waits(std::int64_t model, const std::string& reason) {
       save(db, row);
     });
   });
-  changed_.notify_all();
 }
 
 // Its last process has ended, and there will be no other.
 void Supervisor::serving_over(std::int64_t model, std::string reason) {
   write_end(model, [this, model, reason = std::move(reason)] {
     end_deployment(model, reason);
-    servings_.erase(model);
+    forget_serving(model);
   });
-  if (closing_ && unwritten_ends_.erase(model) > 0) servings_.erase(model);  // the next start deploys it again
-  changed_.notify_all();
-  dispatch_held();
+  if (closing_ && drop_unwritten_end(model)) forget_serving(model);  // the next start deploys it again
+  wake();
 }
 
 void Supervisor::end_deployment(std::int64_t model, std::string reason) {

@@ -69,7 +69,7 @@ TEST_F(Supervising, what_cannot_be_started_for_now_waits_and_names_no_path) {
   EXPECT_EQ(call(user, api::undeploy_model, {.model = id}).state, completed);
 
   worker->next_fails = std::make_exception_ptr(base::system_error("cannot make '/srv/private'", ENOSPC));
-  const api::Model training = train(user, 1);
+  const api::Model training = show(user, train(user, 1).id);
   EXPECT_EQ(training.state, queued);
   EXPECT_EQ(training.reason, "cannot be started now: the server's machine says: No space left on device");
 }
@@ -77,7 +77,7 @@ TEST_F(Supervising, what_cannot_be_started_for_now_waits_and_names_no_path) {
 TEST_F(Supervising, what_cannot_be_started_at_all_says_so_and_names_no_path_whoever_noticed) {
   const auto reason_of_failure = [&](auto exception) {
     worker->next_fails = std::make_exception_ptr(exception);
-    const api::Model model = train(user, 1);
+    const api::Model model = show(user, train(user, 1).id);
     EXPECT_EQ(model.state, ModelState::error);
     return model.reason;
   };

@@ -73,24 +73,31 @@ void Supervisor::check_submit(Database& db, ModelRow& row, const std::vector<Dat
 
 api::Model Supervisor::submit(const api::Call& call, ModelRow row, const std::vector<DatasetOfModel>& datasets,
                               const Objects::Pin* start) {
-  const std::lock_guard lock(control_);
   if (closing_) throw Error(Code::unavailable, "the server is ending; try again when it is back");
   row.created_us = row.queued_us = base::wall_now_us();
   row.state = queued;
-  row.id = store_.write([&](Database& db) {
+  // It is not started before its followers would hear of that.
+  const std::shared_ptr<void> announced(nullptr, [&](void*) {
+    {
+      const std::lock_guard lock(mutex_);
+      unannounced_.erase(row.id);
+    }
+    wake();
+  });
+  store_.write([&](Database& db) {
     check_submit(db, row, datasets);
     if (start != nullptr) objects_.refer(db, *start);
     row.id = insert_model(db, row, datasets);
     keep_answer(db, call, base::encode(shown(db, row)));
-    return row.id;
+    const std::lock_guard lock(mutex_);
+    unannounced_.insert(row.id);
   });
   logs_.set_live(row.id, true);
   note_state(row);
   if (const auto missing = worker_.protection().missing; !missing.empty())
     note(row.id, {.kind = api::TrainingEventKind::log,
                   .text = fmt::format("this server cannot limit a job in: {}", fmt::join(missing, ", "))});
-  dispatch_held();
-  return show_held(row.tenant_id, row.id);
+  return show(row.tenant_id, row.id);
 }
 
 bool Supervisor::in_motion(const ModelRow& row) {
@@ -99,13 +106,19 @@ bool Supervisor::in_motion(const ModelRow& row) {
 
 api::Later<api::Model> Supervisor::run(Errand errand, bool wait) {
   wait = wait && !waits_end_;
-  if (wait && std::count_if(errands_.begin(), errands_.end(),
-                            [&](const Errand& other) { return other.tenant == errand.tenant; }) >= kMaxWaits)
-    throw Error(Code::unavailable, fmt::format("{} requests of this tenant wait already; ask without wait", kMaxWaits));
+  if (wait) {
+    const std::lock_guard lock(mutex_);
+    const auto waiting = std::count_if(errands_.begin(), errands_.end(),
+                                       [&](const Errand& other) { return other.tenant == errand.tenant; });
+    if (waiting >= kMaxWaits)
+      throw Error(Code::unavailable,
+                  fmt::format("{} requests of this tenant wait already; ask without wait", kMaxWaits));
+  }
   errand.until_us = base::steady_now_us() + (wait ? kMaxWaitUs : 0);
   if (!go_on(errand, !wait)) {
-    wake_in(kMaxWaitUs);
+    const std::lock_guard lock(mutex_);
     errands_.push_back(errand);
+    wake_held(base::steady_now_us());  // what it waits for may have come meanwhile
   }
   return errand.answer;
 }
@@ -128,7 +141,7 @@ bool Supervisor::go_on(Errand& errand, bool last) {
     } else if (!last) {
       return false;
     }
-    outcome.emplace(show_held(errand.tenant, errand.model));
+    outcome.emplace(show(errand.tenant, errand.model));
   } catch (...) {
     outcome.emplace(std::current_exception());
   }
@@ -137,51 +150,64 @@ bool Supervisor::go_on(Errand& errand, bool last) {
 }
 
 void Supervisor::go_on_with_errands() {
-  if (going_on_ || errands_.empty()) return;  // what an errand begins dispatches, too
-  going_on_ = true;
-  const std::shared_ptr<void> over(nullptr, [this](void*) { going_on_ = false; });
   const std::int64_t now = base::steady_now_us();
-  for (auto errand = errands_.begin(); errand != errands_.end();)
-    errand =
-        go_on(*errand, waits_end_ || closing_ || now >= errand->until_us) ? errands_.erase(errand) : std::next(errand);
-  for (const Errand& errand : errands_) wake_in(errand.until_us - now);
+  std::unique_lock lock(mutex_);
+  for (std::size_t left = errands_.size(); left > 0; --left) {
+    std::list<Errand> errand;
+    errand.splice(errand.begin(), errands_, errands_.begin());
+    lock.unlock();
+    const bool answered = go_on(errand.front(), waits_end_ || closing_ || now >= errand.front().until_us);
+    lock.lock();
+    if (answered) continue;
+    wake_held(errand.front().until_us);
+    errands_.splice(errands_.end(), errand);
+  }
 }
 
 void Supervisor::end_waits() {
-  const std::lock_guard lock(control_);
   waits_end_ = true;
-  go_on_with_errands();
+  wake();
+  settle();
 }
 
 api::Later<api::Model> Supervisor::stop(std::int64_t tenant, std::int64_t model, bool wait) {
-  const std::lock_guard lock(control_);
   return run({.tenant = tenant,
               .model = model,
               .may_begin = [](const ModelRow&) { return true; },
-              .begin = [=, this] { stop_held(tenant, model); },
+              .begin =
+                  [=, this] {
+                    const Turn turn(turns_, model);
+                    begin_stop(tenant, model);
+                  },
               .done = [](const ModelRow& row) { return row.state != running; }},
              wait);
 }
 
 api::Later<api::Model> Supervisor::resume(std::int64_t tenant, std::int64_t model, std::optional<std::int64_t> epochs,
                                           std::optional<int> cpus, bool wait) {
-  const std::lock_guard lock(control_);
   return run({.tenant = tenant,
               .model = model,
               .may_begin = [](const ModelRow& row) { return !in_motion(row); },
-              .begin = [=, this] { resume_held(tenant, model, epochs, cpus); },
+              .begin =
+                  [=, this] {
+                    const Turn turn(turns_, model);
+                    begin_resume(tenant, model, epochs, cpus);
+                  },
               .done = [](const ModelRow&) { return true; }},
              wait);
 }
 
 api::Later<api::Model> Supervisor::deploy(std::int64_t tenant, std::int64_t model, int cpus, std::int64_t memory_bytes,
                                           bool wait) {
-  const std::lock_guard lock(control_);
   if (closing_) throw Error(Code::unavailable, "the server is ending; try again when it is back");
   return run({.tenant = tenant,
               .model = model,
               .may_begin = [](const ModelRow& row) { return !in_motion(row); },
-              .begin = [=, this] { deploy_held(tenant, model, cpus, memory_bytes); },
+              .begin =
+                  [=, this] {
+                    const Turn turn(turns_, model);
+                    begin_deploy(tenant, model, cpus, memory_bytes);
+                  },
               .done = [](const ModelRow& row) { return row.state != deploying; },
               .check_result =
                   [](const ModelRow& row) {
@@ -192,16 +218,19 @@ api::Later<api::Model> Supervisor::deploy(std::int64_t tenant, std::int64_t mode
 }
 
 api::Later<api::Model> Supervisor::undeploy(std::int64_t tenant, std::int64_t model, bool wait) {
-  const std::lock_guard lock(control_);
   return run({.tenant = tenant,
               .model = model,
               .may_begin = [](const ModelRow&) { return true; },
-              .begin = [=, this] { undeploy_held(tenant, model); },
+              .begin =
+                  [=, this] {
+                    const Turn turn(turns_, model);
+                    begin_undeploy(tenant, model);
+                  },
               .done = [](const ModelRow& row) { return row.state != undeploying; }},
              wait);
 }
 
-void Supervisor::stop_held(std::int64_t tenant, std::int64_t model) {
+void Supervisor::begin_stop(std::int64_t tenant, std::int64_t model) {
   const ModelRow found = store_.read([&](Database& db) { return model_of(db, tenant, model); });
   if (found.state == queued) {
     change(model, [](Database& db, ModelRow& row) {
@@ -211,7 +240,7 @@ void Supervisor::stop_held(std::int64_t tenant, std::int64_t model) {
     });
     note_state(*store_.read([&](Database& db) { return find_model(db, model); }));
     logs_.set_live(model, false);
-    dispatch_held();
+    wake();
   } else if (found.state == running) {
     if (!found.stop_requested) {
       change(model, [](Database& db, ModelRow& row) {
@@ -219,11 +248,11 @@ void Supervisor::stop_held(std::int64_t tenant, std::int64_t model) {
         row.reason = "stopping: it writes a checkpoint first";
         save(db, row);
       });
-      const auto training = trainings_.find(model);
-      if (training != trainings_.end() && training->second.job) training->second.job->stop(kStopGraceMs);
+      const Training* training = training_of(model);
+      if (training != nullptr && training->job) training->job->stop(kStopGraceMs);
     }
-    if (unwritten_ends_.contains(model)) dispatch_held();  // writes it, if that is possible now
-    if (!trainings_.contains(model) && !closing_) {
+    write_end_again(model);
+    if (training_of(model) == nullptr && !closing_) {
       change(model, [](Database& db, ModelRow& row) {
         if (row.state != running) return;
         row.stop_requested = false;
@@ -231,10 +260,10 @@ void Supervisor::stop_held(std::int64_t tenant, std::int64_t model) {
         row.ended_us = base::wall_now_us();
         become(db, row, stopped, "stopped; its job had ended before, so it goes on from its last checkpoint");
       });
-      unwritten_ends_.erase(model);
+      drop_unwritten_end(model);
       note_state(*store_.read([&](Database& db) { return find_model(db, model); }));
       logs_.set_live(model, false);
-      dispatch_held();
+      wake();
     }
   } else {
     refuse(found,
@@ -242,9 +271,13 @@ void Supervisor::stop_held(std::int64_t tenant, std::int64_t model) {
   }
 }
 
-void Supervisor::resume_held(std::int64_t tenant, std::int64_t model, std::optional<std::int64_t> epochs,
-                             std::optional<int> cpus) {
+void Supervisor::begin_resume(std::int64_t tenant, std::int64_t model, std::optional<std::int64_t> epochs,
+                              std::optional<int> cpus) {
   if (closing_) throw Error(Code::unavailable, "the server is ending; try again when it is back");
+  bool live = false;
+  const std::shared_ptr<void> unless_written(nullptr, [&](void*) {
+    if (live) logs_.set_live(model, false);
+  });
   const ModelRow resumed = store_.write([&](Database& db) {
     ModelRow row = model_of(db, tenant, model);
     if (row.state == queued || row.state == running)
@@ -278,27 +311,28 @@ void Supervisor::resume_held(std::int64_t tenant, std::int64_t model, std::optio
     row.crashes_since_checkpoint = 0;
     row.ended_us = std::nullopt;
     become(db, row, queued);
+    logs_.set_live(model, live = true);  // before anybody can see it queued: followers of what is not live end at once
     return row;
   });
-  logs_.set_live(model, true);
+  live = false;
   note_state(resumed);
-  dispatch_held();
+  wake();
 }
 
 api::Model Supervisor::rename(const api::Call& call, std::int64_t model, const std::string& name) {
-  const std::lock_guard lock(control_);
+  const Turn turn(turns_, model);
   const std::int64_t tenant = call.identity.tenant_id;
-  api::check_if_match(call, show_held(tenant, model));
+  api::check_if_match(call, show(tenant, model));
   store_.write([&](Database& db) {
     ModelRow row = model_of(db, tenant, model);
     row.name = name;
     save(db, row);
   });
-  return show_held(tenant, model);
+  return show(tenant, model);
 }
 
 api::Deleted Supervisor::remove(std::int64_t tenant, std::int64_t model) {
-  const std::lock_guard lock(control_);
+  const Turn turn(turns_, model);
   std::vector<std::string> checkpoints;
   api::Deleted deleted = store_.write([&](Database& db) {
     const ModelRow row = model_of(db, tenant, model);
@@ -315,11 +349,11 @@ api::Deleted Supervisor::remove(std::int64_t tenant, std::int64_t model) {
   });
   objects_.collect(checkpoints);
   deleted.freed_bytes += logs_.remove(model);
-  dispatch_held();  // it may have been first in the queue
+  wake();  // it may have been first in the queue
   return deleted;
 }
 
-void Supervisor::deploy_held(std::int64_t tenant, std::int64_t model, int cpus, std::int64_t memory_bytes) {
+void Supervisor::begin_deploy(std::int64_t tenant, std::int64_t model, int cpus, std::int64_t memory_bytes) {
   if (closing_ || waits_end_) throw Error(Code::unavailable, "the server is ending; try again when it is back");
   store_.write([&](Database& db) {
     ModelRow row = model_of(db, tenant, model);
@@ -339,27 +373,30 @@ void Supervisor::deploy_held(std::int64_t tenant, std::int64_t model, int cpus, 
     row.queued_us = base::wall_now_us();
     become(db, row, deploying);
   });
-  dispatch_held();
+  wake();
 }
 
-void Supervisor::undeploy_held(std::int64_t tenant, std::int64_t model) {
+void Supervisor::begin_undeploy(std::int64_t tenant, std::int64_t model) {
   const ModelRow found = store_.read([&](Database& db) { return model_of(db, tenant, model); });
   if (found.state == undeploying) return;
   if (found.state != deployed && found.state != deploying)
     refuse(found, fmt::format("it is not deployed; deploy it with: ncloud model deploy {}", model));
-  const auto serving = servings_.find(model);
-  if (serving == servings_.end()) {
+  Serving* serving = serving_of(model);
+  if (serving == nullptr) {
     end_deployment(model, "");
-    unwritten_ends_.erase(model);
-    dispatch_held();
+    drop_unwritten_end(model);
+    wake();
     return;
   }
   change(model, [](Database& db, ModelRow& row) { become(db, row, undeploying); });
-  serving->second.ending = true;
-  changed_.notify_all();  // it may wait to be started again
-  if (serving->second.deployment) {
+  {
+    const std::lock_guard lock(mutex_);
+    serving->ending = true;
+    changed_.notify_all();  // it may wait to be started again
+  }
+  if (serving->deployment) {
     // The socket stays with the deployment until the last answer is out; then the process may go.
-    serving->second.deployment->drain([job = std::weak_ptr<Job>(serving->second.job)] {
+    serving->deployment->drain([job = std::weak_ptr<Job>(serving->job)] {
       if (const auto still_there = job.lock()) still_there->kill();
     });
   }

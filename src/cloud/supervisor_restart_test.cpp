@@ -24,6 +24,7 @@ TEST_F(Supervising, a_restart_finds_every_state_true) {
   FakeWorker& reborn = *fake;
   worker->last().end(wire::Outcome::stopped);
   daemon.emplace(copy.path(), std::move(fake), Machine{4, std::int64_t{8} << 30});
+  reborn.settle = [this] { daemon->settle(); };
 
   EXPECT_EQ(show(user, done).state, completed);
   EXPECT_EQ(show(user, deployment).state, deploying);
@@ -55,6 +56,7 @@ class Outliving : public Supervising {
     if (job->order.program.train) worker->last().end(wire::Outcome::stopped);
     daemon.emplace(copy.path(), std::move(fake), Machine{4, std::int64_t{8} << 30});
     worker = &reborn;
+    worker->settle = [this] { daemon->settle(); };
   }
   std::string epochs_told() {
     std::string told;
@@ -239,7 +241,7 @@ TEST_F(Supervising, an_end_that_cannot_be_written_is_written_later) {
 TEST_F(Supervising, a_start_that_cannot_be_written_is_not_tried_again_at_once) {
   {
     const Refusal refusal(folder.path());
-    const auto model = train(user);
+    const auto model = show(user, train(user).id);
     EXPECT_EQ(model.state, queued);
     EXPECT_NE(model.remedy.find("tried again"), std::string::npos) << model.remedy;
     eventually([&] { return worker->last().ended.load(); });

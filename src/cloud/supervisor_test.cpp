@@ -25,7 +25,8 @@ TEST(ModelStates, only_the_tables_transitions_are_allowed) {
 
 TEST_F(Supervising, a_training_from_submit_to_completion) {
   const auto submitted = train(user);
-  EXPECT_EQ(submitted.state, running);
+  EXPECT_EQ(submitted.state, queued);
+  EXPECT_EQ(show(user, 1).state, running);
   EXPECT_EQ(submitted.name, "m");
   EXPECT_EQ(submitted.epochs, 3);
   EXPECT_EQ(submitted.cpus, 2);
@@ -116,6 +117,28 @@ TEST_F(Supervising, the_queue_shows_position_reason_and_estimate) {
   EXPECT_EQ(call(user, api::list_models, {.state = {running, completed}}).items.size(), 3u);
 }
 
+TEST_F(Supervising, a_slow_start_delays_nobody_else) {
+  const std::int64_t other = completed_model();
+  std::promise<void> go;
+  std::atomic<bool> starts = false;
+  worker->before_start = [&, may_go = go.get_future().share()] {
+    starts = true;
+    may_go.wait_for(std::chrono::seconds(60));
+  };
+  settles = false;
+  const std::int64_t slow = train(user, 1, "64MiB").id;
+  eventually([&] { return starts.load(); });
+  EXPECT_EQ(show(user, slow).state, queued);
+  EXPECT_EQ(call(user, api::list_models, {}).items.size(), 2u);
+  EXPECT_EQ(call(user, api::rename_model, {.model = other, .name = "n"}).name, "n");
+  EXPECT_EQ(call(user, api::resume_model, {.model = other, .epochs = 5}).state, queued);
+  EXPECT_EQ(call(user, api::stop_model, {.model = other}).state, stopped);
+  EXPECT_EQ(show(user, slow).state, queued);
+  go.set_value();
+  settles = true;
+  EXPECT_EQ(show(user, slow).state, running);
+}
+
 TEST_F(Supervising, stop_and_resume) {
   train(user);
   worker->last().say_epoch(0);
@@ -129,7 +152,8 @@ TEST_F(Supervising, stop_and_resume) {
   EXPECT_EQ(show(user, 1).state, stopped);
   EXPECT_EQ(show(user, 1).epochs_completed, 1);
   EXPECT_REFUSED(call(user, api::stop_model, {.model = 1}), conflict, "model 1 is stopped");
-  EXPECT_EQ(call(user, api::resume_model, {.model = 1}).state, running);
+  call(user, api::resume_model, {.model = 1});
+  EXPECT_EQ(show(user, 1).state, running);
   EXPECT_EQ(worker->last().input(worker->last().train().resume_from), "two");
   worker->last().say_epoch(1);
   worker->last().say_epoch(2);
@@ -137,7 +161,8 @@ TEST_F(Supervising, stop_and_resume) {
   worker->last().end(wire::Outcome::completed);
   EXPECT_REFUSED(call(user, api::stop_model, {.model = 1}), conflict, "model 1 is completed");
   EXPECT_REFUSED(call(user, api::resume_model, {.model = 1}), conflict, "ncloud model resume 1 --epochs 4");
-  EXPECT_EQ(call(user, api::resume_model, {.model = 1, .epochs = 5}).state, running);
+  call(user, api::resume_model, {.model = 1, .epochs = 5});
+  EXPECT_EQ(show(user, 1).state, running);
   EXPECT_EQ(worker->last().train().epochs, 5);
 }
 
@@ -153,12 +178,13 @@ TEST_F(Supervising, who_waits_is_answered_when_it_is_done) {
   worker->last().write_checkpoint(0, 10, "one");
   worker->last().end(wire::Outcome::stopped);
   EXPECT_TRUE(stop.get().state != running || worker->started() == 2);
-  EXPECT_EQ(resume.get().state, running);
+  EXPECT_EQ(resume.get().state, queued);
+  EXPECT_EQ(show(user, 1).state, running);
   worker->last().end(wire::Outcome::completed);
 
   auto deploy =
       std::async(std::launch::async, [&] { return call(user, api::deploy_model, {.model = 1, .wait = true}); });
-  eventually([&] { return show(user, 1).state == deploying; });
+  eventually([&] { return worker->started() == 3; });
   worker->last().say({.kind = wire::EventKind::ready});
   EXPECT_EQ(deploy.get().state, deployed);
   EXPECT_EQ(call(user, api::undeploy_model, {.model = 1, .wait = true}).state, completed);
@@ -166,7 +192,7 @@ TEST_F(Supervising, who_waits_is_answered_when_it_is_done) {
   worker->last().say({.kind = wire::EventKind::ready});
   call(user, api::undeploy_model, {.model = 1});
   deploy = std::async(std::launch::async, [&] { return call(user, api::deploy_model, {.model = 1, .wait = true}); });
-  eventually([&] { return show(user, 1).state == deploying; });
+  eventually([&] { return worker->started() == 5; });
   worker->last().exit({.signal = 9, .out_of_memory = true});
   EXPECT_REFUSED(deploy.get(), conflict, "needs more than its memory");
 }
@@ -185,7 +211,7 @@ TEST_F(Supervising, cpus_that_nobody_gave_are_those_that_no_deployment_holds) {
   worker->last().say({.kind = wire::EventKind::ready});
   const auto model = train(user);
   EXPECT_EQ(model.cpus, 1);
-  EXPECT_EQ(model.state, running);
+  EXPECT_EQ(show(user, model.id).state, running);
   EXPECT_EQ(train(user).cpus, 1);  // that one will end, so this one waits for it
 }
 

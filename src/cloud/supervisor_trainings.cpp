@@ -85,18 +85,36 @@ JobListener Supervisor::training_listener(std::int64_t model) {
 // Its process goes on, and so does its state. What the daemon before heard and wrote, the job need not say again.
 void Supervisor::attach_training(const ModelRow& row) {
   const std::int64_t number = logs_.last_number(row.id, row.job);
-  Training& training = trainings_[row.id];
+  Training& training = begin_training(row.id);
   training.attached = true;
   training.mark = {row.job, number};
   try {
     training.job = worker_.attach(row.job, number, training_listener(row.id));
   } catch (...) {
-    trainings_.erase(row.id);
+    forget_training(row.id);
     throw;
   }
   if (row.stop_requested) training.job->stop(kStopGraceMs);
   logs_.set_live(row.id, true);
   note(row.id, {.kind = api::TrainingEventKind::log, .text = "the server was restarted; the training went on"});
+}
+
+Supervisor::Training& Supervisor::begin_training(std::int64_t model) {
+  const std::lock_guard lock(mutex_);
+  return trainings_[model];
+}
+
+Supervisor::Training* Supervisor::training_of(std::int64_t model) {
+  const std::lock_guard lock(mutex_);
+  const auto found = trainings_.find(model);
+  return found == trainings_.end() ? nullptr : &found->second;
+}
+
+void Supervisor::forget_training(std::int64_t model) {
+  decltype(trainings_)::node_type gone;  // after the lock
+  const std::lock_guard lock(mutex_);
+  gone = trainings_.extract(model);
+  changed_.notify_all();
 }
 
 void Supervisor::launch_training(const ModelRow& row, Training& training) {
@@ -112,16 +130,17 @@ void Supervisor::launch_training(const ModelRow& row, Training& training) {
 void Supervisor::start_training(std::int64_t model) {
   ModelRow row = *store_.read([&](Database& db) { return find_model(db, model); });
   row.job = new_job_id(model);
-  Training& training = trainings_[model];
+  Training& training = begin_training(model);
   try {
-    // The process starts while the state is written; what it reports waits for the lock that is held here.
+    // The process starts while the state is written; what it reports waits for its model's turn.
     launch_training(row, training);
   } catch (...) {
-    trainings_.erase(model);
+    forget_training(model);
     throw;
   }
   try {
     change(model, [&](Database& db, ModelRow& now) {
+      check_still_starts(db, now);
       now.stop_requested = false;
       now.job = row.job;
       now.job_event = 0;
@@ -137,12 +156,13 @@ void Supervisor::start_training(std::int64_t model) {
 
 void Supervisor::training_said(std::int64_t model, const wire::Event& said) {
   const wire::Event event = checked(said);
-  const std::lock_guard lock(control_);
-  const auto found = trainings_.find(model);
-  if (found == trainings_.end()) return;
-  Training& training = found->second;
+  const Turn turn(turns_, model);
+  Training* const found = training_of(model);
+  if (found == nullptr) return;
+  Training& training = *found;
   const std::int64_t now = base::steady_now_us();
   if (event.eta_s) {
+    const std::lock_guard lock(mutex_);
     training.eta_s = event.eta_s;
     training.eta_at_us = now;
   }
@@ -207,7 +227,7 @@ void Supervisor::checkpoint_came(std::int64_t model, const wire::Event& event, c
     return row ? checkpoint_limit_bytes(row->memory_bytes) : 0;
   });
   const Objects::Pin pin = objects_.adopt(bytes, event.sha256.value_or(""), limit_bytes);
-  const std::lock_guard lock(control_);
+  const Turn turn(turns_, model);
   std::vector<std::string> needless;
   change(model, [&](Database& db, ModelRow& row) {
     check_epoch(row, event);
@@ -232,8 +252,8 @@ void Supervisor::checkpoint_came(std::int64_t model, const wire::Event& event, c
     for (const std::string& sha256 : needless) objects_.release(db, sha256);
   });
   objects_.collect(needless);
-  const auto training = trainings_.find(model);
-  if (event.number && training != trainings_.end()) training->second.mark.number = *event.number;
+  if (Training* training = training_of(model); event.number && training != nullptr)
+    training->mark.number = *event.number;
   note(model, {.kind = api::TrainingEventKind::checkpoint,
                .epoch = event.epoch,
                .batch = event.batch,
@@ -241,21 +261,20 @@ void Supervisor::checkpoint_came(std::int64_t model, const wire::Event& event, c
 }
 
 void Supervisor::training_ended(std::int64_t model, const JobEnd& end) {
-  const std::lock_guard lock(control_);
-  const auto found = trainings_.find(model);
-  if (found == trainings_.end()) return;
-  write_end(model, [this, model, end] { training_ended_held(model, end); });
-  if (closing_ && unwritten_ends_.erase(model) > 0) trainings_.erase(model);  // the next start takes it up
-  changed_.notify_all();
-  dispatch_held();
+  const Turn turn(turns_, model);
+  if (training_of(model) == nullptr) return;
+  write_end(model, [this, model, end] { write_training_end(model, end); });
+  if (closing_ && drop_unwritten_end(model)) forget_training(model);  // the next start takes it up
+  wake();
 }
 
-void Supervisor::training_ended_held(std::int64_t model, const JobEnd& end) {
-  const std::optional<wire::Event> said = trainings_[model].end;
-  const bool attached = trainings_[model].attached;
+void Supervisor::write_training_end(std::int64_t model, const JobEnd& end) {
+  const Training& training = begin_training(model);
+  const std::optional<wire::Event> said = training.end;
+  const bool attached = training.attached;
   const ModelRow before = *store_.read([&](Database& db) { return find_model(db, model); });
   if (before.state != running) {  // its start could not be written, or its end has been
-    trainings_.erase(model);
+    forget_training(model);
     logs_.set_live(model, in_training(before.state) && !closing_);
     return;
   }
@@ -289,7 +308,7 @@ void Supervisor::training_ended_held(std::int64_t model, const JobEnd& end) {
     }
   });
   const ModelRow after = *store_.read([&](Database& db) { return find_model(db, model); });
-  trainings_.erase(model);
+  forget_training(model);
   note_state(after);
   logs_.set_live(model, in_training(after.state) && !closing_);
 }
@@ -297,7 +316,7 @@ void Supervisor::training_ended_held(std::int64_t model, const JobEnd& end) {
 // Back to the queue: this machine lacks something for its start, which is no fault of the training.
 void Supervisor::training_waits(std::int64_t model, const std::string& reason) {
   change(model, [&](Database& db, ModelRow& row) { become(db, row, queued, "cannot be started now: " + reason); });
-  trainings_.erase(model);
+  forget_training(model);
   rest(model, reason);
   note_state(*store_.read([&](Database& db) { return find_model(db, model); }));
 }
@@ -307,7 +326,7 @@ void Supervisor::training_asked_again(std::int64_t model) {
     row.epochs_completed = row.checkpoint_epochs;
     become(db, row, queued, "the server was restarted");
   });
-  trainings_.erase(model);
+  forget_training(model);
   note_state(*store_.read([&](Database& db) { return find_model(db, model); }));
 }
 
@@ -343,7 +362,7 @@ void Supervisor::training_crashed(std::int64_t model, const JobEnd& end) {
     base::log_warning("model {}: {}", model, row.reason);
     note(model, {.kind = api::TrainingEventKind::restart, .text = row.reason});
     try {
-      launch_training(row, trainings_[model]);
+      launch_training(row, begin_training(model));
       return;
     } catch (...) {
       const Error error = base::caught();
@@ -356,7 +375,7 @@ void Supervisor::training_crashed(std::int64_t model, const JobEnd& end) {
       row = *store_.read([&](Database& db) { return find_model(db, model); });
     }
   }
-  trainings_.erase(model);
+  forget_training(model);
   note_state(row);
   logs_.set_live(model, false);
 }

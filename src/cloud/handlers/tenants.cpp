@@ -63,37 +63,34 @@ api::Tenant allot(const Parts& parts, const api::Allotment& request) {
                             request.memory, memory),
                 "/memory");
   const std::int64_t disk = request.disk ? base::parse_size(*request.disk) : -1;  // left as it is
-  // Nothing may start on the old allotment while the new one is checked.
-  const auto tenant = parts.supervisor.exclusively([&] {
-    return parts.store.write([&](Database& db) {
-      const std::int64_t id = tenant_id_of(db, request.tenant);
-      // Who takes the rest gives way.
-      constexpr std::string_view kOthers = "from tenants where id <> ? and takes_rest = 0";
-      const std::int64_t cpus_of_others = db.number(fmt::format("select coalesce(sum(cpus), 0) {}", kOthers), id);
-      const std::int64_t memory_of_others =
-          db.number(fmt::format("select coalesce(sum(memory_bytes), 0) {}", kOthers), id);
-      if (request.cpus > parts.machine.cpus - cpus_of_others)
-        throw Error(Code::over_allotment,
-                    fmt::format("{} asked for, {} left: the machine has {} and other tenants have {}",
-                                base::counted(request.cpus, "CPU"), parts.machine.cpus - cpus_of_others,
-                                parts.machine.cpus, cpus_of_others),
-                    "/cpus");
-      if (memory > parts.machine.memory_bytes - memory_of_others)
-        throw Error(Code::over_allotment,
-                    fmt::format("{} of memory asked for, {} left: the machine has {} and other tenants have {}",
-                                base::size_text(memory), base::size_text(parts.machine.memory_bytes - memory_of_others),
-                                base::size_text(parts.machine.memory_bytes), base::size_text(memory_of_others)),
-                    "/memory");
-      db.run("update tenants set cpus = ?, memory_bytes = ?, takes_rest = 0 where id = ?", request.cpus, memory, id);
-      share_rest(db, parts.machine);
-      check_holdings(db, id);
-      const std::int64_t rest = db.number("select id from tenants where takes_rest = 1");
-      if (rest != 0) check_holdings(db, rest);
-      if (disk >= 0) db.run("update tenants set disk_bytes = ? where id = ?", disk, id);
-      return tenant_with(db, id);
-    });
+  const auto tenant = parts.store.write([&](Database& db) {
+    const std::int64_t id = tenant_id_of(db, request.tenant);
+    // Who takes the rest gives way.
+    constexpr std::string_view kOthers = "from tenants where id <> ? and takes_rest = 0";
+    const std::int64_t cpus_of_others = db.number(fmt::format("select coalesce(sum(cpus), 0) {}", kOthers), id);
+    const std::int64_t memory_of_others =
+        db.number(fmt::format("select coalesce(sum(memory_bytes), 0) {}", kOthers), id);
+    if (request.cpus > parts.machine.cpus - cpus_of_others)
+      throw Error(Code::over_allotment,
+                  fmt::format("{} asked for, {} left: the machine has {} and other tenants have {}",
+                              base::counted(request.cpus, "CPU"), parts.machine.cpus - cpus_of_others,
+                              parts.machine.cpus, cpus_of_others),
+                  "/cpus");
+    if (memory > parts.machine.memory_bytes - memory_of_others)
+      throw Error(Code::over_allotment,
+                  fmt::format("{} of memory asked for, {} left: the machine has {} and other tenants have {}",
+                              base::size_text(memory), base::size_text(parts.machine.memory_bytes - memory_of_others),
+                              base::size_text(parts.machine.memory_bytes), base::size_text(memory_of_others)),
+                  "/memory");
+    db.run("update tenants set cpus = ?, memory_bytes = ?, takes_rest = 0 where id = ?", request.cpus, memory, id);
+    share_rest(db, parts.machine);
+    check_holdings(db, id);
+    const std::int64_t rest = db.number("select id from tenants where takes_rest = 1");
+    if (rest != 0) check_holdings(db, rest);
+    if (disk >= 0) db.run("update tenants set disk_bytes = ? where id = ?", disk, id);
+    return tenant_with(db, id);
   });
-  parts.supervisor.dispatch();  // what waited may start now
+  parts.supervisor.wake();  // what waited may start now
   return tenant;
 }
 
