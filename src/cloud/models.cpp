@@ -52,8 +52,7 @@ constexpr std::string_view kColumns =
     "id, tenant_id, owner, name, state, reason, epochs, epochs_completed, batch_size, seed, cpus, memory_bytes, "
     "train_cost, "
     "eval_cost, metrics, restarts, crashes_since_checkpoint, stop_requested, checkpoint_sha256, checkpoint_bytes, "
-    "checkpoint_epochs, deploy_cpus, "
-    "deploy_memory_bytes, rest_state, holds, queued_us, created_us, started_us, ended_us, "
+    "checkpoint_epochs, rest_state, created_us, started_us, ended_us, "
     "previous_sha256, previous_bytes, previous_epochs, job, job_event, start_sha256";
 
 ModelRow row_of(const Row& row) {
@@ -78,20 +77,16 @@ ModelRow row_of(const Row& row) {
           .checkpoint_sha256 = row.text(18),
           .checkpoint_bytes = row.optional_integer(19),
           .checkpoint_epochs = row.integer(20),
-          .deploy_cpus = static_cast<int>(row.integer(21)),
-          .deploy_memory_bytes = row.integer(22),
-          .rest_state = row.text(23),
-          .holds = row.integer(24) != 0,
-          .queued_us = row.integer(25),
-          .created_us = row.integer(26),
-          .started_us = row.optional_integer(27),
-          .ended_us = row.optional_integer(28),
-          .previous_sha256 = row.text(29),
-          .previous_bytes = row.optional_integer(30),
-          .previous_epochs = row.integer(31),
-          .job = row.text(32),
-          .job_event = row.integer(33),
-          .start_sha256 = row.text(34)};
+          .rest_state = row.text(21),
+          .created_us = row.integer(22),
+          .started_us = row.optional_integer(23),
+          .ended_us = row.optional_integer(24),
+          .previous_sha256 = row.text(25),
+          .previous_bytes = row.optional_integer(26),
+          .previous_epochs = row.integer(27),
+          .job = row.text(28),
+          .job_event = row.integer(29),
+          .start_sha256 = row.text(30)};
 }
 
 std::optional<std::string> rfc3339(std::optional<std::int64_t> us) {
@@ -156,19 +151,48 @@ std::vector<ModelRow> models_in(Database& db, const std::vector<ModelState>& sta
   return rows;
 }
 
+namespace {
+
+// A model that waits for a training, or is in one, claims what it was submitted with.
+void claim_for(Database& db, const ModelRow& row) {
+  switch (row.state) {
+    case queued:
+      if (claim_of(db, row.id)) return wait_again(db, row.id);
+      return queue_up(db, {.owner = row.id,
+                           .tenant = row.tenant_id,
+                           .cpus = row.cpus,
+                           .memory_bytes = row.memory_bytes,
+                           .since_us = base::wall_now_us()});
+    case running:
+    case deployed:
+    case undeploying: return hold(db, row.id);
+    case completed:
+    case stopped:
+    case imported:
+    case ModelState::error: return give_back(db, row.id);
+    case received:
+    case deploying: break;
+  }
+}
+
+}  // namespace
+
 std::int64_t insert_model(Database& db, const ModelRow& row, const std::vector<DatasetOfModel>& datasets) {
   check_count(db, row.tenant_id, Counted::models);
   const std::int64_t id = db.number(
       "insert into models (tenant_id, owner, name, state, filename, yaml, labels, epochs, batch_size, seed, cpus, "
-      "memory_bytes, queued_us, created_us, start_sha256) "
-      "values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) returning id",
+      "memory_bytes, created_us, start_sha256) "
+      "values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) returning id",
       row.tenant_id, row.owner, row.name, row.state, row.filename, row.yaml, base::to_text(base::encode(row.labels)),
-      row.epochs, row.batch_size, row.seed, row.cpus, row.memory_bytes, row.queued_us, row.created_us,
+      row.epochs, row.batch_size, row.seed, row.cpus, row.memory_bytes, row.created_us,
       row.start_sha256.empty() ? std::nullopt : std::optional(row.start_sha256));
   int position = 0;
   for (const DatasetOfModel& dataset : datasets)
     db.run("insert into model_datasets (model_id, position, role, name, dataset_id) values (?, ?, ?, ?, ?)", id,
            position++, dataset.role, dataset.name, dataset.dataset_id);
+  ModelRow inserted = row;
+  inserted.id = id;
+  claim_for(db, inserted);
   return id;
 }
 
@@ -184,16 +208,14 @@ void save(Database& db, const ModelRow& row) {
       "update models set name = ?, cpus = ?, reason = ?, epochs = ?, epochs_completed = ?, train_cost = ?, eval_cost = "
       "?, metrics = ?, restarts = ?, "
       "crashes_since_checkpoint = ?, stop_requested = ?, checkpoint_sha256 = ?, checkpoint_bytes = ?, "
-      "checkpoint_epochs = ?, deploy_cpus = ?, "
-      "deploy_memory_bytes = ?, rest_state = ?, holds = ?, queued_us = ?, started_us = ?, ended_us = ?, "
+      "checkpoint_epochs = ?, rest_state = ?, started_us = ?, ended_us = ?, "
       "previous_sha256 = ?, previous_bytes = ?, previous_epochs = ?, job = ?, job_event = ?, start_sha256 = ? where id "
       "= ?",
       row.name, row.cpus, base::shortened(row.reason, kMaxReasonBytes), row.epochs, row.epochs_completed,
       row.train_cost, row.eval_cost, row.metrics.size() > kMaxMetricsBytes ? "{}" : row.metrics, row.restarts,
       row.crashes_since_checkpoint, row.stop_requested, known(row.checkpoint_sha256), row.checkpoint_bytes,
-      row.checkpoint_epochs, row.deploy_cpus, row.deploy_memory_bytes, row.rest_state, row.holds, row.queued_us,
-      row.started_us, row.ended_us, known(row.previous_sha256), row.previous_bytes, row.previous_epochs, row.job,
-      row.job_event, known(row.start_sha256), row.id);
+      row.checkpoint_epochs, row.rest_state, row.started_us, row.ended_us, known(row.previous_sha256),
+      row.previous_bytes, row.previous_epochs, row.job, row.job_event, known(row.start_sha256), row.id);
 }
 
 void become(Database& db, ModelRow& row, ModelState state, std::string reason) {
@@ -206,6 +228,7 @@ void become(Database& db, ModelRow& row, ModelState state, std::string reason) {
   row.state = state;
   row.reason = std::move(reason);
   save(db, row);
+  claim_for(db, row);
 }
 
 api::Model shown(Database& db, const ModelRow& row) {
@@ -230,8 +253,10 @@ api::Model shown(Database& db, const ModelRow& row) {
                    .ended_at = rfc3339(row.ended_us),
                    .owner = row.owner};
   if (row.state == ModelState::deploying || row.state == ModelState::deployed || row.state == ModelState::undeploying) {
-    model.cpus = row.deploy_cpus;
-    model.memory_bytes = row.deploy_memory_bytes;
+    if (const auto claim = claim_of(db, row.id)) {
+      model.cpus = claim->cpus;
+      model.memory_bytes = claim->memory_bytes;
+    }
   }
   for (const DatasetOfModel& dataset : datasets_of(db, row.id)) model.datasets.push_back({dataset.role, dataset.name});
   return model;
@@ -246,22 +271,7 @@ Snapshot snapshot_of(Database& db, std::int64_t tenant_id) {
         return 0;
       },
       tenant_id);
-  snapshot.claims = db.all(
-      "select id, tenant_id, state, cpus, memory_bytes, deploy_cpus, deploy_memory_bytes, holds, queued_us from models "
-      "where state in ('queued', 'running', 'deploying', 'deployed', 'undeploying') and ? in (0, tenant_id)",
-      [](const Row& row) {
-        const auto state = base::decode<ModelState>(base::json::value(row.text(2)));
-        const bool trains = state == queued || state == running;
-        return Claim{.model = row.integer(0),
-                     .tenant = row.integer(1),
-                     .cpus = static_cast<int>(row.integer(trains ? 3 : 5)),
-                     .memory_bytes = row.integer(trains ? 4 : 6),
-                     .since_us = row.integer(8),
-                     .serves = !trains,
-                     .holds = state == running || state == deployed || state == undeploying ||
-                              (state == deploying && row.integer(7) != 0)};
-      },
-      tenant_id);
+  snapshot.claims = claims_of(db, tenant_id);
   return snapshot;
 }
 

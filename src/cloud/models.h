@@ -53,11 +53,7 @@ struct ModelRow {
   std::string checkpoint_sha256;  ///< empty before the first
   std::optional<std::int64_t> checkpoint_bytes;
   std::int64_t checkpoint_epochs = 0;
-  int deploy_cpus = 0;
-  std::int64_t deploy_memory_bytes = 0;
   std::string rest_state;  ///< to return to when its deployment ends
-  bool holds = false;      ///< while deploying: has its resources
-  std::int64_t queued_us = 0;
   std::int64_t created_us = 0;
   std::optional<std::int64_t> started_us, ended_us;
   std::string previous_sha256;  ///< the checkpoint before the newest; empty when there is none
@@ -91,7 +87,8 @@ std::vector<DatasetOfModel> datasets_of(Database& db, std::int64_t model_id);
 /// Writes everything of the row except what it was created with. The way to change a state is become().
 void save(Database& db, const ModelRow& row);
 
-/// The one way to another state. Errors: internal for a transition that is not in the table.
+/// The one way to another state; its claim goes with it, but for the one of a deployment that begins. Errors: internal
+/// for a transition that is not in the table.
 void become(Database& db, ModelRow& row, ModelState state, std::string reason = {});
 
 /// As the contract shows it, without its place in the queue.

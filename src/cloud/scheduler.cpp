@@ -19,7 +19,7 @@ constexpr std::size_t kNamed = 3;
 std::string models_text(const std::vector<const Claim*>& holders) {
   std::vector<std::int64_t> ids;
   for (const Claim* claim : holders)
-    if (ids.size() < kNamed) ids.push_back(claim->model);
+    if (ids.size() < kNamed) ids.push_back(claim->owner);
   const std::size_t more = holders.size() - ids.size();
   return fmt::format("model{} {}{} hold{}", holders.size() == 1 ? "" : "s", fmt::join(ids, ", "),
                      more > 0 ? fmt::format(" and {} more", more) : "", holders.size() == 1 ? "s" : "");
@@ -35,17 +35,17 @@ class Queue {
       if (claim.holds) take(claim);
     }
     const auto earlier = [](const Claim* a, const Claim* b) {
-      return std::pair(a->since_us, a->model) < std::pair(b->since_us, b->model);
+      return std::pair(a->since_us, a->owner) < std::pair(b->since_us, b->owner);
     };
     std::sort(waiting_.begin(), waiting_.end(), earlier);
-    std::sort(holders_.begin(), holders_.end(), [](const Claim* a, const Claim* b) { return a->model < b->model; });
+    std::sort(holders_.begin(), holders_.end(), [](const Claim* a, const Claim* b) { return a->owner < b->owner; });
   }
 
   void decide(std::vector<Decision>& decisions) {
     const Claim* blocked_by = nullptr;
     int position = 0;
     for (const Claim* claim : waiting_) {
-      Decision decision{.model = claim->model};
+      Decision decision{.owner = claim->owner};
       if (blocked_by == nullptr && fits(*claim)) {
         decision.start = true;
         take(*claim);
@@ -76,10 +76,10 @@ class Queue {
                             ? fmt::format("needs {}, {} allotted", cpus_text(claim.cpus), share_.cpus)
                             : fmt::format("needs {}, {} allotted", memory_text(claim.memory_bytes),
                                           base::size_text(share_.memory_bytes));
-      decision.remedy =
-          fmt::format("an administrator can allot the tenant more (ncloud resource allot), or {} and ask for less",
-                      claim.serves ? fmt::format("undeploy it (ncloud model undeploy {})", claim.model)
-                                   : fmt::format("stop it (ncloud model stop {})", claim.model));
+      decision.remedy = fmt::format(
+          "an administrator can allot the tenant more (ncloud resource allot), or {} and ask for less",
+          claim.kind == ClaimKind::deployment ? fmt::format("undeploy it (ncloud model undeploy {})", claim.owner)
+                                              : fmt::format("stop it (ncloud model stop {})", claim.owner));
       return;
     }
     const bool cpus = claim.cpus > free_.cpus;
@@ -95,19 +95,19 @@ class Queue {
   // A deployment gives nothing back by itself.
   std::string remedy(std::string_view less) const {
     for (const Claim* holder : holders_)
-      if (holder->serves)
+      if (holder->kind == ClaimKind::deployment)
         return fmt::format(
             "a deployment gives nothing back by itself: undeploy one (ncloud model undeploy {}), or ask for {}",
-            holder->model, less);
+            holder->owner, less);
     return fmt::format(
         "it starts when a training ends; to have it sooner, stop one (ncloud model stop {}), or ask for {}",
-        holders_.empty() ? 0 : holders_.front()->model, less);
+        holders_.empty() ? 0 : holders_.front()->owner, less);
   }
 
   static void stand_behind(const Claim& first, Decision& decision) {
-    decision.reason = fmt::format("waits behind model {}", first.model);
+    decision.reason = fmt::format("waits behind model {}", first.owner);
     decision.remedy = fmt::format("first come, first served; to let it go ahead: ncloud model {} {}",
-                                  first.serves ? "undeploy" : "stop", first.model);
+                                  first.kind == ClaimKind::deployment ? "undeploy" : "stop", first.owner);
   }
 
   // Holders give back in the order of their ends, until the claim fits.

@@ -5,19 +5,9 @@
 #include <string>
 #include <vector>
 
-namespace cloud {
+#include "cloud/claims.h"
 
-/// What one model holds or wants: for its training or for its deployment.
-struct Claim {
-  std::int64_t model = 0;
-  std::int64_t tenant = 0;
-  int cpus = 0;
-  std::int64_t memory_bytes = 0;
-  std::int64_t since_us = 0;        ///< when it queued up; the order of the queue, then the model's number
-  bool serves = false;              ///< is a deployment: gives nothing back until somebody undeploys it
-  bool holds = false;               ///< has its resources already
-  std::optional<double> ends_in_s;  ///< of one that holds: when it will give them back, if that is known
-};
+namespace cloud {
 
 /// What a tenant may use; nobody else gets any of it.
 struct Share {
@@ -33,7 +23,7 @@ struct Snapshot {
 
 /// What is to happen to one waiting claim.
 struct Decision {
-  std::int64_t model = 0;
+  std::int64_t owner = 0;
   bool start = false;
   int position = 0;                   ///< in the tenant's queue, 1 is next; 0 when it starts
   std::string reason;                 ///< why it waits, in the width of a table's column

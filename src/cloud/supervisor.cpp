@@ -46,7 +46,7 @@ void Supervisor::recover_model(std::int64_t model, const std::set<std::string>& 
   if (!before) return;
   if (!closing_ && attach(*before, jobs)) return;
   change(model, [&](Database& db, ModelRow& row) {
-    row.holds = false;
+    wait_again(db, row.id);
     switch (row.state) {
       case received: become(db, row, queued); break;
       case running:
@@ -80,7 +80,8 @@ bool Supervisor::attach(const ModelRow& row, const std::set<std::string>& jobs) 
       attach_training(row);
       return true;
     }
-    const bool serves = row.state == deployed || (row.state == deploying && row.holds);
+    const auto claim = store_.read([&](Database& db) { return claim_of(db, row.id); });
+    const bool serves = claim && claim->kind == ClaimKind::deployment && claim->holds && row.state != undeploying;
     const std::string begins = serving_jobs(row.id);
     const auto job = jobs.lower_bound(begins);
     if (!serves || job == jobs.end() || !job->starts_with(begins)) return false;
@@ -153,7 +154,7 @@ void Supervisor::start_what_can() {
   const auto todo = store_.read([&](Database& db) { return decisions(db, 0); });
   for (const Decision& decision : todo) {
     if (closing_) return;
-    const std::int64_t model = decision.model;
+    const std::int64_t model = decision.owner;
     if (!decision.start) continue;
     const Turn turn(turns_, model);
     {
@@ -167,15 +168,16 @@ void Supervisor::start_what_can() {
         continue;
       }
     }
-    const auto row = store_.read([&](Database& db) { return find_model(db, model); });
-    if (row && (row->state == queued || (row->state == deploying && !row->holds))) start(*row);
+    const auto [row, claim] =
+        store_.read([&](Database& db) { return std::pair(find_model(db, model), claim_of(db, model)); });
+    if (row && claim && !claim->holds) start(*row);
   }
 }
 
 // In the transaction that has it started: what was decided before may be wrong by now.
 void Supervisor::check_still_starts(Database& db, const ModelRow& row) {
   for (const Decision& decision : decisions(db, row.tenant_id))
-    if (decision.model == row.id && decision.start) return;
+    if (decision.owner == row.id && decision.start) return;
   throw Overtaken();
 }
 
@@ -305,7 +307,7 @@ std::vector<Decision> Supervisor::decisions(Database& db, std::int64_t tenant, s
   const std::int64_t now = base::steady_now_us();
   const std::lock_guard lock(mutex_);
   for (Claim& claim : snapshot.claims) {
-    const auto found = trainings_.find(claim.model);
+    const auto found = trainings_.find(claim.owner);
     if (found != trainings_.end() && found->second.eta_s)
       claim.ends_in_s = std::max(0.0, *found->second.eta_s - static_cast<double>(now - found->second.eta_at_us) * 1e-6);
   }
@@ -325,22 +327,22 @@ void show_decision(const Decision& decision, api::Model& model) {
 }  // namespace
 
 api::Model Supervisor::foresee(ModelRow row, const std::vector<DatasetOfModel>& datasets) {
-  row.created_us = row.queued_us = base::wall_now_us();
+  row.created_us = base::wall_now_us();
   row.state = queued;
   return store_.read([&](Database& db) {
     check_submit(db, row, datasets);
     api::Model model = shown(db, row);
     for (const DatasetOfModel& use : datasets) model.datasets.push_back({use.role, use.name});
     constexpr std::int64_t kLast = std::numeric_limits<std::int64_t>::max();
-    const Claim claim{.model = kLast,
+    const Claim claim{.owner = kLast,
                       .tenant = row.tenant_id,
                       .cpus = row.cpus,
                       .memory_bytes = row.memory_bytes,
-                      .since_us = row.queued_us};
+                      .since_us = row.created_us};
     for (const Decision& decision : decisions(db, row.tenant_id, claim))
-      if (decision.model == kLast && !decision.start)
+      if (decision.owner == kLast && !decision.start)
         show_decision(decision, model);
-      else if (decision.model == kLast)
+      else if (decision.owner == kLast)
         model.state = running;
     return model;
   });
@@ -359,7 +361,7 @@ void Supervisor::fill_in_queue(Database& db, std::int64_t tenant, std::vector<ap
     }
     if (!todo) todo = decisions(db, tenant);
     for (const Decision& decision : *todo) {
-      if (decision.model != model.id || decision.start) continue;
+      if (decision.owner != model.id || decision.start) continue;
       show_decision(decision, model);
     }
   }

@@ -20,9 +20,10 @@ void Supervisor::enlist(std::int64_t model, std::shared_ptr<Deployment> deployme
 }
 
 void Supervisor::launch_serving(const ModelRow& row, Serving& serving) {
+  const Claim claim = store_.read([&](Database& db) { return claim_of(db, row.id).value(); });
   Order order{.id = serving_jobs(row.id) + base::hex(base::random_bytes(6)),
-              .limits = {row.deploy_cpus, row.deploy_memory_bytes}};
-  order.program.serve = {.checkpoint = order.add("checkpoint", row.checkpoint_sha256), .threads = row.deploy_cpus};
+              .limits = {claim.cpus, claim.memory_bytes}};
+  order.program.serve = {.checkpoint = order.add("checkpoint", row.checkpoint_sha256), .threads = claim.cpus};
   serving.ready_us = 0;
   serve_through(row, serving, worker_.start(order, serving_listener(row.id)));
 }
@@ -66,7 +67,7 @@ void Supervisor::start_serving(std::int64_t model) {
   const ModelRow row = *store_.read([&](Database& db) { return find_model(db, model); });
   change(model, [this](Database& db, ModelRow& now) {
     check_still_starts(db, now);
-    now.holds = true;
+    hold(db, now.id);
     now.reason.clear();
     save(db, now);
   });
@@ -74,12 +75,7 @@ void Supervisor::start_serving(std::int64_t model) {
     launch_serving(row, begin_serving(model));
   } catch (...) {
     forget_serving(model);
-    write_end(model, [this, model] {
-      change(model, [](Database& db, ModelRow& now) {
-        now.holds = false;
-        save(db, now);
-      });
-    });
+    write_end(model, [this, model] { store_.write([&](Database& db) { wait_again(db, model); }); });
     throw;
   }
 }
@@ -182,9 +178,8 @@ void Supervisor::serving_waits(std::int64_t model, const std::string& reason) {
   if (!closing_) rest(model, reason);
   write_end(model, [this, model] {
     change(model, [](Database& db, ModelRow& row) {
-      row.holds = false;
-      if (row.state == deployed) return become(db, row, deploying);
-      save(db, row);
+      if (row.state == deployed) become(db, row, deploying);
+      wait_again(db, row.id);
     });
   });
 }
@@ -201,9 +196,6 @@ void Supervisor::serving_over(std::int64_t model, std::string reason) {
 
 void Supervisor::end_deployment(std::int64_t model, std::string reason) {
   change(model, [&](Database& db, ModelRow& row) {
-    row.holds = false;
-    row.deploy_cpus = 0;
-    row.deploy_memory_bytes = 0;
     become(db, row, base::decode<ModelState>(base::json::value(row.rest_state)), reason);
   });
 }

@@ -57,10 +57,9 @@ void check_queue(Database& db, std::int64_t tenant_id) {
 void Supervisor::check_submit(Database& db, ModelRow& row, const std::vector<DatasetOfModel>& datasets) {
   if (row.cpus == 0) {
     // Trainings end; a deployment gives nothing back by itself.
-    const std::int64_t deployed_cpus = db.number(
-        "select coalesce(sum(deploy_cpus), 0) from models where tenant_id = ? and state in ('deploying', 'deployed', "
-        "'undeploying')",
-        row.tenant_id);
+    const std::int64_t deployed_cpus =
+        db.number("select coalesce(sum(cpus), 0) from claims where tenant_id = ? and kind = ?", row.tenant_id,
+                  ClaimKind::deployment);
     row.cpus =
         static_cast<int>(std::max(1.0, tenant_with(db, row.tenant_id).cpus - static_cast<double>(deployed_cpus)));
   }
@@ -74,7 +73,7 @@ void Supervisor::check_submit(Database& db, ModelRow& row, const std::vector<Dat
 api::Model Supervisor::submit(const api::Call& call, ModelRow row, const std::vector<DatasetOfModel>& datasets,
                               const Objects::Pin* start) {
   if (closing_) throw Error(Code::unavailable, "the server is ending; try again when it is back");
-  row.created_us = row.queued_us = base::wall_now_us();
+  row.created_us = base::wall_now_us();
   row.state = queued;
   // It is not started before its followers would hear of that.
   const std::shared_ptr<void> announced(nullptr, [&](void*) {
@@ -306,7 +305,6 @@ void Supervisor::begin_resume(std::int64_t tenant, std::int64_t model, std::opti
                         "again (under any name), then resume it",
                         use.name, model));
     row.epochs = wanted;
-    row.queued_us = base::wall_now_us();
     row.stop_requested = false;
     row.crashes_since_checkpoint = 0;
     row.ended_us = std::nullopt;
@@ -341,6 +339,7 @@ api::Deleted Supervisor::remove(std::int64_t tenant, std::int64_t model) {
     if (row.state == deploying || row.state == deployed)
       refuse(row, fmt::format("undeploy it first: ncloud model undeploy {}", model));
     db.run("delete from model_datasets where model_id = ?", model);
+    give_back(db, model);
     db.run("delete from models where id = ?", model);
     for (const std::string& sha256 : {row.checkpoint_sha256, row.previous_sha256, row.start_sha256})
       if (!sha256.empty()) checkpoints.push_back(sha256);
@@ -367,11 +366,13 @@ void Supervisor::begin_deploy(std::int64_t tenant, std::int64_t model, int cpus,
       refuse(row, fmt::format("it has no checkpoint yet; train it: ncloud model resume {}", model));
     check_allotment(db, tenant, cpus, memory_bytes);
     row.rest_state = base::word(row.state);
-    row.deploy_cpus = cpus;
-    row.deploy_memory_bytes = memory_bytes;
-    row.holds = false;
-    row.queued_us = base::wall_now_us();
     become(db, row, deploying);
+    queue_up(db, {.kind = ClaimKind::deployment,
+                  .owner = model,
+                  .tenant = tenant,
+                  .cpus = cpus,
+                  .memory_bytes = memory_bytes,
+                  .since_us = base::wall_now_us()});
   });
   wake();
 }

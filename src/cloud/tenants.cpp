@@ -4,6 +4,7 @@
 #include "base/counted.h"
 #include "base/error.h"
 #include "base/log.h"
+#include "cloud/claims.h"
 #include "cloud/names.h"
 
 namespace cloud {
@@ -99,27 +100,18 @@ api::Resources resources_of(Database& db, std::int64_t tenant_id) {
   const api::Tenant tenant = tenant_with(db, tenant_id);
   api::Resources resources{
       .tenant = tenant.name, .cpus = static_cast<int>(tenant.cpus), .memory_bytes = tenant.memory_bytes};
-  const auto add = [&](const Row& row) {
-    resources.jobs_running += row.integer(0);
-    resources.cpus_used += static_cast<int>(row.integer(1));
-    resources.memory_used_bytes += row.integer(2);
-    return 0;
-  };
-  db.first(
-      "select count(*), coalesce(sum(cpus), 0), coalesce(sum(memory_bytes), 0) from models where tenant_id = ? and "
-      "state = 'running'",
-      add, tenant_id);
-  db.first(
-      "select count(*), coalesce(sum(deploy_cpus), 0), coalesce(sum(deploy_memory_bytes), 0) from models where "
-      "tenant_id = ? and "
-      "(state in ('deployed', 'undeploying') or (state = 'deploying' and holds = 1))",
-      add, tenant_id);
+  for (const Claim& claim : claims_of(db, tenant_id)) {
+    if (!claim.holds) {
+      ++resources.jobs_queued;
+      continue;
+    }
+    ++resources.jobs_running;
+    resources.cpus_used += claim.cpus;
+    resources.memory_used_bytes += claim.memory_bytes;
+  }
   const Storage storage = storage_of(db, tenant_id);
   resources.disk_bytes = storage.limit_bytes;
   resources.disk_used_bytes = storage.used_bytes;
-  resources.jobs_queued = db.number(
-      "select count(*) from models where tenant_id = ? and (state = 'queued' or (state = 'deploying' and holds = 0))",
-      tenant_id);
   return resources;
 }
 
