@@ -6,6 +6,7 @@
 
 #include "base/base64.h"
 #include "base/fields.h"
+#include "neon/cost_terms.h"
 
 namespace job {
 namespace {
@@ -46,9 +47,17 @@ std::vector<std::optional<std::string>> elements_of(std::string_view body, const
 
 }  // namespace
 
-bool tells_classes(const aeon::Preprocessor& preprocessor) {
+std::vector<bool> tells_classes(const neon::Checkpoint& checkpoint, const aeon::Preprocessor& preprocessor) {
   const auto& targets = preprocessor.targets();
-  return !targets.empty() && (targets.front().dtype == tensor::Dtype::i32 || !preprocessor.class_names().empty());
+  std::vector<bool> classes;
+  for (const neon::CostTerm& term : neon::cost_terms(checkpoint.spec.cost)) {
+    classes.resize(std::max(classes.size(), term.output + 1), false);
+    const std::size_t target = term.target_among(targets.size());
+    if (target >= targets.size()) continue;  // what comes in is what shall come out
+    const bool named = target == 0 && !preprocessor.class_names().empty();
+    classes[term.output] = targets[target].dtype == tensor::Dtype::i32 || named;
+  }
+  return classes;
 }
 
 Samples::Samples(aeon::Preprocessor& preprocessor, std::size_t rows) : preprocessor_(preprocessor) {

@@ -5,12 +5,13 @@
 #include <vector>
 
 #include "aeon/preprocessor.h"
+#include "neon/checkpoint.h"
 #include "tensor/arena.h"
 
 namespace job {
 
-/// Whether what is learned are classes, so that an answer tells the likeliest; else they are numbers.
-bool tells_classes(const aeon::Preprocessor& preprocessor);
+/// Of each output of a model: whether it learned classes, of which an answer tells the likeliest; else numbers.
+std::vector<bool> tells_classes(const neon::Checkpoint& checkpoint, const aeon::Preprocessor& preprocessor);
 
 /// Room for the samples of one prediction, prepared as in training. Threads: one caller.
 class Samples {

@@ -22,15 +22,21 @@ struct Waiting {
   std::int64_t k;
 };
 
-std::string predictions_json(const std::vector<std::vector<neon::ClassProbability>>& steps) {
+std::string predictions_json(const std::vector<neon::Answer>& answers) {
   base::json::array predictions;
-  for (std::size_t step = 0; step < steps.size(); ++step)
-    for (const neon::ClassProbability& row : steps[step]) {
-      base::json::object prediction{{"probability", row.probability}, {"index", row.index}, {"label", row.label}};
-      if (steps.size() > 1) prediction["step"] = step;
-      predictions.push_back(std::move(prediction));
-    }
-  return base::to_text(base::json::object{{"predictions", predictions}});
+  for (std::size_t output = 0; output < answers.size(); ++output) {
+    const auto& steps = answers[output].steps;
+    for (std::size_t step = 0; step < steps.size(); ++step)
+      for (const neon::ClassProbability& row : steps[step]) {
+        base::json::object prediction{{"probability", row.probability}, {"index", row.index}, {"label", row.label}};
+        if (steps.size() > 1) prediction["step"] = step;
+        if (answers.size() > 1) prediction["output"] = output;
+        predictions.push_back(std::move(prediction));
+      }
+  }
+  base::json::object all{{"predictions", predictions}};
+  if (const std::string& text = answers.front().text; !text.empty()) all["text"] = text;
+  return base::to_text(all);
 }
 
 /// Each token of what a model wrote is a prediction of its step.
@@ -60,7 +66,7 @@ class Server {
         predictor_(checkpoint_, {.max_batch = job.max_batch,
                                  .threads = job.threads,
                                  .inputs = preprocessor_.inputs(),
-                                 .ranked = tells_classes(preprocessor_)}),
+                                 .ranked = tells_classes(checkpoint_, preprocessor_)}),
         max_batch_(static_cast<std::size_t>(job.max_batch)),
         samples_(preprocessor_, max_batch_) {
     if (predictor_.graph().adversaries)
@@ -112,7 +118,7 @@ class Server {
     try {
       if (request.k != 0) predictor_.check_k(request.k);
       if (!samples_.write_body(waiting_.size(), request.input, told_name_)) return write_after(request.id);
-      waiting_.push_back({request.id, request.k != 0 ? request.k : predictor_.usual_k()});
+      waiting_.push_back({request.id, request.k});
     } catch (const base::Error& error) {
       refuse(request.id, error);
     } catch (const std::bad_alloc&) {  // this input's fault and nobody else's
@@ -132,12 +138,12 @@ class Server {
   void answer_all() {
     if (waiting_.empty()) return;
     const auto rows = static_cast<std::int64_t>(waiting_.size());
-    const std::span<const float> outputs = predictor_.predict(samples_.data(), rows);
-    const std::size_t columns = outputs.size() / waiting_.size();
+    predictor_.predict(samples_.data(), rows);
     std::string answers;
-    for (std::size_t i = 0; i < waiting_.size(); ++i)
-      answers += wire::answer_frame(waiting_[i].id, predictions_json(predictor_.top_k_of_steps(
-                                                        outputs.subspan(i * columns, columns), waiting_[i].k)));
+    for (std::int64_t row = 0; row < rows; ++row) {
+      const Waiting& one = waiting_[static_cast<std::size_t>(row)];
+      answers += wire::answer_frame(one.id, predictions_json(predictor_.answers(row, one.k)));
+    }
     send(answers);
   }
 

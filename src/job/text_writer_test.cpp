@@ -92,8 +92,8 @@ TEST_F(Backwards, IsWrittenAsALoopOfPredictionsWouldWriteIt) {
     std::string so_far;
     for (int step = 0; step < 3; ++step) {
       samples.write(0, std::vector<std::string_view>{read, so_far});
-      const auto best =
-          predictor.top_k_of_steps(predictor.predict(samples.data(), 1), 1)[static_cast<std::size_t>(step)][0];
+      predictor.predict(samples.data(), 1);
+      const auto best = predictor.answers(0, 1).front().steps[static_cast<std::size_t>(step)][0];
       if (best.label == "</s>") break;
       so_far += (so_far.empty() ? "" : " ") + best.label;
     }

@@ -43,6 +43,9 @@ class Cost {
   /// value is the cost of that example.
   virtual bool compares_sequences() const { return false; }
 
+  /// Of costs that take outputs for sequences of labels which nobody has aligned: the class that stands for no label.
+  virtual std::optional<std::int64_t> blank() const { return {}; }
+
   /// Of such costs: the steps that a sequence must have at least for the target t.
   virtual std::int64_t steps_needed(std::span<const float> t, std::int64_t columns) const {
     return static_cast<void>(t), static_cast<void>(columns), 0;

@@ -4,6 +4,7 @@
 #include <numeric>
 
 #include "base/error.h"
+#include "neon/cost_terms.h"
 #include "neon/finite.h"
 
 namespace neon {
@@ -25,6 +26,11 @@ Predictor::Predictor(const Checkpoint& checkpoint, const PredictorOptions& optio
   }
   for (std::int64_t rows = 1; rows < options.max_batch; rows *= 2) plans_.push_back({rows, nullptr});
   plans_.push_back({options.max_batch, nullptr});
+  if (!graph_.adversaries)
+    for (const CostTerm& term : cost_terms(checkpoint.spec.cost)) {
+      blanks_.resize(std::max(blanks_.size(), term.output + 1));
+      blanks_[term.output] = term.cost->blank();
+    }
   Plan& plan = plan_for(plans_.front());
   plan.import_parameters(parameters_of(checkpoint));
   if (const std::string what = plan.parameter_not_finite(); !what.empty())
@@ -67,6 +73,7 @@ std::span<const float> Predictor::predict(std::span<const std::byte* const> samp
     samples = padded_data_;
   }
   const auto outputs = run(sized, samples).first(static_cast<std::size_t>(rows * out_count()));
+  last_ = &sized;
   if (!all_finite(outputs))
     throw base::Error(base::Code::invalid_argument,
                       fmt::format("{} are not finite for this input: it is out of all proportion to what the model was "
@@ -82,38 +89,73 @@ void Predictor::check_k(std::int64_t k) const {
         fmt::format("k must be between 1 and {}, the number of the model's outputs; got {}", columns(), k));
 }
 
-std::int64_t Predictor::usual_k() const {
-  constexpr std::int64_t kClasses = 5;
-  return options_.ranked ? std::min(kClasses, columns()) : columns();
+ClassProbability Predictor::named(std::int64_t index, float probability, bool with_label) const {
+  const bool named = with_label && static_cast<std::size_t>(index) < labels_.size();
+  return {probability, index, named ? labels_[static_cast<std::size_t>(index)] : std::string()};
 }
 
 std::vector<ClassProbability> Predictor::top_k(std::span<const float> row, std::int64_t k) const {
   check_k(k);
+  return largest(row, k, true);
+}
+
+std::vector<ClassProbability> Predictor::largest(std::span<const float> row, std::int64_t k, bool with_labels) const {
   std::vector<std::int64_t> order(row.size());
   std::iota(order.begin(), order.end(), std::int64_t{0});
   const auto at = [&](std::int64_t i) { return row[static_cast<std::size_t>(i)]; };
-  if (options_.ranked)
-    std::partial_sort(order.begin(), order.begin() + k, order.end(),
-                      [&](std::int64_t a, std::int64_t b) { return at(a) != at(b) ? at(a) > at(b) : a < b; });
+  std::partial_sort(order.begin(), order.begin() + k, order.end(),
+                    [&](std::int64_t a, std::int64_t b) { return at(a) != at(b) ? at(a) > at(b) : a < b; });
   std::vector<ClassProbability> best;
   for (std::int64_t i = 0; i < k; ++i) {
     const std::int64_t index = order[static_cast<std::size_t>(i)];
-    const bool named = static_cast<std::size_t>(index) < labels_.size();
-    best.push_back({at(index), index, named ? labels_[static_cast<std::size_t>(index)] : std::string()});
+    best.push_back(named(index, at(index), with_labels));
   }
   return best;
 }
 
-std::vector<std::vector<ClassProbability>> Predictor::top_k_of_steps(std::span<const float> outputs,
-                                                                     std::int64_t k) const {
-  const auto count = static_cast<std::size_t>(steps());
-  std::vector<std::vector<ClassProbability>> best;
-  std::vector<float> row(static_cast<std::size_t>(columns()));
-  for (std::size_t step = 0; step < count; ++step) {
-    for (std::size_t i = 0; i < row.size(); ++i) row[i] = outputs[i * count + step];  // (columns, steps)
-    best.push_back(top_k(row, k));
+std::vector<Answer> Predictor::answers(std::int64_t row, std::int64_t k) const {
+  constexpr std::int64_t kClasses = 5;
+  if (k != 0) check_k(k);
+  std::vector<Answer> answers;
+  for (std::size_t output = 0; output < graph_.predicted_count(); ++output) {
+    const std::int64_t columns = graph_.columns(output), steps = graph_.rows_per_example(output);
+    const std::span<const float> numbers = last_->plan->output(output).subspan(
+        static_cast<std::size_t>(row * graph_.out_count(output)), static_cast<std::size_t>(columns * steps));
+    const bool ranked = is_ranked(output);
+    const std::int64_t told = std::min(k != 0 ? k : ranked ? kClasses : columns, columns);
+    Answer& answer = answers.emplace_back();
+    std::vector<float> of_step(static_cast<std::size_t>(columns));
+    for (std::int64_t step = 0; step < steps; ++step) {
+      for (std::int64_t i = 0; i < columns; ++i)  // (columns, steps)
+        of_step[static_cast<std::size_t>(i)] = numbers[static_cast<std::size_t>(i * steps + step)];
+      if (ranked) {
+        answer.steps.push_back(largest(of_step, told, output == 0));
+      } else {
+        auto& all = answer.steps.emplace_back();
+        for (std::int64_t i = 0; i < told; ++i) all.push_back(named(i, of_step[static_cast<std::size_t>(i)], false));
+      }
+    }
+    if (output < blanks_.size() && blanks_[output]) answer.text = spelled(answer.steps, *blanks_[output]);
   }
-  return best;
+  return answers;
+}
+
+/// Labels of one character are put together, others with blanks between them.
+std::string Predictor::spelled(const std::vector<std::vector<ClassProbability>>& steps, std::int64_t blank) const {
+  const bool letters = !labels_.empty() && std::all_of(labels_.begin(), labels_.end(), [](const std::string& label) {
+    return std::count_if(label.begin(), label.end(), [](char c) { return (c & 0xC0) != 0x80; }) <= 1;
+  });
+  std::string text;
+  std::int64_t before = blank;
+  for (const auto& best : steps) {
+    const ClassProbability& likeliest = best.front();
+    if (likeliest.index != blank && likeliest.index != before) {
+      if (!letters && !text.empty()) text += ' ';
+      text += likeliest.label.empty() ? std::to_string(likeliest.index) : likeliest.label;
+    }
+    before = likeliest.index;
+  }
+  return text;
 }
 
 }  // namespace neon

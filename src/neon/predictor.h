@@ -1,6 +1,7 @@
 #pragma once
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -17,11 +18,19 @@ struct ClassProbability {
   std::string label;  ///< empty when the classes have no names
 };
 
+/// What one output of a model says of one sample.
+struct Answer {
+  /// Of each of its time steps, one where it is no sequence: some of its numbers.
+  std::vector<std::vector<ClassProbability>> steps;
+  /// After a cost CTC: the labels that the likeliest class of each step spells.
+  std::string text;
+};
+
 struct PredictorOptions {
   int max_batch = 32;                  ///< rows of one predict at most
   int threads = 0;                     ///< at most so many; 0: as many as there are processors
   std::vector<tensor::Column> inputs;  ///< what samples are given as; none: what the network's layers see
-  bool ranked = true;                  ///< outputs are classes, the largest told first; false: numbers, in their order
+  std::vector<bool> ranked;            ///< of each output: classes, the largest told first; false: numbers, in order
 };
 
 /// A trained network ready to answer. It has a plan for each of 1, 2, 4, ... rows up to max_batch, all with the same
@@ -39,17 +48,16 @@ class Predictor {
   /// max_batch.
   std::span<const float> predict(std::span<const std::byte* const> samples, std::int64_t rows);
 
-  /// The k largest of one row of columns() numbers, largest first; of equal ones the lower index first. Of outputs that
-  /// are not ranked the first k. Errors: as check_k.
+  /// The k largest of one row of columns() numbers, largest first; of equal ones the lower index first. Errors: as
+  /// check_k.
   std::vector<ClassProbability> top_k(std::span<const float> row, std::int64_t k) const;
 
-  /// The same for one sample's out_count() outputs: of each of its steps(), one after the other.
-  std::vector<std::vector<ClassProbability>> top_k_of_steps(std::span<const float> outputs, std::int64_t k) const;
+  /// What each output of the network said of a row of the last predict: the k largest where they are ranked, else the
+  /// first k; 0: five classes, or all numbers. Errors: as check_k.
+  std::vector<Answer> answers(std::int64_t row, std::int64_t k) const;
 
   /// Errors: invalid_argument naming the range unless 1 <= k <= columns().
   void check_k(std::int64_t k) const;
-  /// How many are told where nobody says it: five classes, or all numbers.
-  std::int64_t usual_k() const;
 
   const Graph& graph() const { return graph_; }
   const tensor::Shape& sample_shape() const { return graph_.spec_of(graph_.predicted_from().front()).shape; }
@@ -64,15 +72,21 @@ class Predictor {
     std::unique_ptr<Plan> plan;
   };
   Plan& plan_for(Sized& sized);
+  bool is_ranked(std::size_t output) const { return output >= options_.ranked.size() || options_.ranked[output]; }
+  std::vector<ClassProbability> largest(std::span<const float> row, std::int64_t k, bool with_labels) const;
+  ClassProbability named(std::int64_t index, float probability, bool with_label) const;
+  std::string spelled(const std::vector<std::vector<ClassProbability>>& steps, std::int64_t blank) const;
   std::span<const float> run(Sized& sized, std::span<const std::byte* const> samples);
 
   PredictorOptions options_;
   Graph graph_;
   std::vector<std::string> labels_;
-  std::vector<std::size_t> sample_bytes_;      ///< of each input
-  std::vector<tensor::Arena> padded_;          ///< max_batch samples of each, for fewer rows than a plan has
-  std::vector<const std::byte*> padded_data_;  ///< of these
-  std::vector<Sized> plans_;                   ///< ascending; the first holds the weights of all
+  std::vector<std::optional<std::int64_t>> blanks_;  ///< of each output whose cost has one
+  const Sized* last_ = nullptr;                      ///< that predicted last
+  std::vector<std::size_t> sample_bytes_;            ///< of each input
+  std::vector<tensor::Arena> padded_;                ///< max_batch samples of each, for fewer rows than a plan has
+  std::vector<const std::byte*> padded_data_;        ///< of these
+  std::vector<Sized> plans_;                         ///< ascending; the first holds the weights of all
 };
 
 }  // namespace neon

@@ -309,21 +309,27 @@ struct ClassProbability {
   std::int64_t index = 0;
   std::string label;
   std::optional<std::int64_t> step;
+  std::optional<std::int64_t> output;
   static constexpr auto fields() {
     return std::tuple(base::field("probability", &ClassProbability::probability, "output of the last layer"),
                       base::field("index", &ClassProbability::index, "of the class, from 0"),
                       base::field("label", &ClassProbability::label, "name of the class; its index when it has none"),
                       base::field("step", &ClassProbability::step,
-                                  "of a model whose output is a sequence: the time step, from 0; absent for others"));
+                                  "of a model whose output is a sequence: the time step, from 0; absent for others"),
+                      base::field("output", &ClassProbability::output,
+                                  "of a model with several outputs: which one, from 0; absent for others"));
   }
 };
 
 struct Prediction {
   std::vector<ClassProbability> predictions;
+  std::optional<std::string> text;
   static constexpr auto fields() {
-    return std::tuple(base::field(
-        "predictions", &Prediction::predictions,
-        "most probable first, or numbers in their order where no classes are learned; of a sequence step by step"));
+    return std::tuple(
+        base::field(
+            "predictions", &Prediction::predictions,
+            "most probable first, or numbers in their order where no classes are learned; of a sequence step by step"),
+        base::field("text", &Prediction::text, "of a model trained with CTC: what it reads; absent for others"));
   }
 };
 

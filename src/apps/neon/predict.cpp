@@ -95,10 +95,11 @@ int generate(const PredictCommand& command, const neon::Checkpoint& checkpoint) 
   return 0;
 }
 
-void print_steps(const std::vector<std::vector<neon::ClassProbability>>& steps) {
-  for (std::size_t step = 0; step < steps.size(); ++step) {
-    if (steps.size() > 1) fmt::print(" step {}\n", step);
-    for (const neon::ClassProbability& row : steps[step])
+void print(const neon::Answer& answer) {
+  if (!answer.text.empty()) fmt::print(" text {}\n", base::printable(answer.text));
+  for (std::size_t step = 0; step < answer.steps.size(); ++step) {
+    if (answer.steps.size() > 1) fmt::print(" step {}\n", step);
+    for (const neon::ClassProbability& row : answer.steps[step])
       fmt::print("  {:>9.6f}  {:>5}  {}\n", row.probability, row.index, base::printable(row.label));
   }
 }
@@ -172,8 +173,8 @@ int predict_files(const PredictCommand& command) {
   neon::Predictor predictor(checkpoint, {.max_batch = 1,
                                          .threads = command.threads,
                                          .inputs = preprocessor.inputs(),
-                                         .ranked = job::tells_classes(preprocessor)});
-  const std::int64_t k = std::min(command.k.value_or(predictor.usual_k()), predictor.columns());
+                                         .ranked = job::tells_classes(checkpoint, preprocessor)});
+  const std::int64_t k = std::min(command.k.value_or(0), predictor.columns());
   const auto mask = preprocessor.mask_size();
   const bool masks = mask && predictor.steps() == (*mask)[0] * (*mask)[1];
   if (masks && !command.output.empty() && command.files.size() > 1 && preprocessor.names().size() == 1)
@@ -185,13 +186,17 @@ int predict_files(const PredictCommand& command) {
     for (const std::string& file : files) bytes.push_back(read_input(file));
     samples.write(0, std::vector<std::string_view>(bytes.begin(), bytes.end()));
     const std::span<const float> outputs = predictor.predict(samples.data(), 1);
-    if (masks) return tell_mask(command, preprocessor, predictor.top_k_of_steps(outputs, 1), title);
+    if (masks) return tell_mask(command, preprocessor, predictor.answers(0, 1).front().steps, title);
     if (!command.output.empty()) {
       made.insert(made.end(), outputs.begin(), outputs.end());
       return;
     }
     fmt::print("{}\n", title);
-    print_steps(predictor.top_k_of_steps(outputs, k));
+    const std::vector<neon::Answer> answers = predictor.answers(0, k);
+    for (std::size_t output = 0; output < answers.size(); ++output) {
+      if (answers.size() > 1) fmt::print(" output {}\n", output);
+      print(answers[output]);
+    }
   };
   if (const auto writer = writer_for(command, checkpoint, preprocessor))
     return write_texts(command, preprocessor, *writer, samples);

@@ -117,6 +117,7 @@ class Ctc final : public Cost {
   }
 
   bool compares_sequences() const override { return true; }
+  std::optional<std::int64_t> blank() const override { return blank_; }
   std::int64_t steps_needed(std::span<const float> t, std::int64_t columns) const override {
     return ways_of(t, columns).steps_needed();
   }
@@ -175,8 +176,10 @@ whatever the length is. A target needs a step for each label, and one more betwe
 training and evaluation refuse the batch and name the example. An example of no steps and no labels costs 0.
 
 A model with this cost at its first output is evaluated by its cost and the metric `LabelErrorRate`: others compare outputs with
-targets row by row, and these have no rows in common. It cannot be masked. The loader reads no sequences of labels so far: they come from a `tensor::BatchSource` of
-one's own.)",
+targets row by row, and these have no rows in common. It cannot be masked.
+
+A `char_map` whose `max_length` is the number of time steps and whose alphabet begins with a character for the blank reads such
+targets ([dataset-config.md](../formats/dataset-config.md)). Predictions then also tell the text that the likeliest class of each step spells.)",
     {{"CTCLoss", ""}, {"ctc_loss", ""}, {"ctc_batch_cost", ""}});
 
 }  // namespace

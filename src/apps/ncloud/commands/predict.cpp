@@ -78,17 +78,23 @@ class PredictionWriter {
   }
 
   void add(const std::string& file, const api::Prediction& prediction) {
+    if (prediction.text && session_.format() == Format::table)
+      session_.print(fmt::format("{}{}\n", file_columns_ > 0 ? base::printable(file) + "  " : "",
+                                 base::printable(*prediction.text)));
     for (const api::ClassProbability& each : prediction.predictions) {
       if (session_.format() != Format::table) {
         base::json::object row{
             {"file", file}, {"probability", each.probability}, {"index", each.index}, {"label", each.label}};
         if (each.step) row["step"] = *each.step;
+        if (each.output) row["output"] = *each.output;
+        if (prediction.text) row["text"] = *prediction.text;
         rows_.push_back(std::move(row));
         continue;
       }
-      if (!std::exchange(has_head_, true)) print_row("file", "probability", "index", "label", each.step ? "step" : "");
+      if (!std::exchange(has_head_, true))
+        print_row("file", "probability", "index", "label", each.step ? "step" : "", each.output ? "output" : "");
       print_row(file, fmt::format("{:.4f}", each.probability), std::to_string(each.index), each.label,
-                each.step ? std::to_string(*each.step) : "");
+                each.step ? std::to_string(*each.step) : "", each.output ? std::to_string(*each.output) : "");
     }
   }
   void finish() {
@@ -96,14 +102,15 @@ class PredictionWriter {
   }
 
  private:
-  /// `step` is empty for what is no sequence.
+  /// `step` is empty for what is no sequence, `output` where there is one.
   void print_row(std::string_view file, std::string_view probability, std::string_view index, std::string_view label,
-                 std::string_view step) const {
+                 std::string_view step, std::string_view output) const {
     std::string line;
     if (file_columns_ > 0) {
       line = shortened(base::printable(file), file_columns_);
       line.append(file_columns_ - columns_of(line) + 2, ' ');
     }
+    if (!output.empty()) line += fmt::format("{:>6}  ", output);
     if (!step.empty()) line += fmt::format("{:>5}  ", step);
     session_.print(line + fmt::format("{:>11}  {:>5}  {}\n", probability, index, base::printable(label)));
   }
