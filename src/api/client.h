@@ -9,6 +9,7 @@
 #include "api/resources/history.h"
 #include "api/resources/members.h"
 #include "api/resources/models.h"
+#include "api/resources/queue.h"
 #include "api/resources/server.h"
 #include "api/resources/tenants.h"
 #include "api/resources/users.h"

@@ -5,7 +5,7 @@
 namespace cloud {
 namespace {
 
-constexpr std::string_view kColumns = "kind, owner, tenant_id, cpus, memory_bytes, since_us, held_us";
+constexpr std::string_view kColumns = "kind, owner, tenant_id, cpus, memory_bytes, priority, since_us, held_us";
 
 Claim claim_in(const Row& row) {
   return {.kind = base::decode<ClaimKind>(base::json::value(row.text(0))),
@@ -13,8 +13,9 @@ Claim claim_in(const Row& row) {
           .tenant = row.integer(2),
           .cpus = static_cast<int>(row.integer(3)),
           .memory_bytes = row.integer(4),
-          .since_us = row.integer(5),
-          .holds = !row.null(6)};
+          .priority = static_cast<int>(row.integer(5)),
+          .since_us = row.integer(6),
+          .holds = !row.null(7)};
 }
 
 }  // namespace
@@ -30,8 +31,10 @@ std::vector<Claim> claims_of(Database& db, std::int64_t tenant) {
 }
 
 void queue_up(Database& db, const Claim& wanted) {
-  db.run("insert into claims (kind, owner, tenant_id, cpus, memory_bytes, since_us) values (?, ?, ?, ?, ?, ?)",
-         wanted.kind, wanted.owner, wanted.tenant, wanted.cpus, wanted.memory_bytes, wanted.since_us);
+  db.run(
+      "insert into claims (kind, owner, tenant_id, cpus, memory_bytes, priority, since_us) values (?, ?, ?, ?, ?, ?, "
+      "?)",
+      wanted.kind, wanted.owner, wanted.tenant, wanted.cpus, wanted.memory_bytes, wanted.priority, wanted.since_us);
 }
 
 void hold(Database& db, std::int64_t model) {

@@ -23,7 +23,8 @@ struct Claim {
   std::int64_t tenant = 0;
   int cpus = 0;
   std::int64_t memory_bytes = 0;
-  std::int64_t since_us = 0;        ///< when it queued up; the order of the queue, then the owner's number
+  int priority = 0;                 ///< the order of the queue: the highest, then the first, then the lowest owner
+  std::int64_t since_us = 0;        ///< when it queued up
   bool holds = false;               ///< has its resources already
   std::optional<double> ends_in_s;  ///< of one that holds: when it will give them back, if that is known
 };

@@ -95,6 +95,7 @@ Daemon::Daemon(const std::filesystem::path& data_folder, std::unique_ptr<Worker>
   const Parts parts{store_, identities_, logins_, history_, objects_, supervisor_, *worker_, machine};
   handle_server(router_, worker_->protection());
   handle_tenants(router_, parts);
+  handle_queue(router_, parts);
   handle_users(router_, parts);
   handle_members(router_, parts);
   handle_history(router_, parts);

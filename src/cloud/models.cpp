@@ -53,7 +53,7 @@ constexpr std::string_view kColumns =
     "train_cost, "
     "eval_cost, metrics, restarts, crashes_since_checkpoint, stop_requested, checkpoint_sha256, checkpoint_bytes, "
     "checkpoint_epochs, rest_state, created_us, started_us, ended_us, "
-    "previous_sha256, previous_bytes, previous_epochs, job, job_event, start_sha256";
+    "previous_sha256, previous_bytes, previous_epochs, job, job_event, start_sha256, priority";
 
 ModelRow row_of(const Row& row) {
   return {.id = row.integer(0),
@@ -68,6 +68,7 @@ ModelRow row_of(const Row& row) {
           .seed = static_cast<std::uint64_t>(row.integer(9)),
           .cpus = static_cast<int>(row.integer(10)),
           .memory_bytes = row.integer(11),
+          .priority = static_cast<int>(row.integer(31)),
           .train_cost = row.optional_real(12),
           .eval_cost = row.optional_real(13),
           .metrics = row.text(14),
@@ -162,6 +163,7 @@ void claim_for(Database& db, const ModelRow& row) {
                            .tenant = row.tenant_id,
                            .cpus = row.cpus,
                            .memory_bytes = row.memory_bytes,
+                           .priority = row.priority,
                            .since_us = base::wall_now_us()});
     case running:
     case deployed:
@@ -181,10 +183,10 @@ std::int64_t insert_model(Database& db, const ModelRow& row, const std::vector<D
   check_count(db, row.tenant_id, Counted::models);
   const std::int64_t id = db.number(
       "insert into models (tenant_id, owner, name, state, filename, yaml, labels, epochs, batch_size, seed, cpus, "
-      "memory_bytes, created_us, start_sha256) "
-      "values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) returning id",
+      "memory_bytes, priority, created_us, start_sha256) "
+      "values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) returning id",
       row.tenant_id, row.owner, row.name, row.state, row.filename, row.yaml, base::to_text(base::encode(row.labels)),
-      row.epochs, row.batch_size, row.seed, row.cpus, row.memory_bytes, row.created_us,
+      row.epochs, row.batch_size, row.seed, row.cpus, row.memory_bytes, row.priority, row.created_us,
       row.start_sha256.empty() ? std::nullopt : std::optional(row.start_sha256));
   int position = 0;
   for (const DatasetOfModel& dataset : datasets)
@@ -245,6 +247,7 @@ api::Model shown(Database& db, const ModelRow& row) {
                    .cpus = row.cpus,
                    .memory_bytes = row.memory_bytes,
                    .seed = row.seed,
+                   .priority = row.priority,
                    .restarts = row.restarts,
                    .checkpoint_bytes = row.checkpoint_bytes,
                    .checkpoint_sha256 = row.checkpoint_sha256,

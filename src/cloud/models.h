@@ -45,6 +45,7 @@ struct ModelRow {
   std::uint64_t seed = 0;
   int cpus = 0;
   std::int64_t memory_bytes = 0;
+  int priority = 0;
   std::optional<double> train_cost, eval_cost;
   std::string metrics = "{}";
   int restarts = 0;

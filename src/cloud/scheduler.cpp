@@ -4,6 +4,7 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
+#include <tuple>
 
 #include "base/clock.h"
 #include "base/counted.h"
@@ -35,7 +36,7 @@ class Queue {
       if (claim.holds) take(claim);
     }
     const auto earlier = [](const Claim* a, const Claim* b) {
-      return std::pair(a->since_us, a->owner) < std::pair(b->since_us, b->owner);
+      return std::tuple(-a->priority, a->since_us, a->owner) < std::tuple(-b->priority, b->since_us, b->owner);
     };
     std::sort(waiting_.begin(), waiting_.end(), earlier);
     std::sort(holders_.begin(), holders_.end(), [](const Claim* a, const Claim* b) { return a->owner < b->owner; });
@@ -55,7 +56,7 @@ class Queue {
         if (blocked_by == nullptr)
           explain(*claim, decision);
         else
-          stand_behind(*blocked_by, decision);
+          stand_behind(*claim, *blocked_by, decision);
         if (blocked_by == nullptr) decision.starts_in_s = estimate(*claim);
         blocked_by = claim;
       }
@@ -104,10 +105,12 @@ class Queue {
         holders_.empty() ? 0 : holders_.front()->owner, less);
   }
 
-  static void stand_behind(const Claim& first, Decision& decision) {
+  static void stand_behind(const Claim& claim, const Claim& first, Decision& decision) {
     decision.reason = fmt::format("waits behind model {}", first.owner);
-    decision.remedy = fmt::format("first come, first served; to let it go ahead: ncloud model {} {}",
-                                  first.kind == ClaimKind::deployment ? "undeploy" : "stop", first.owner);
+    decision.remedy =
+        fmt::format("{}; to let it go ahead: ncloud model {} {}",
+                    first.priority > claim.priority ? "that has a higher priority" : "first come, first served",
+                    first.kind == ClaimKind::deployment ? "undeploy" : "stop", first.owner);
   }
 
   // Holders give back in the order of their ends, until the claim fits.

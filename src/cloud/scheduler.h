@@ -31,7 +31,8 @@ struct Decision {
   std::optional<double> starts_in_s;  ///< estimate, if the ends of those before it are known
 };
 
-/// Decides about every claim that waits: first come, first served within each tenant; nobody overtakes, so that a large
+/// Decides about every claim that waits: the highest priority first within each tenant,
+/// and of one priority first come, first served; nobody overtakes, so that a large
 /// job is never starved by small ones; never more than the tenant's share. A pure function.
 std::vector<Decision> schedule(const Snapshot& snapshot);
 

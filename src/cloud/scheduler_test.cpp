@@ -26,6 +26,20 @@ TEST(Scheduler, starts_what_fits_in_order_of_arrival) {
   EXPECT_FALSE(of(decisions, 4).start);
 }
 
+TEST(Scheduler, a_higher_priority_stands_before_who_came_first) {
+  const Claim holder{.owner = 7, .tenant = 1, .cpus = 2, .holds = true};
+  const auto decisions = schedule({{{1, {2, 4 * kGB}}},
+                                   {holder,
+                                    {.owner = 8, .tenant = 1, .cpus = 1, .since_us = 1},
+                                    {.owner = 9, .tenant = 1, .cpus = 1, .priority = 5, .since_us = 3},
+                                    {.owner = 10, .tenant = 1, .cpus = 1, .priority = 5, .since_us = 2}}});
+  EXPECT_EQ(of(decisions, 10).position, 1);
+  EXPECT_EQ(of(decisions, 9).position, 2);
+  EXPECT_EQ(of(decisions, 8).position, 3);
+  EXPECT_EQ(of(decisions, 8).reason, "waits behind model 9");
+  EXPECT_EQ(of(decisions, 8).remedy, "that has a higher priority; to let it go ahead: ncloud model stop 9");
+}
+
 TEST(Scheduler, says_what_is_waited_for_and_who_has_it) {
   const Claim holder{.owner = 7, .tenant = 1, .cpus = 2, .memory_bytes = kGB, .holds = true, .ends_in_s = 90.0};
   const auto decisions = schedule({{{1, {2, 4 * kGB}}},

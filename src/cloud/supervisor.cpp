@@ -316,12 +316,16 @@ std::vector<Decision> Supervisor::decisions(Database& db, std::int64_t tenant, s
 
 namespace {
 
+std::optional<std::string> estimated_start(const Decision& decision) {
+  if (!decision.starts_in_s) return std::nullopt;
+  return base::rfc3339(base::wall_now_us() + static_cast<std::int64_t>(*decision.starts_in_s * 1e6));
+}
+
 void show_decision(const Decision& decision, api::Model& model) {
   if (model.state == queued) model.queue_position = decision.position;
   model.reason = decision.reason;
   model.remedy = decision.remedy;
-  if (decision.starts_in_s)
-    model.estimated_start = base::rfc3339(base::wall_now_us() + static_cast<std::int64_t>(*decision.starts_in_s * 1e6));
+  model.estimated_start = estimated_start(decision);
 }
 
 }  // namespace
@@ -338,6 +342,7 @@ api::Model Supervisor::foresee(ModelRow row, const std::vector<DatasetOfModel>& 
                       .tenant = row.tenant_id,
                       .cpus = row.cpus,
                       .memory_bytes = row.memory_bytes,
+                      .priority = row.priority,
                       .since_us = row.created_us};
     for (const Decision& decision : decisions(db, row.tenant_id, claim))
       if (decision.owner == kLast && !decision.start)
@@ -411,6 +416,31 @@ std::vector<api::Model> Supervisor::list(std::int64_t tenant, const std::vector<
     for (const std::int64_t id : ids) models.push_back(shown(db, *find_model(db, id)));
     fill_in_queue(db, tenant, models);
     return models;
+  });
+}
+
+std::vector<api::Waiting> Supervisor::queue(std::int64_t tenant) {
+  return store_.read([&](Database& db) {
+    std::vector<api::Waiting> queue;
+    for (const Decision& decision : decisions(db, tenant)) {
+      if (decision.start) continue;
+      const auto row = find_model(db, decision.owner);
+      const auto claim = claim_of(db, decision.owner);
+      if (!row || !claim) continue;
+      queue.push_back({.position = decision.position,
+                       .model = row->id,
+                       .name = row->name,
+                       .kind = std::string(base::word(claim->kind)),
+                       .owner = row->owner,
+                       .priority = claim->priority,
+                       .cpus = claim->cpus,
+                       .memory_bytes = claim->memory_bytes,
+                       .since = base::rfc3339(claim->since_us),
+                       .estimated_start = estimated_start(decision),
+                       .reason = decision.reason,
+                       .remedy = decision.remedy});
+    }
+    return queue;
   });
 }
 

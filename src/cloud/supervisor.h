@@ -12,6 +12,7 @@
 #include <thread>
 
 #include "api/resources/models.h"
+#include "api/resources/queue.h"
 #include "api/router.h"
 #include "cloud/deployment.h"
 #include "cloud/event_log.h"
@@ -88,6 +89,9 @@ class Supervisor {
   api::Model show(std::int64_t tenant, std::int64_t model);
   std::vector<api::Model> list(std::int64_t tenant, const std::vector<ModelState>& states, std::int64_t before,
                                int limit);
+
+  /// What waits, the next one first.
+  std::vector<api::Waiting> queue(std::int64_t tenant);
 
   /// Touches no database when the model is deployed.
   api::Later<api::Prediction> predict(std::int64_t tenant, std::int64_t model, int k, std::string_view input);

@@ -117,6 +117,38 @@ TEST_F(Supervising, the_queue_shows_position_reason_and_estimate) {
   EXPECT_EQ(call(user, api::list_models, {.state = {running, completed}}).items.size(), 3u);
 }
 
+TEST_F(Supervising, the_queue_is_a_list_by_priority) {
+  train(user, 2, "64MiB");
+  const std::int64_t later = train(user, 1, "64MiB").id;
+  const auto urgent = call(user, api::train_model,
+                           {.filename = "m.yaml",
+                            .yaml = "layers: []",
+                            .name = "urgent",
+                            .datasets = {{.dataset = "fashion"}},
+                            .cpus = 1,
+                            .memory = "64MiB",
+                            .priority = 3});
+  EXPECT_EQ(urgent.priority, 3);
+  EXPECT_EQ(urgent.queue_position, 1);
+  const auto queue = call(user, api::list_queue, {}).items;
+  ASSERT_EQ(queue.size(), 2u);
+  EXPECT_EQ(queue[0].model, urgent.id);
+  EXPECT_EQ(queue[0].name, "urgent");
+  EXPECT_EQ(queue[0].kind, "training");
+  EXPECT_EQ(queue[0].priority, 3);
+  EXPECT_EQ(queue[0].reason, "waits for 1 CPU: model 1 holds 2 of 2");
+  EXPECT_EQ(queue[1].model, later);
+  EXPECT_EQ(queue[1].position, 2);
+  const auto first = call(user, api::list_queue, {.page_size = 1});
+  EXPECT_EQ(first.items.size(), 1u);
+  EXPECT_EQ(call(user, api::list_queue, {.page_size = 1, .page_token = first.next_page_token}).items.at(0).model,
+            later);
+  EXPECT_EQ(call(make_tenant("audio"), api::list_queue, {}).items.size(), 0u);
+  call(user, api::stop_model, {.model = urgent.id});
+  call(user, api::resume_model, {.model = urgent.id});
+  EXPECT_EQ(show(user, urgent.id).queue_position, 1) << "it keeps its priority";
+}
+
 TEST_F(Supervising, a_slow_start_delays_nobody_else) {
   const std::int64_t other = completed_model();
   std::promise<void> go;

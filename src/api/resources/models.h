@@ -56,6 +56,7 @@ struct Model {
   std::uint64_t seed = 0;
   std::vector<DatasetUse> datasets;
   std::vector<std::string> warnings;
+  int priority = 0;
   int restarts = 0;
   std::optional<std::int64_t> queue_position;
   std::optional<std::string> estimated_start;
@@ -90,6 +91,7 @@ struct Model {
                     "of all random numbers: the submitted one, the file's, or drawn at the submit"),
         base::field("datasets", &Model::datasets, "what it is trained and evaluated on"),
         base::field("warnings", &Model::warnings, "likely mistakes; in the answer to a submit"),
+        base::field("priority", &Model::priority, "of its training in the tenant's queue"),
         base::field("restarts", &Model::restarts,
                     "automatic restarts after crashes of its process; those of the server do not count"),
         base::field("queue_position", &Model::queue_position, "1 is next; while queued"),
@@ -139,6 +141,7 @@ struct TrainModel {
   std::optional<ModelKey> start_from;
   int cpus = 0;
   std::string memory = "1GiB";
+  int priority = 0;
   bool dry_run = false;
   static constexpr auto fields() {
     return std::tuple(
@@ -156,6 +159,8 @@ struct TrainModel {
                     "CPUs to hold; 0: all of the tenant's that no deployment holds, and at least 1")
             .range(0, 4096),
         base::field("memory", &TrainModel::memory, "memory to hold, such as 2GiB").like(kSize),
+        base::field("priority", &TrainModel::priority, "in the tenant's queue: those of a higher one start before it")
+            .range(-10, 10),
         base::field("dry_run", &TrainModel::dry_run,
                     "check everything and answer what would happen, but submit nothing"));
   }

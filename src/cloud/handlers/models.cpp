@@ -92,7 +92,8 @@ api::Model train(const Parts& parts, const api::Call& call, const api::TrainMode
                .yaml = request.yaml,
                .batch_size = request.batch_size,
                .cpus = request.cpus,
-               .memory_bytes = memory};
+               .memory_bytes = memory,
+               .priority = request.priority};
   parts.objects.require_room(0);
   std::vector<DatasetOfModel> uses;
   std::optional<api::Dataset> named;  // the first with names of classes

@@ -18,6 +18,7 @@ struct Train {
   std::optional<std::string> start_from;
   int cpus = 0;
   std::string memory = "1GiB";
+  int priority = 0;
   bool follow = false;
   static constexpr auto fields() {
     return std::tuple(
@@ -38,6 +39,9 @@ struct Train {
             .range(0, 4096)
             .flag('c'),
         base::field("memory", &Train::memory, "memory to hold, such as 2GiB (or 2GB, which is 1.863 GiB)").flag('m'),
+        base::field("priority", &Train::priority, "in the tenant's queue: those of a higher one start before it")
+            .range(-10, 10)
+            .flag('p'),
         base::field("follow", &Train::follow, "show the training until it ends").flag('f'));
   }
 };
@@ -74,7 +78,8 @@ int train(Session& session, const Train& options, const base::json::object& decl
                           .epochs = options.epochs,
                           .batch_size = options.batch_size,
                           .cpus = options.cpus,
-                          .memory = options.memory};
+                          .memory = options.memory,
+                          .priority = options.priority};
   if (options.start_from) request.start_from = api::ModelKey(*options.start_from);
   for (const std::string& text : options.dataset) request.datasets.push_back(dataset_use(text));
   base::json::object fields = base::encode(request).as_object();
