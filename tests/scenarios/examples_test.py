@@ -32,6 +32,7 @@ SCRIPTS = {
     "multi_task": ["../cifar10/pictures.py", "--places", "--count", "64"],
     "segmentation": ["scenes.py", "--count", "32"],
     "sentiment": ["reviews.py", "--source", "{}/reviews.tar.gz"],
+    "seq2seq": ["dates.py", "--count", "128"],
     "spoken_digits": ["digits.py", "--speaker", "{}/speaker", "--times", "1"],
     "timeseries": ["curves.py", "--count", "128"],
     "written_digits": ["digits.py", "--source", "{}/digits.csv.gz", "--count", "64"],
@@ -193,6 +194,14 @@ class Examples(unittest.TestCase):
         self.train(EXAMPLES / "sentiment" / "lstm.yaml", 20)
         self.assertEqual(predict("The warm film is bright, The quick film is warm.\n")[0][2], "friendly")
         self.assertEqual(predict("the dull film is slow\n", "-k", "1")[0][2], "unfriendly")
+
+    def test_every_output_is_told(self):
+        self.train(EXAMPLES / "multi_task" / "shapes.yaml", 1)
+        told = subprocess.run([PROGRAMS / "neon", "predict", self.folder / "model.safetensors", self.folder / "multi_task/data/test/00000.png", "-k", "2"],
+                              check=True, capture_output=True, text=True, timeout=60).stdout
+        what, where = told.split(" output 1\n")
+        self.assertIn(" output 0\n", what)
+        self.assertEqual([line.split()[1] for line in where.splitlines()], ["0", "1"])
 
     def test_texts_go_through_the_cloud(self):
         self.run_script("sentiment", self.folder / "sentiment" / "data")
