@@ -8,6 +8,7 @@
 
 #include "base/error.h"
 #include "base/fields.h"
+#include "base/half.h"
 #include "base/nearest.h"
 #include "neon/finite.h"
 
@@ -44,17 +45,6 @@ std::size_t bytes_of_number(std::string_view dtype) {
   return dtype == "BOOL" ? 1 : 0;
 }
 
-float of_half(std::uint16_t half) {
-  const std::uint32_t sign = static_cast<std::uint32_t>(half & 0x8000u) << 16, exponent = half >> 10 & 31u,
-                      fraction = half & 0x3ffu;
-  if (exponent == 0) {  // zero, or a number under the least normal one
-    const float value = static_cast<float>(fraction) * 0x1p-24f;
-    return sign != 0 ? -value : value;
-  }
-  const std::uint32_t wide = exponent == 31 ? 0xffu : exponent + 112u;
-  return std::bit_cast<float>(sign | wide << 23 | fraction << 13);
-}
-
 template <class Number, class Convert>
 void convert(std::string_view bytes, std::span<float> out, Convert&& to_float) {
   for (std::size_t i = 0; i < out.size(); ++i) {
@@ -72,7 +62,7 @@ std::vector<float> numbers_of(const ForeignTensor& tensor) {
   else if (tensor.dtype == "F64")
     convert<double>(tensor.bytes, values, [](double x) { return static_cast<float>(x); });
   else if (tensor.dtype == "F16")
-    convert<std::uint16_t>(tensor.bytes, values, of_half);
+    convert<std::uint16_t>(tensor.bytes, values, base::float_of_half);
   else if (tensor.dtype == "BF16")
     convert<std::uint16_t>(tensor.bytes, values,
                            [](std::uint16_t x) { return std::bit_cast<float>(static_cast<std::uint32_t>(x) << 16); });

@@ -14,11 +14,16 @@
 
 namespace neon {
 
+/// Stands for numbers of a type that is not read, which is a fault only where they are needed.
+struct OnnxUnread {
+  std::string why;
+};
+
 /// Numbers that the file holds: weights, or whole numbers such as the shape that a Reshape makes.
 struct OnnxTensor {
   std::string name;
   tensor::Shape shape;  ///< {}: a single number
-  std::variant<std::vector<float>, std::vector<std::int64_t>> values;
+  std::variant<std::vector<float>, std::vector<std::int64_t>, OnnxUnread> values;
 };
 
 /// A setting of an operator; a monostate is one of a kind that no operator here has.
@@ -36,7 +41,10 @@ struct OnnxNode {
 struct OnnxValue {
   std::string name;
   tensor::Shape sample_shape;  ///< without the batch; -1 where the file leaves an extent open
-  bool whole = false;          ///< int64
+  bool whole = false;          ///< int64, or int32 in what is read
+  std::int64_t batch = -1;     ///< -1: left open
+  bool other = false;          ///< neither of them: strings, a list
+  bool is_numbers() const { return !whole && !other; }
 };
 
 struct OnnxModel {
@@ -62,8 +70,9 @@ void write_onnx(const OnnxModel& model, const std::filesystem::path& path);
 OnnxModel read_onnx(const std::filesystem::path& path);
 OnnxModel parse_onnx(std::string_view bytes, std::string_view name_in_errors);
 
-/// A network of layers that predicts the same. Cost and optimizer are a beginning for further training. Errors:
-/// invalid_argument naming an operator that no layer stands for, and its node.
-Checkpoint checkpoint_of(const OnnxModel& model);
+/// A network of layers that predicts the same. Cost and optimizer are a beginning for further training. `notes` gets
+/// what people should know: outputs that are left out, another order of extents. Errors: invalid_argument naming every
+/// operator that no layer stands for, and its node, at once.
+Checkpoint checkpoint_of(const OnnxModel& model, std::vector<std::string>* notes = nullptr);
 
 }  // namespace neon

@@ -1,7 +1,11 @@
 // For tests/onnx/check, which compares neon with ONNX Runtime:
 //   onnx_cases write FOLDER: every case that the layers register, as FOLDER/<i>.onnx with inputs and neon's answers in
 //     <i>.f32, one after the other, and all of them in FOLDER/cases.json; and why the others are refused
-//   onnx_cases predict MODEL.onnx ROWS: what neon, after an import, answers to the numbers of stdin, as f32 to stdout
+//   onnx_cases predict MODEL ROWS: what neon answers to the numbers of stdin, as f32 to stdout; MODEL is a trained
+//   model or,
+//     as *.onnx, one to import
+//   onnx_cases golden FOLDER: whether the files of other programs in it predict what ONNX Runtime does, as the *.json
+//     beside them say, also after a way through a model file and through an ONNX file of neon's, and learn
 #include <fmt/format.h>
 
 #include <cmath>
@@ -11,8 +15,10 @@
 
 #include "base/error.h"
 #include "base/files.h"
+#include "neon/model_text.h"
 #include "neon/onnx.h"
 #include "neon/plan.h"
+#include "neon/start.h"
 #include "neon/testing/layer_inputs.h"
 #include "tensor/arena.h"
 
@@ -33,6 +39,16 @@ class Inputs {
     }
   }
   std::span<tensor::Tensor> all() { return tensors_; }
+  /// The only input.
+  void fill(const std::vector<float>& numbers) {
+    tensor::Tensor& input = tensors_.at(0);
+    if (tensors_.size() != 1 || static_cast<std::int64_t>(numbers.size()) != input.size())
+      throw base::Error(base::Code::invalid_argument, fmt::format("expected {} numbers", input.size()));
+    if (input.dtype == tensor::Dtype::i32)
+      std::copy(numbers.begin(), numbers.end(), static_cast<std::int32_t*>(input.data));
+    else
+      std::copy(numbers.begin(), numbers.end(), static_cast<float*>(input.data));
+  }
 
  private:
   static std::size_t padded(std::int64_t count) { return (static_cast<std::size_t>(count) * 4 + 63) / 64 * 64; }
@@ -113,18 +129,93 @@ void write_cases(const std::string& folder) {
   std::ofstream(folder + "/cases.json") << base::to_text(all);
 }
 
-void predict(const std::string& file, std::int64_t rows) {
-  const neon::Checkpoint checkpoint = neon::checkpoint_of(neon::read_onnx(file));
+/// What the network answers to numbers given in a row.
+std::vector<float> answers(const neon::Checkpoint& checkpoint, std::int64_t rows, const std::vector<float>& given) {
   const neon::Graph graph = neon::build_graph(checkpoint.spec, checkpoint.inputs);
   const auto plan = plan_of(graph, rows);
   plan->import_parameters(checkpoint.parameters);
   Inputs inputs(graph, rows);
-  const std::span<float> numbers = inputs.all()[0].as<float>();
-  std::cin.read(reinterpret_cast<char*>(numbers.data()), static_cast<std::streamsize>(numbers.size_bytes()));
-  if (std::cin.gcount() != static_cast<std::streamsize>(numbers.size_bytes()))
-    throw base::Error(base::Code::invalid_argument, fmt::format("expected {} numbers", numbers.size()));
+  inputs.fill(given);
   plan->infer(inputs.all());
-  for (std::size_t o = 0; o < graph.predicted_count(); ++o) write(std::cout, plan->output(o));
+  std::vector<float> all;
+  for (std::size_t o = 0; o < graph.predicted_count(); ++o)
+    all.insert(all.end(), plan->output(o).begin(), plan->output(o).end());
+  return all;
+}
+
+void predict(const std::string& file, std::int64_t rows) {
+  const neon::Checkpoint checkpoint =
+      file.ends_with(".onnx") ? neon::checkpoint_of(neon::read_onnx(file)) : neon::read_checkpoint(file);
+  const neon::Graph graph = neon::build_graph(checkpoint.spec, checkpoint.inputs);
+  std::vector<float> numbers(static_cast<std::size_t>(rows * tensor::element_count(graph.sample_shape())));
+  const auto bytes = static_cast<std::streamsize>(numbers.size() * sizeof(float));
+  std::cin.read(reinterpret_cast<char*>(numbers.data()), bytes);
+  if (std::cin.gcount() != bytes)
+    throw base::Error(base::Code::invalid_argument, fmt::format("expected {} numbers", numbers.size()));
+  write(std::cout, answers(checkpoint, rows, numbers));
+}
+
+// --- files of other programs
+
+void must_be_alike(const std::string& what, const std::vector<float>& got, const std::vector<float>& expected) {
+  float most = 1e-3f, off = 0;
+  for (const float value : expected) most = std::max(most, std::abs(value));
+  for (std::size_t i = 0; i < expected.size() && got.size() == expected.size(); ++i)
+    off = std::max(off, std::abs(got[i] - expected[i]));
+  if (got.size() != expected.size() || !(off <= 1e-4f * most))
+    throw base::Error(base::Code::internal, fmt::format("{}: {} numbers, off by {}, where {} up to {} are right", what,
+                                                        got.size(), off, expected.size(), most));
+}
+
+/// A few steps towards other answers, from these weights.
+void must_learn(const std::string& what, const neon::Checkpoint& checkpoint, std::int64_t rows,
+                const std::vector<float>& given) {
+  const neon::Graph graph = neon::build_graph(checkpoint.spec, checkpoint.inputs);
+  neon::PlanOptions options;
+  options.batch_size = rows;
+  options.threads = 1;
+  options.costs = {{neon::Shelf<neon::Cost>::instance().make({"SumSquared", {}, {}})}};
+  options.targets = {{"", graph.out_shape()}};
+  options.optimizer = neon::Shelf<neon::Optimizer>::instance().make(
+      {"GradientDescentMomentum", {{"learning_rate", 1e-4}, {"momentum_coef", 0}}, {}});
+  const auto plan = neon::compile(graph, options);
+  plan->import_parameters(neon::take_weights(graph, checkpoint, {}).parameters);
+  Inputs inputs(graph, rows);
+  inputs.fill(given);
+  std::vector<float> targets(static_cast<std::size_t>(rows * graph.out_count()), 0.25f);
+  tensor::Batch batch;
+  batch.count = rows;
+  batch.inputs.assign(inputs.all().begin(), inputs.all().end());
+  batch.targets = {{tensor::Dtype::f32, tensor::with_rows(rows, graph.out_shape()), targets.data()}};
+  const double first = plan->train_step(batch, {.epoch = 0, .step = 1});
+  double last = first;
+  for (std::int64_t step = 2; step < 8; ++step) last = plan->train_step(batch, {.epoch = 0, .step = step});
+  if (!(last < first))
+    throw base::Error(base::Code::internal, fmt::format("{}: its cost goes from {} to {}", what, first, last));
+}
+
+void check_golden(const std::filesystem::path& folder) {
+  int count = 0;
+  for (const auto& entry : std::filesystem::directory_iterator(folder)) {
+    if (entry.path().extension() != ".json") continue;
+    const std::string name = entry.path().stem().string();
+    const auto said = base::parse_json(base::read_file(entry.path()), name).as_object();
+    const auto given = base::decode<std::vector<float>>(said.at("given"));
+    const auto expected = base::decode<std::vector<float>>(said.at("expected"));
+    const std::int64_t rows = base::decode<tensor::Shape>(said.at("shape")).at(0);
+    neon::Checkpoint checkpoint = neon::checkpoint_of(neon::read_onnx(folder / (name + ".onnx")));
+    must_be_alike(name, answers(checkpoint, rows, given), expected);
+    checkpoint.spec = neon::parse_model(neon::yaml_of(checkpoint.spec), name + ".yaml");
+    must_be_alike(name + " from its model file", answers(checkpoint, rows, given), expected);
+    const base::TemporaryFolder scratch;
+    neon::write_onnx(neon::onnx_of(checkpoint), scratch.path() / "again.onnx");
+    const neon::Checkpoint again = neon::checkpoint_of(neon::read_onnx(scratch.path() / "again.onnx"));
+    must_be_alike(name + " exported and imported again", answers(again, rows, given), expected);
+    must_learn(name, checkpoint, rows, given);
+    ++count;
+  }
+  if (count == 0) throw base::Error(base::Code::not_found, fmt::format("'{}' has no files", folder.string()));
+  fmt::print("{} networks\n", count);
 }
 
 }  // namespace
@@ -135,8 +226,10 @@ int main(int count, char** words) {
       write_cases(words[2]);
     else if (count == 4 && words[1] == std::string("predict"))
       predict(words[2], std::stoll(words[3]));
+    else if (count == 3 && words[1] == std::string("golden"))
+      check_golden(words[2]);
     else
-      throw base::Error(base::Code::invalid_argument, "expected: write FOLDER, or predict MODEL.onnx ROWS");
+      throw base::Error(base::Code::invalid_argument, "expected: write FOLDER, predict MODEL ROWS, or golden FOLDER");
     return 0;
   } catch (const base::Error& error) {
     fmt::print(stderr, "{}\n", error.message);

@@ -31,7 +31,8 @@ int export_model(const ExportCommand& command) {
 }
 
 int import_model(const ImportCommand& command) {
-  neon::Checkpoint checkpoint = neon::checkpoint_of(neon::read_onnx(command.file));
+  std::vector<std::string> notes;
+  neon::Checkpoint checkpoint = neon::checkpoint_of(neon::read_onnx(command.file), &notes);
   const bool told = !checkpoint.preprocessing.empty();
   checkpoint.spec.dataset = told ? checkpoint.preprocessing : image_section(checkpoint.inputs.front().shape);
   if (!told && !checkpoint.spec.dataset.empty())
@@ -39,6 +40,7 @@ int import_model(const ImportCommand& command) {
   neon::write_checkpoint(checkpoint, command.checkpoint);
   if (!command.model_file.empty()) base::write_file_atomically(command.model_file, neon::yaml_of(checkpoint.spec));
   fmt::print("{}", neon::description(neon::build_graph(checkpoint.spec, checkpoint.inputs)));
+  for (const std::string& note : notes) fmt::print("{}\n", note);
   if (!told)
     fmt::print(
         "the file does not say how examples are prepared{}\n",

@@ -8,6 +8,7 @@
 #include "neon/initializer.h"
 #include "neon/layer.h"
 #include "neon/metric.h"
+#include "neon/onnx_operator.h"
 #include "neon/optimizer.h"
 #include "neon/schedule.h"
 #include "neon/shelf.h"
@@ -29,10 +30,28 @@ Page page_of(std::string file, std::string_view title, std::string_view folder, 
   return page;
 }
 
+Page onnx_page() {
+  Page page{
+      "onnx.md",
+      page_head("ONNX operators", "the members of src/neon/onnx/operators",
+                "What `neon import` reads of an [ONNX file](../formats/onnx.md), and what it becomes. An attribute "
+                "that is not named here, or that\nhas another value than the one given, is refused.")};
+  page.text += "\n| operator | becomes | refused | attributes |\n|---|---|---|---|\n";
+  for (const auto& [name, member] : neon::onnx_operators()) {
+    std::string settings;
+    for (const neon::OnnxSetting& setting : member.settings)
+      settings += fmt::format("{}`{}`{}", settings.empty() ? "" : ", ", setting.name,
+                              setting.only ? fmt::format(" {}", *setting.only) : "");
+    page.text += fmt::format("| {} | {} | {} | {} |\n", name, cell(member.becomes), cell(member.refused), settings);
+  }
+  return page;
+}
+
 }  // namespace
 
 std::vector<Page> shelf_pages() {
   return {
+      onnx_page(),
       page_of<neon::GraphPart>(
           "layers.md", "Layers", "layers and src/neon/containers",
           "What stands in the list `layers` of a [model file](../formats/model-yaml.md). Shapes are "

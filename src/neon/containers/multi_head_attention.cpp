@@ -120,7 +120,7 @@ With `memory` each step sees the steps of another sequence, which may have anoth
 passes the `BranchNode` of this name, in an earlier layer, such as the last of an encoder. Then there are two Linears in place of
 `<name>_qkv`: `<name>_q` makes queries of the sequence, `<name>_kv` keys and values of the memory. The mask is of the memory's
 steps, and of the memory its own lengths hold. Vaswani et al. 2017.)",
-    {{"MultiheadAttention", ""}, {"SelfAttention", ""}, {"Attention", ""}});
+    {{"MultiheadAttention", ""}, {"SelfAttention", ""}});
 
 }  // namespace
 }  // namespace neon

@@ -1,6 +1,5 @@
 #pragma once
 #include <cmath>
-#include <set>
 
 #include "neon/onnx.h"
 
@@ -12,7 +11,7 @@ std::string text_of(const OnnxNode& node);
 /// Errors: always, invalid_argument naming the node.
 [[noreturn]] void refuse(const OnnxNode& node, const std::string& why);
 
-/// Reads the settings of one operator, and notices those that nobody asked for.
+/// Reads the settings of one operator.
 class OnnxAttributes {
  public:
   explicit OnnxAttributes(const OnnxNode& node) : node_(node) {}
@@ -28,27 +27,23 @@ class OnnxAttributes {
   std::string word(const std::string& name, const std::string& when_absent) {
     return get<std::string>(name, when_absent);
   }
+  bool has(const std::string& name) const { return node_.attributes.contains(name); }
+  std::vector<float> numbers(const std::string& name) { return get<std::vector<float>>(name, {}); }
+  std::vector<std::string> words(const std::string& name) { return get<std::vector<std::string>>(name, {}); }
   std::vector<std::int64_t> list(const std::string& name, const std::vector<std::int64_t>& when_absent) {
     return get<std::vector<std::int64_t>>(name, when_absent);
   }
   OnnxTensor tensor(const std::string& name) { return get<OnnxTensor>(name, {}); }
 
   /// The only value that means something here. Errors: invalid_argument naming both.
-  void must_be(const std::string& name, std::int64_t value, std::int64_t when_absent) {
-    if (const std::int64_t is = integer(name, when_absent); is != value)
+  void must_be(const std::string& name, std::int64_t value) {
+    if (const std::int64_t is = integer(name, value); is != value)
       refuse(node_, fmt::format("{} must be {}, got {}", name, value, is));
-  }
-
-  /// Errors: invalid_argument naming a setting that was not read.
-  void check_all_read() const {
-    for (const auto& [name, value] : node_.attributes)
-      if (!read_.contains(name)) refuse(node_, fmt::format("the attribute '{}' is not known here", name));
   }
 
  private:
   template <class T>
   T get(const std::string& name, const T& when_absent) {
-    read_.insert(name);
     const auto found = node_.attributes.find(name);
     if (found == node_.attributes.end()) return when_absent;
     const T* value = std::get_if<T>(&found->second);
@@ -57,7 +52,6 @@ class OnnxAttributes {
   }
 
   const OnnxNode& node_;
-  std::set<std::string> read_;
 };
 
 }  // namespace neon

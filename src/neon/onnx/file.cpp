@@ -10,6 +10,7 @@
 
 #include "base/error.h"
 #include "base/files.h"
+#include "base/half.h"
 #include "base/version.h"
 #include "neon/onnx.h"
 
@@ -18,7 +19,8 @@ namespace {
 
 namespace wire = onnx_file;
 
-constexpr int kFloat = 1, kInt64 = 7;        // TensorProto.DataType
+constexpr int kFloat = 1, kUint8 = 2, kInt8 = 3, kInt32 = 6, kInt64 = 7, kBool = 9, kHalf = 10,
+              kDouble = 11;                  // TensorProto.DataType
 constexpr int kSparseInitializerField = 15;  // of a graph
 constexpr int kFloatAttribute = 1, kIntAttribute = 2, kStringAttribute = 3, kTensorAttribute = 4, kFloatsAttribute = 6,
               kIntsAttribute = 7, kStringsAttribute = 8;  // AttributeProto.AttributeType
@@ -32,8 +34,13 @@ std::string raw_bytes(const std::vector<T>& values) {
 void write(const OnnxTensor& tensor, wire::Tensor& to) {
   to.set_name(tensor.name);
   to.mutable_dims()->Add(tensor.shape.begin(), tensor.shape.end());
-  to.set_data_type(std::holds_alternative<std::vector<float>>(tensor.values) ? kFloat : kInt64);
-  std::visit([&](const auto& values) { to.set_raw_data(raw_bytes(values)); }, tensor.values);
+  if (const auto* numbers = std::get_if<std::vector<float>>(&tensor.values)) {
+    to.set_data_type(kFloat);
+    to.set_raw_data(raw_bytes(*numbers));
+  } else {
+    to.set_data_type(kInt64);
+    to.set_raw_data(raw_bytes(std::get<std::vector<std::int64_t>>(tensor.values)));
+  }
 }
 
 struct AttributeWriter {
@@ -146,8 +153,9 @@ Message parsed(std::string_view bytes, std::string_view what) {
   return message;
 }
 
-template <class T, class List>
-std::vector<T> numbers_of(const wire::Tensor& from, const List& list, std::size_t count) {
+/// Numbers of type T as numbers of type To. `list` is where they are when they are no raw bytes.
+template <class T, class To, class List>
+std::vector<To> numbers_of(const wire::Tensor& from, const List& list, std::size_t count) {
   const std::string& raw = from.raw_data();
   const std::size_t bytes = from.has_raw_data() ? raw.size() : static_cast<std::size_t>(list.size()) * sizeof(T);
   if (bytes != count * sizeof(T))
@@ -155,25 +163,42 @@ std::vector<T> numbers_of(const wire::Tensor& from, const List& list, std::size_
   if (!from.has_raw_data()) return {list.begin(), list.end()};
   std::vector<T> values(count);
   std::memcpy(values.data(), raw.data(), raw.size());
+  if constexpr (std::is_same_v<T, To>)
+    return values;
+  else
+    return {values.begin(), values.end()};
+}
+
+std::vector<float> halves_of(const wire::Tensor& from, std::size_t count) {
+  std::vector<float> values;
+  for (const std::int32_t half : numbers_of<std::uint16_t, std::int32_t>(from, from.int32_data(), count))
+    values.push_back(base::float_of_half(static_cast<std::uint16_t>(half)));
   return values;
 }
 
 OnnxTensor read(const wire::Tensor& from) {
   if (from.data_location() != 0)
     refuse(fmt::format("tensor '{}' keeps its numbers in another file; save the model as one file", from.name()));
-  if (from.data_type() != kFloat && from.data_type() != kInt64)
-    refuse(
-        fmt::format("tensor '{}' has numbers of type {}; only 1 (float) and 7 (int64, for shapes) are read, so convert "
-                    "the model to float",
-                    from.name(), from.data_type()));
   OnnxTensor tensor;
   tensor.name = from.name();
   tensor.shape.assign(from.dims().begin(), from.dims().end());
-  const auto count = static_cast<std::size_t>(tensor::element_count(tensor.shape));
-  if (from.data_type() == kFloat)
-    tensor.values = numbers_of<float>(from, from.float_data(), count);
-  else
-    tensor.values = numbers_of<std::int64_t>(from, from.int64_data(), count);
+  // No number where an extent is 0: an empty list of axes, say.
+  const bool empty = std::find(tensor.shape.begin(), tensor.shape.end(), 0) != tensor.shape.end();
+  const auto count = empty ? 0 : static_cast<std::size_t>(tensor::element_count(tensor.shape));
+  switch (from.data_type()) {
+    case kFloat: tensor.values = numbers_of<float, float>(from, from.float_data(), count); break;
+    case kDouble: tensor.values = numbers_of<double, float>(from, from.double_data(), count); break;
+    case kHalf: tensor.values = halves_of(from, count); break;
+    case kInt64: tensor.values = numbers_of<std::int64_t, std::int64_t>(from, from.int64_data(), count); break;
+    case kInt32: tensor.values = numbers_of<std::int32_t, std::int64_t>(from, from.int32_data(), count); break;
+    case kUint8:
+    case kBool: tensor.values = numbers_of<std::uint8_t, std::int64_t>(from, from.int32_data(), count); break;
+    case kInt8: tensor.values = numbers_of<std::int8_t, std::int64_t>(from, from.int32_data(), count); break;
+    default:
+      tensor.values =
+          OnnxUnread{fmt::format("tensor '{}' has numbers of type {}, which are not read; convert the model to float",
+                                 from.name(), from.data_type())};
+  }
   return tensor;
 }
 
@@ -204,12 +229,15 @@ OnnxNode read(const wire::Node& from) {
 }
 
 OnnxValue read(const wire::Value& from) {
-  if (from.type().tensor().element_type() != kFloat)
-    refuse(fmt::format("'{}' holds no float numbers; only such inputs and outputs are read", from.name()));
   OnnxValue value{from.name(), {}};
+  const int type = from.type().tensor().element_type();
+  value.whole = type == kInt64 || type == kInt32;
+  value.other = !value.whole && type != kFloat;
   for (const auto& dimension : from.type().tensor().shape().dim())
     value.sample_shape.push_back(dimension.has_value() ? dimension.value() : -1);
-  if (!value.sample_shape.empty()) value.sample_shape.erase(value.sample_shape.begin());  // the batch
+  if (value.sample_shape.empty()) return value;
+  value.batch = value.sample_shape[0];
+  value.sample_shape.erase(value.sample_shape.begin());
   return value;
 }
 
