@@ -270,6 +270,7 @@ void LocalWorker::supervise_apart(const std::shared_ptr<Running>& running, bool 
     running_.insert(running);
     if (ending_) running->kill();
     if (waits) spare_ = running;
+    changed_.notify_all();
   }
   try {
     std::thread([this, running] { supervise(running); }).detach();  // the destructor waits for it through running_
@@ -308,6 +309,7 @@ void LocalWorker::start_spare() {
   }
   const std::lock_guard lock(mutex_);
   starts_spare_ = false;
+  changed_.notify_all();
 }
 
 std::shared_ptr<LocalWorker::Running> LocalWorker::start_checker(JobListener listener) {
@@ -322,8 +324,11 @@ wire::Checked LocalWorker::check(const wire::CheckJob& job) { return checker_.ch
 
 /// The spare, which has these limits and this listener from now on; null when there is none.
 std::shared_ptr<LocalWorker::Running> LocalWorker::take_spare(const Limits& limits, JobListener& listener) {
-  const std::lock_guard lock(mutex_);
-  if (!spare_ || !cgroups_.limits("memory")) return nullptr;
+  if (!cgroups_.limits("memory")) return nullptr;
+  std::unique_lock lock(mutex_);
+  // One that is being made is ready sooner than another that is begun now.
+  changed_.wait(lock, [&] { return spare_ || !starts_spare_; });
+  if (!spare_) return nullptr;
   const std::shared_ptr<Running> spare = std::exchange(spare_, nullptr);
   if (!cgroups_.limit(spare->cgroup, limits.cpus, limits.memory_bytes)) {  // it uses more than that already
     spare->kill();

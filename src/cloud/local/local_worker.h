@@ -73,7 +73,7 @@ class LocalWorker : public Worker {
   Cgroups cgroups_;
   std::atomic<std::int64_t> next_{1};
   Mutex mutex_{locks::kWorker};
-  std::condition_variable_any changed_;  // running_
+  std::condition_variable_any changed_;  // running_, spare_ or starts_spare_
   std::set<std::shared_ptr<Running>> running_;
   std::shared_ptr<Running> spare_;  ///< in running_ too
   bool starts_spare_ = false;
