@@ -4,7 +4,8 @@
 The speaker is espeak-ng, a package of Debian (`apt-get install espeak-ng`). Each digit is said by each voice at several
 paces and pitches, in three accents. Every seventh voice is left for the evaluation: nobody who is heard there was heard
 in training.
-Writes into --output: VOICE-ACCENT-N-DIGIT.wav, labels.txt, train.tsv and test.tsv.
+Writes into --output: VOICE-ACCENT-N-DIGIT.wav, labels.txt, train.tsv and test.tsv; and of numbers, two to five digits said
+one after the other, number-N.wav, numbers_train.tsv and numbers_test.tsv.
 """
 import argparse
 import random
@@ -26,15 +27,16 @@ def voices(speaker):
 
 
 def say(job):
-    speaker, file, digit, voice, pace, pitch = job
-    subprocess.run([speaker, "-v", voice, "-s", str(pace), "-p", str(pitch), "-w", file, DIGITS[digit]], check=True,
-                   capture_output=True)
+    speaker, file, digits, voice, pace, pitch = job
+    subprocess.run([speaker, "-v", voice, "-s", str(pace), "-p", str(pitch), "-w", file, " ".join(DIGITS[d] for d in digits)],
+                   check=True, capture_output=True)
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--output", type=Path, default=Path(__file__).resolve().parent / "data", help="folder to write into")
     parser.add_argument("--times", type=int, default=2, help="that a voice says each digit in each accent (%(default)s)")
+    parser.add_argument("--numbers", type=int, default=4000, help="of several digits, all voices together (%(default)s)")
     parser.add_argument("--speaker", default="espeak-ng", help="the program that speaks (%(default)s)")
     options = parser.parse_args()
     if shutil.which(options.speaker) is None:
@@ -42,15 +44,22 @@ def main():
 
     chance = random.Random(1)
     options.output.mkdir(parents=True, exist_ok=True)
-    jobs, rows = [], {"train": [], "test": []}
-    for number, voice in enumerate(voices(options.speaker)):
+    jobs, rows = [], {"train": [], "test": [], "numbers_train": [], "numbers_test": []}
+    all_voices = voices(options.speaker)
+    for number, voice in enumerate(all_voices):
         for accent in ACCENTS:
             for time in range(options.times):
                 for digit in range(10):
                     name = f"{voice}-{accent}-{time}-{digit}.wav"
                     pace, pitch = chance.randint(120, 220), chance.randint(20, 80)
-                    jobs.append((options.speaker, options.output / name, digit, f"{accent}+{voice}", pace, pitch))
+                    jobs.append((options.speaker, options.output / name, [digit], f"{accent}+{voice}", pace, pitch))
                     rows["test" if number % 7 == 3 else "train"].append(f"{name}\t{digit}")
+    for number in range(options.numbers):
+        voice, digits = number % len(all_voices), [chance.randrange(10) for _ in range(chance.randint(2, 5))]
+        name, accent = f"number-{number}.wav", chance.choice(ACCENTS)
+        jobs.append((options.speaker, options.output / name, digits, f"{accent}+{all_voices[voice]}", chance.randint(150, 220),
+                     chance.randint(20, 80)))
+        rows["numbers_test" if voice % 7 == 3 else "numbers_train"].append(f"{name}\t{''.join(map(str, digits))}")
     with ThreadPoolExecutor() as pool:
         for done, _ in enumerate(pool.map(say, jobs), 1):
             if done % 200 == 0 or done == len(jobs):

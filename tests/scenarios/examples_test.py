@@ -33,7 +33,7 @@ SCRIPTS = {
     "segmentation": ["scenes.py", "--count", "32"],
     "sentiment": ["reviews.py", "--source", "{}/reviews.tar.gz"],
     "seq2seq": ["dates.py", "--count", "128"],
-    "spoken_digits": ["digits.py", "--speaker", "{}/speaker", "--times", "1"],
+    "spoken_digits": ["digits.py", "--speaker", "{}/speaker", "--times", "1", "--numbers", "64"],
     "timeseries": ["curves.py", "--count", "128"],
     "written_digits": ["digits.py", "--source", "{}/digits.csv.gz", "--count", "64"],
 }
@@ -91,10 +91,11 @@ DIGITS = ["zero", "one", "two", "three", "four", "five", "six", "seven", "eight"
 if "--voices=variant" in sys.argv:
     print("".join(f" 5  variant  --/M  V{{i}}  !v/v{{i}}  \\n" for i in range(5)))
 else:
-    pitch = 300 * 1.25 ** DIGITS.index(sys.argv[-1])
+    pitches = [300 * 1.25 ** DIGITS.index(word) for word in sys.argv[-1].split()]
     with wave.open(sys.argv[sys.argv.index("-w") + 1], "wb") as file:
         file.setparams((1, 2, 22050, 0, "NONE", ""))
-        file.writeframes(b"".join(struct.pack("<h", int(9000 * math.sin(pitch * i / 3500))) for i in range(8000)))
+        file.writeframes(b"".join(struct.pack("<h", int(9000 * math.sin(pitch * i / 3500))) for pitch in pitches
+                                  for i in range(8000)))
 """
 
 
