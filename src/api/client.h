@@ -13,6 +13,7 @@
 #include "api/resources/server.h"
 #include "api/resources/tenants.h"
 #include "api/resources/users.h"
+#include "api/resources/volumes.h"
 
 namespace api {
 

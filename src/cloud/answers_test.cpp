@@ -73,6 +73,7 @@ TEST_F(KeptAnswers, of_every_operation_that_creates) {
   check(api::create_user, api::CreateUser{.name = "ada", .tenants = {"vision"}});
   check(api::create_token, api::CreateToken{.user = "ada"});
   check(api::create_group, api::CreateGroup{.name = "researchers"});
+  check(api::create_volume, api::CreateVolume{.name = "words"});
   check(api::create_dataset, announcement("fashion", 4));
   put(admin_token, "fashion", 0, shard(4));
   call(admin_token, api::complete_dataset, {.dataset = "fashion"});

@@ -100,6 +100,7 @@ Daemon::Daemon(const std::filesystem::path& data_folder, std::unique_ptr<Worker>
   handle_members(router_, parts);
   handle_history(router_, parts);
   handle_datasets(router_, parts);
+  handle_volumes(router_, parts);
   handle_models(router_, parts);
   router_.go_through([this](const api::OperationInfo& operation, const api::Call& call,
                             const base::json::value& request, const std::function<api::Answer()>& handler) {

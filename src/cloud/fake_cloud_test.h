@@ -14,6 +14,7 @@
 #include "api/resources/server.h"
 #include "api/resources/tenants.h"
 #include "api/resources/users.h"
+#include "api/resources/volumes.h"
 #include "base/error.h"
 #include "base/files.h"
 #include "base/sha256.h"

@@ -223,7 +223,7 @@ TEST_F(Identity, allotments_never_exceed_the_machine) {
 TEST_F(Identity, a_tenant_goes_only_when_it_is_empty) {
   make_tenant("vision");
   EXPECT_REFUSED(call(admin_token, api::delete_tenant, {.tenant = "vision"}), conflict,
-                 "1 user, 0 datasets and 0 models");
+                 "1 user, 0 datasets, 0 volumes and 0 models");
   call(admin_token, api::delete_user, {.user = "vision-user"});
   call(admin_token, api::delete_tenant, {.tenant = "vision"});
   EXPECT_REFUSED(call(admin_token, api::get_tenant, {.tenant = "vision"}), not_found, "no tenant 'vision'");
@@ -280,9 +280,11 @@ TEST_F(Identity, foreign_things_do_not_exist) {
 // A request for each operation of the contract that names what vision-user has; the rest is the contract's example.
 base::json::object request_for_victim(const api::OperationInfo& operation, std::int64_t token_of_victim,
                                       const std::string& body) {
-  const base::json::object names{
-      {"model", "1"},       {"dataset", "1"},           {"tenant", "vision"}, {"user", "vision-user"},
-      {"group", "readers"}, {"token", token_of_victim}, {"first_record", 0},  {"sha256", base::sha256(body)}};
+  const base::json::object names{{"model", "1"},        {"dataset", "1"},
+                                 {"tenant", "vision"},  {"user", "vision-user"},
+                                 {"group", "readers"},  {"token", token_of_victim},
+                                 {"first_record", 0},   {"volume", "1"},
+                                 {"path", "words.txt"}, {"sha256", base::sha256(body)}};
   base::json::object request;
   if (!operation.example.empty()) request = base::parse_json(operation.example, operation.name).as_object();
   const base::json::object schema = operation.request_schema();
@@ -299,6 +301,7 @@ TEST_F(Identity, each_role_may_do_what_the_contract_says_and_no_more) {
   const std::string owner = make_tenant("vision"), stranger = make_tenant("audio", 1, "1GiB");
   make_dataset(owner);
   train(owner, 1);
+  call(owner, api::create_volume, {.name = "tables"});
   std::map<api::Role, std::string> tokens;
   for (const api::Role role : {api::Role::viewer, api::Role::member, api::Role::manager}) {
     const std::string name = fmt::format("a-{}", base::word(role));
@@ -363,7 +366,8 @@ TEST_F(Identity, each_role_may_do_what_the_contract_says_and_no_more) {
       const auto [by_admin, said] = outcome(admin_token, *operation);
       EXPECT_NE(by_admin, "permission_denied") << operation->name << said;
       if (operation->path.find("{model}") != std::string_view::npos ||
-          operation->path.find("{dataset}") != std::string_view::npos) {
+          operation->path.find("{dataset}") != std::string_view::npos ||
+          operation->path.find("{volume}") != std::string_view::npos) {
         EXPECT_EQ(by_admin, "not_found") << operation->name << said;
       }
     }

@@ -53,7 +53,23 @@ void Objects::require_room(std::int64_t bytes) const {
 
 Objects::Pin Objects::adopt(const base::Fd& file, const std::string& sha256, std::int64_t limit_bytes) {
   Pin pin(*this, sha256);
-  pin.size_bytes_ = folder_.copy(sha256, file, limit_bytes);
+  pin.size_bytes_ = folder_.copy(sha256, {&file, 1}, limit_bytes);
+  note_sound(sha256, mark_of(sha256));
+  return pin;
+}
+
+Objects::Pin Objects::join(const std::vector<std::string>& pieces, const std::string& sha256) {
+  std::vector<Pin> pins;
+  std::vector<base::Fd> files;
+  for (const std::string& piece : pieces) files.push_back(open(pins.emplace_back(*this, piece)));
+  Pin pin(*this, sha256);
+  try {
+    pin.size_bytes_ = folder_.copy(sha256, files, std::numeric_limits<std::int64_t>::max());
+  } catch (const base::Error& error) {
+    if (error.code != base::Code::data_loss) throw;
+    throw base::Error(base::Code::invalid_argument,
+                      fmt::format("the pieces do not make up what was announced: {}", error.message));
+  }
   note_sound(sha256, mark_of(sha256));
   return pin;
 }
@@ -77,6 +93,11 @@ void Objects::refer(Database& db, const Pin& pin) {
       "insert into objects (sha256, size_bytes, reference_count) values (?, ?, 1) "
       "on conflict (sha256) do update set reference_count = objects.reference_count + 1",
       pin.sha256(), pin.size_bytes());
+}
+
+void Objects::refer_again(Database& db, std::string_view sha256) {
+  if (db.run("update objects set reference_count = reference_count + 1 where sha256 = ?", sha256) == 0)
+    throw_missing(sha256);
 }
 
 std::optional<Objects::Mark> Objects::mark_of(const std::string& sha256) const {
@@ -200,8 +221,9 @@ std::int64_t Objects::find_missing() {
       return db.all(
           "select 'dataset ' || d.id || ' (' || d.name || ')' from shards s join datasets d on d.id = s.dataset_id "
           "where s.sha256 = ? union select 'model ' || id || ' (' || name || ')' from models where ? in "
-          "(checkpoint_sha256, previous_sha256, start_sha256)",
-          [](const Row& row) { return row.text(0); }, object.sha256, object.sha256);
+          "(checkpoint_sha256, previous_sha256, start_sha256) union select 'volume ' || v.id || ' (' || v.name || ')' "
+          "from volume_files f join volumes v on v.id = f.volume_id where f.sha256 = ?",
+          [](const Row& row) { return row.text(0); }, object.sha256, object.sha256, object.sha256);
     });
     base::log_error(
         "object {} {}; it belongs to {}; restore it from a backup", object.sha256,

@@ -56,7 +56,13 @@ class Objects {
   /// bytes are not those of `sha256`; too_large; disk_full.
   Pin adopt(const base::Fd& file, const std::string& sha256, std::int64_t limit_bytes);
 
+  /// Stores the bytes of these objects, one after the other, as one. Errors: invalid_argument when they are not those
+  /// of `sha256`; data_loss when a piece is not there; disk_full.
+  Pin join(const std::vector<std::string>& pieces, const std::string& sha256);
+
   void refer(Database& db, const Pin& pin);
+  /// One reference more to what has some.
+  void refer_again(Database& db, std::string_view sha256);
 
   /// Whether the bytes are known to be those of `sha256`: they were written or read whole since this program started,
   /// and the file has not been touched since. A look at the file only.

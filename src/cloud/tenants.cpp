@@ -32,13 +32,14 @@ api::Tenant tenant_with(Database& db, std::int64_t id) {
       },
       id);
   db.each(
-      "select disk_bytes, max_users, max_tokens, max_models, max_datasets from tenants where id = ?",
+      "select disk_bytes, max_users, max_tokens, max_models, max_datasets, max_volumes from tenants where id = ?",
       [&](const Row& row) {
         tenant.disk_bytes = row.integer(0);
         tenant.max_users = row.integer(1);
         tenant.max_tokens = row.integer(2);
         tenant.max_models = row.integer(3);
         tenant.max_datasets = row.integer(4);
+        tenant.max_volumes = row.integer(5);
       },
       id);
   return tenant;
@@ -53,6 +54,8 @@ void check_count(Database& db, std::int64_t tenant_id, Counted what, std::int64_
           ? Kind{"user", "ncloud member rm", "select count(*) from roles where tenant_id = ? and user_id <> ?"}
       : what == Counted::models
           ? Kind{"model", "ncloud model rm", "select count(*) from models where tenant_id = ? and id <> ?"}
+      : what == Counted::volumes
+          ? Kind{"volume", "ncloud volume rm", "select count(*) from volumes where tenant_id = ? and id <> ?"}
           : Kind{"dataset", "ncloud dataset rm", "select count(*) from datasets where tenant_id = ? and id <> ?"};
   const std::int64_t held = db.number(kind.count, tenant_id, other_than);
   const std::int64_t most = db.number(fmt::format("select max_{}s from tenants where id = ?", kind.name), tenant_id);
@@ -65,14 +68,18 @@ void check_count(Database& db, std::int64_t tenant_id, Counted what, std::int64_
 }
 
 Storage storage_of(Database& db, std::int64_t tenant_id) {
-  return {
-      .limit_bytes = db.number("select disk_bytes from tenants where id = ?", tenant_id),
-      .used_bytes = db.number("select coalesce(sum(s.size_bytes), 0) from shards s join datasets d on d.id = "
-                              "s.dataset_id where d.tenant_id = ?",
-                              tenant_id) +
-                    db.number("select coalesce(sum(coalesce(checkpoint_bytes, 0) + coalesce(previous_bytes, 0)), 0) "
-                              "from models where tenant_id = ?",
-                              tenant_id)};
+  return {.limit_bytes = db.number("select disk_bytes from tenants where id = ?", tenant_id),
+          .used_bytes =
+              db.number("select coalesce(sum(s.size_bytes), 0) from shards s join datasets d on d.id = "
+                        "s.dataset_id where d.tenant_id = ?",
+                        tenant_id) +
+              db.number("select coalesce(sum(size_bytes), 0) from (select f.size_bytes from volume_files f join "
+                        "volumes v on v.id = f.volume_id where v.tenant_id = ? union all select p.size_bytes from "
+                        "volume_pieces p join volumes v on v.id = p.volume_id where v.tenant_id = ?) as held",
+                        tenant_id, tenant_id) +
+              db.number("select coalesce(sum(coalesce(checkpoint_bytes, 0) + coalesce(previous_bytes, 0)), 0) "
+                        "from models where tenant_id = ?",
+                        tenant_id)};
 }
 
 void check_storage(Database& db, std::int64_t tenant_id, std::int64_t more_bytes) {
@@ -80,8 +87,9 @@ void check_storage(Database& db, std::int64_t tenant_id, std::int64_t more_bytes
   const Storage storage = storage_of(db, tenant_id);
   if (more_bytes <= storage.limit_bytes - storage.used_bytes) return;
   throw base::Error(base::Code::over_allotment,
-                    fmt::format("tenant '{}' may store {} and stores {}; remove datasets (ncloud dataset rm) or models "
-                                "(ncloud model rm), or ask an administrator for more: ncloud resource allot --disk",
+                    fmt::format("tenant '{}' may store {} and stores {}; remove datasets (ncloud dataset rm), volumes "
+                                "(ncloud volume rm) or models (ncloud model rm), or ask an administrator for more: "
+                                "ncloud resource allot --disk",
                                 tenant_with(db, tenant_id).name, base::size_text(storage.limit_bytes),
                                 base::size_text(storage.used_bytes)));
 }

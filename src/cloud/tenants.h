@@ -18,12 +18,12 @@ void share_rest(Database& db, const Machine& machine);
 api::Resources resources_of(Database& db, std::int64_t tenant_id);
 
 /// What there may be so many of in a tenant, by the columns of their limits.
-enum class Counted { users, models, datasets };
+enum class Counted { users, models, datasets, volumes };
 
 /// Errors: over_allotment when the tenant has as many as it may have. `other_than` (an id) does not count.
 void check_count(Database& db, std::int64_t tenant_id, Counted what, std::int64_t other_than = 0);
 
-/// What a tenant may store and stores: its datasets and checkpoints, each counted as if nobody else had it.
+/// What a tenant may store and stores: its datasets, volumes and checkpoints, each counted as if nobody else had it.
 struct Storage {
   std::int64_t limit_bytes = 0;  ///< 0: none
   std::int64_t used_bytes = 0;

@@ -29,24 +29,25 @@ const Operation<TenantRef, Tenant> get_tenant{{.name = "get_tenant",
                                                .summary = "Show a tenant",
                                                .command = "tenant show"}};
 
-const Operation<TenantRef, Nothing> delete_tenant{{.name = "delete_tenant",
-                                                   .method = Method::del,
-                                                   .path = "/api/v2/tenants/{tenant}",
-                                                   .permission = Permission::admin,
-                                                   .summary = "Remove a tenant that has no users, datasets and models",
-                                                   .command = "tenant rm",
-                                                   .done = "tenant {tenant} removed",
-                                                   .errors = {Code::conflict}}};
+const Operation<TenantRef, Nothing> delete_tenant{
+    {.name = "delete_tenant",
+     .method = Method::del,
+     .path = "/api/v2/tenants/{tenant}",
+     .permission = Permission::admin,
+     .summary = "Remove a tenant that has no users, datasets, volumes and models",
+     .command = "tenant rm",
+     .done = "tenant {tenant} removed",
+     .errors = {Code::conflict}}};
 
 const Operation<LimitTenant, Tenant> limit_tenant{
     {.name = "limit_tenant",
      .method = Method::patch,
      .path = "/api/v2/tenants/{tenant}/limits",
      .permission = Permission::admin,
-     .summary = "Say how many users, tokens, models and datasets a tenant may have",
+     .summary = "Say how many users, tokens, models, datasets and volumes a tenant may have",
      .command = "tenant limit",
-     .done = "tenant {name} may have {max_users} users with {max_tokens} tokens each, {max_models} models and "
-             "{max_datasets} datasets",
+     .done = "tenant {name} may have {max_users} users with {max_tokens} tokens each, {max_models} models, "
+             "{max_datasets} datasets and {max_volumes} volumes",
      .errors = {Code::precondition_failed},
      .example = R"({"max_models": 500})"}};
 

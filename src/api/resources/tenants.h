@@ -5,7 +5,7 @@
 
 namespace api {
 
-/// A group of users that shares compute, datasets and models, and sees nothing of other tenants.
+/// A group of users that shares compute, datasets, volumes and models, and sees nothing of other tenants.
 struct Tenant {
   std::int64_t id = 0;
   std::string name;
@@ -14,7 +14,7 @@ struct Tenant {
   std::int64_t memory_bytes = 0;
   std::int64_t disk_bytes = 0;
   bool takes_rest = false;
-  std::int64_t max_users = 0, max_tokens = 0, max_models = 0, max_datasets = 0;
+  std::int64_t max_users = 0, max_tokens = 0, max_models = 0, max_datasets = 0, max_volumes = 0;
   static constexpr auto fields() {
     return std::tuple(base::field("id", &Tenant::id, "number"), base::field("name", &Tenant::name, "unique name"),
                       base::field("cpus", &Tenant::cpus, "CPUs allotted"),
@@ -26,6 +26,7 @@ struct Tenant {
                       base::field("max_tokens", &Tenant::max_tokens, "tokens each of its users may have"),
                       base::field("max_models", &Tenant::max_models, "models it may have"),
                       base::field("max_datasets", &Tenant::max_datasets, "datasets it may have"),
+                      base::field("max_volumes", &Tenant::max_volumes, "volumes it may have"),
                       base::field("created_at", &Tenant::created_at, "RFC 3339, UTC"));
   }
 };
@@ -52,7 +53,7 @@ struct CreateTenant {
 struct LimitTenant {
   static constexpr double kMost = 1000000;
   std::string tenant;
-  std::optional<std::int64_t> max_users, max_tokens, max_models, max_datasets;
+  std::optional<std::int64_t> max_users, max_tokens, max_models, max_datasets, max_volumes;
   static constexpr auto fields() {
     return std::tuple(
         base::field("tenant", &LimitTenant::tenant, "id or name").like(kReference).required().positional(),
@@ -60,7 +61,8 @@ struct LimitTenant {
         base::field("max_tokens", &LimitTenant::max_tokens, "tokens of each user; as before when left out")
             .range(1, kMost),
         base::field("max_models", &LimitTenant::max_models, "models; as before when left out").range(1, kMost),
-        base::field("max_datasets", &LimitTenant::max_datasets, "datasets; as before when left out").range(1, kMost));
+        base::field("max_datasets", &LimitTenant::max_datasets, "datasets; as before when left out").range(1, kMost),
+        base::field("max_volumes", &LimitTenant::max_volumes, "volumes; as before when left out").range(1, kMost));
   }
 };
 
@@ -98,15 +100,15 @@ struct Resources {
   std::int64_t jobs_running = 0;
   std::int64_t jobs_queued = 0;
   static constexpr auto fields() {
-    return std::tuple(base::field("tenant", &Resources::tenant, "name"),
-                      base::field("cpus", &Resources::cpus, "allotted"),
-                      base::field("cpus_used", &Resources::cpus_used, "in use now"),
-                      base::field("memory_bytes", &Resources::memory_bytes, "allotted"),
-                      base::field("memory_used_bytes", &Resources::memory_used_bytes, "in use now"),
-                      base::field("disk_bytes", &Resources::disk_bytes, "it may store; 0: as there is room for"),
-                      base::field("disk_used_bytes", &Resources::disk_used_bytes, "in datasets and checkpoints"),
-                      base::field("jobs_running", &Resources::jobs_running, "jobs and deployments that hold resources"),
-                      base::field("jobs_queued", &Resources::jobs_queued, "jobs that wait"));
+    return std::tuple(
+        base::field("tenant", &Resources::tenant, "name"), base::field("cpus", &Resources::cpus, "allotted"),
+        base::field("cpus_used", &Resources::cpus_used, "in use now"),
+        base::field("memory_bytes", &Resources::memory_bytes, "allotted"),
+        base::field("memory_used_bytes", &Resources::memory_used_bytes, "in use now"),
+        base::field("disk_bytes", &Resources::disk_bytes, "it may store; 0: as there is room for"),
+        base::field("disk_used_bytes", &Resources::disk_used_bytes, "in datasets, volumes and checkpoints"),
+        base::field("jobs_running", &Resources::jobs_running, "jobs and deployments that hold resources"),
+        base::field("jobs_queued", &Resources::jobs_queued, "jobs that wait"));
   }
 };
 

@@ -146,6 +146,7 @@ const std::vector<Command>& commands() {
 const std::vector<Alias>& aliases() {
   static const std::vector<Alias> all{{"model", {"m", "models"}},
                                       {"dataset", {"ds", "datasets"}},
+                                      {"volume", {"v", "vs", "volumes"}},
                                       {"tenant", {"t", "tenants"}},
                                       {"user", {"u", "users"}},
                                       {"member", {"members"}},

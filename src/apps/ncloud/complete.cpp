@@ -43,11 +43,12 @@ void add_names(api::Client& client, const Op& operation, std::vector<Candidate>&
 
 /// Things of the server that an argument of this name takes.
 void add_things(Session& session, std::string_view command, std::string_view argument, std::vector<Candidate>& found) {
-  if (!contains(argument, {"model", "dataset", "tenant", "tenants", "user", "token"})) return;
+  if (!contains(argument, {"model", "dataset", "volume", "tenant", "tenants", "user", "token"})) return;
   try {
     api::Client client = session.quick_client();
     if (argument == "model") add_models(client, command, found);
     if (argument == "dataset") add_names(client, api::list_datasets, found);
+    if (argument == "volume") add_names(client, api::list_volumes, found);
     if (argument == "tenant" || argument == "tenants") add_names(client, api::list_tenants, found);
     if (argument == "user") add_names(client, api::list_users, found);
     if (argument == "token")

@@ -8,6 +8,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <numeric>
 #include <vector>
 
 #include "base/error.h"
@@ -24,6 +25,12 @@ void sync_folder(const std::filesystem::path& folder) {
   const base::Fd fd(::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
   if (!fd || ::fsync(fd.get()) != 0)
     throw base::system_error(fmt::format("cannot write folder '{}' to disk", folder.string()), errno);
+}
+
+std::int64_t size_of(const base::Fd& file) {
+  struct stat status{};
+  if (::fstat(file.get(), &status) != 0) throw base::system_error("cannot look at a file", errno);
+  return status.st_size;
 }
 
 // An object's name, or that of one that was being written. Nothing else here is ours to remove.
@@ -58,15 +65,16 @@ void ObjectFolder::write(std::string_view sha256, std::string_view bytes) {
   base::write_file_atomically(prepared(sha256), bytes);
 }
 
-std::int64_t ObjectFolder::copy(const std::string& sha256, const base::Fd& file, std::int64_t limit_bytes) {
+std::int64_t ObjectFolder::copy(const std::string& sha256, std::span<const base::Fd> files, std::int64_t limit_bytes) {
   if (!is_ours(sha256) || sha256.size() != 64)
     throw base::Error(base::Code::invalid_argument,
                       fmt::format("expected a SHA-256 of 64 hex digits, got '{}'", base::printable(sha256)));
-  struct stat status{};
-  if (::fstat(file.get(), &status) != 0) throw base::system_error("cannot look at a file", errno);
-  if (status.st_size > limit_bytes)
+  std::vector<std::int64_t> sizes;
+  for (const base::Fd& file : files) sizes.push_back(size_of(file));
+  const std::int64_t size = std::accumulate(sizes.begin(), sizes.end(), std::int64_t{0});
+  if (size > limit_bytes)
     throw base::Error(base::Code::too_large,
-                      fmt::format("a file of {} bytes is over the limit of {}", status.st_size, limit_bytes));
+                      fmt::format("a file of {} bytes is over the limit of {}", size, limit_bytes));
   const auto path = prepared(sha256);
   const std::filesystem::path temporary =
       fmt::format("{}{}{}", path.string(), kBeingWritten, base::hex(base::random_bytes(6)));
@@ -77,14 +85,16 @@ std::int64_t ObjectFolder::copy(const std::string& sha256, const base::Fd& file,
     base::Sha256 hash;
     std::string buffer(kCopyBytes, '\0');
     std::int64_t copied = 0;
-    while (copied < status.st_size) {
-      const auto wanted = std::min<std::size_t>(buffer.size(), static_cast<std::size_t>(status.st_size - copied));
-      const std::size_t got = base::read_some(file, {buffer.data(), wanted});
-      if (got == 0) break;  // it has been shortened; the hash will tell
-      hash.add({buffer.data(), got});
-      base::write_all(own, {buffer.data(), got}, temporary.string());
-      copied += static_cast<std::int64_t>(got);
-    }
+    for (std::size_t i = 0; i < files.size(); ++i)
+      for (std::int64_t left = sizes[i]; left > 0;) {
+        const auto wanted = static_cast<std::size_t>(std::min<std::int64_t>(kCopyBytes, left));
+        const std::size_t got = base::read_some(files[i], {buffer.data(), wanted});
+        if (got == 0) break;  // it has been shortened; the hash will tell
+        hash.add({buffer.data(), got});
+        base::write_all(own, {buffer.data(), got}, temporary.string());
+        left -= static_cast<std::int64_t>(got);
+        copied += static_cast<std::int64_t>(got);
+      }
     if (const std::string found = hash.finish(); found != sha256)
       throw base::Error(base::Code::data_loss, fmt::format("a file has SHA-256 {}, expected {}", found, sha256));
     base::commit_file(temporary, path);

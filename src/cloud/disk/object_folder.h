@@ -1,6 +1,7 @@
 #pragma once
 #include <filesystem>
 #include <functional>
+#include <span>
 #include <string>
 #include <string_view>
 
@@ -20,9 +21,10 @@ class ObjectFolder {
   /// Errors: disk_full; nothing is left behind then.
   void write(std::string_view sha256, std::string_view bytes);
 
-  /// Copies a file that others may be writing to: at most the bytes it has now, into a file of its own. How many.
-  /// Errors: data_loss when they are not those of `sha256`; too_large; disk_full; nothing is left behind then.
-  std::int64_t copy(const std::string& sha256, const base::Fd& file, std::int64_t limit_bytes);
+  /// Copies files that others may be writing to, one behind the other: at most the bytes they have now, into a file of
+  /// its own. How many. Errors: data_loss when they are not those of `sha256`; too_large; disk_full; nothing is left
+  /// behind then.
+  std::int64_t copy(const std::string& sha256, std::span<const base::Fd> files, std::int64_t limit_bytes);
 
   /// Of the disk it is on.
   std::int64_t free_bytes() const;

@@ -31,6 +31,7 @@ void handle_users(api::Router& router, Parts parts);
 void handle_members(api::Router& router, Parts parts);
 void handle_history(api::Router& router, Parts parts);
 void handle_datasets(api::Router& router, Parts parts);
+void handle_volumes(api::Router& router, Parts parts);
 void handle_queue(api::Router& router, Parts parts);
 void handle_models(api::Router& router, Parts parts);
 

@@ -29,11 +29,13 @@ void remove(const Parts& parts, const api::TenantRef& request) {
     const std::int64_t id = tenant_id_of(db, request.tenant);
     const std::int64_t users = db.number("select count(*) from roles where tenant_id = ?", id);
     const std::int64_t datasets = db.number("select count(*) from datasets where tenant_id = ?", id);
+    const std::int64_t volumes = db.number("select count(*) from volumes where tenant_id = ?", id);
     const std::int64_t models = db.number("select count(*) from models where tenant_id = ?", id);
-    if (users + datasets + models > 0)
-      throw Error(Code::conflict, fmt::format("tenant '{}' still has {}, {} and {}; remove them first",
-                                              tenant_with(db, id).name, base::counted(users, "user"),
-                                              base::counted(datasets, "dataset"), base::counted(models, "model")));
+    if (users + datasets + volumes + models > 0)
+      throw Error(Code::conflict,
+                  fmt::format("tenant '{}' still has {}, {}, {} and {}; remove them first", tenant_with(db, id).name,
+                              base::counted(users, "user"), base::counted(datasets, "dataset"),
+                              base::counted(volumes, "volume"), base::counted(models, "model")));
     drop_tokens(db, "tenant_id", id);
     db.run("delete from user_groups where tenant_id = ?", id);
     db.run("delete from answers where tenant_id = ?", id);
@@ -124,8 +126,9 @@ void handle_tenants(api::Router& router, Parts parts) {
       check_if_match(call, tenant_with(db, id));
       db.run(
           "update tenants set max_users = coalesce(?, max_users), max_tokens = coalesce(?, max_tokens), max_models = "
-          "coalesce(?, max_models), max_datasets = coalesce(?, max_datasets) where id = ?",
-          request.max_users, request.max_tokens, request.max_models, request.max_datasets, id);
+          "coalesce(?, max_models), max_datasets = coalesce(?, max_datasets), max_volumes = coalesce(?, max_volumes) "
+          "where id = ?",
+          request.max_users, request.max_tokens, request.max_models, request.max_datasets, request.max_volumes, id);
       return tenant_with(db, id);
     });
   });
