@@ -38,6 +38,12 @@ void gemm(OnnxOperation& op) {
   op.put(std::move(y));
 }
 
+OnnxView turned(OnnxView view) {
+  const std::size_t rank = view.order.rank();
+  if (rank > 1) std::swap(view.order.axes[rank - 2], view.order.axes[rank - 1]);
+  return view;
+}
+
 void mat_mul(OnnxOperation& op) {
   if (op.is_constant(0) && op.is_constant(1)) op.refuse("it multiplies two constants");
   if (op.is_constant(0)) {  // a matrix times (n, features, time steps)
@@ -48,6 +54,8 @@ void mat_mul(OnnxOperation& op) {
   }
   if (!op.is_constant(1)) {
     if (op.view(0).edge >= kAttentionEdges) return op.put(attended(op, op.view(0), op.view(1)));
+    if (op.view(1).edge >= kAttentionEdges)  // the same, turned
+      return op.put(turned(attended(op, turned(op.view(1)), turned(op.view(0)))));
     return op.put(scores(op, op.view(0), op.view(1)));
   }
   const Matrix m = matrix(op, 1, false);
