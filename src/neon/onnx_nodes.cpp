@@ -76,6 +76,13 @@ std::string OnnxNodes::shaped(const std::string& value, const tensor::Shape& sam
   return add("Reshape", {value, constant("shape", std::move(target))});
 }
 
+std::string OnnxNodes::steps_where(std::string_view comparison, const std::string& lengths, std::int64_t first,
+                                   std::int64_t steps) {
+  std::vector<std::int64_t> numbers;
+  for (std::int64_t t = 0; t < steps; ++t) numbers.push_back(first + t);
+  return cast(add(std::string(comparison), {constant("steps", std::move(numbers)), shaped(lengths, {1, 1})}), 1);
+}
+
 tensor::Shape OnnxNodes::for_features() const {
   tensor::Shape shape(node_.in().size(), 1);
   shape[0] = node_.in()[0];

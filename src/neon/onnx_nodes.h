@@ -47,6 +47,13 @@ class OnnxNodes {
     return add("Transpose", {value}, {{"perm", std::move(order)}});
   }
 
+  /// Lengths (n) or (n, 1) of sequences, compared with each time step, counted from `first` on: (n, 1, time steps) of 1
+  /// and 0.
+  std::string steps_where(std::string_view comparison, const std::string& lengths, std::int64_t first,
+                          std::int64_t steps);
+  /// A value as numbers of another kind: 1 float, 6 int32, 7 int64.
+  std::string cast(const std::string& value, std::int64_t kind) { return add("Cast", {value}, {{"to", kind}}); }
+
   /// (c, 1, …): the shape in which one number for each feature is spread over what goes in.
   tensor::Shape for_features() const;
 

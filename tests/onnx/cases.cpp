@@ -91,8 +91,12 @@ base::json::object write_case(const std::string& path, const neon::Graph& graph)
     const std::vector<int>& readers = graph.edges[static_cast<std::size_t>(graph.inputs[i])].consumers;
     const std::int64_t limit = graph.nodes[static_cast<std::size_t>(readers.at(0))].layer->index_limit();
     std::vector<float> values;
+    const bool is_length = graph.spec_of(graph.inputs[i]).is_length();
+    const std::int64_t steps = graph.spec_of(graph.inputs[0]).shape.back();
     for (std::int64_t k = 0; k < tensor.size(); ++k)
-      values.push_back(limit > 0 ? static_cast<float>((7 * k + 3) % limit) : 2 * number(k + 100 * i));
+      values.push_back(is_length   ? static_cast<float>(1 + (3 * k + 1) % steps)
+                       : limit > 0 ? static_cast<float>((7 * k + 3) % limit)
+                                   : 2 * number(k + 100 * i));
     if (tensor.dtype == tensor::Dtype::i32)
       std::copy(values.begin(), values.end(), static_cast<std::int32_t*>(tensor.data));
     else

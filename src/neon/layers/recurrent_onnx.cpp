@@ -38,8 +38,8 @@ std::vector<std::int64_t> order_of(tensor::Cell cell) {
 
 class Writer {
  public:
-  Writer(OnnxNodes& nodes, const RecurrentKind& kind, const RecurrentParts& parts)
-      : nodes_(nodes), kind_(kind), parts_(parts), w_(nodes.values_of("W")) {
+  Writer(OnnxNodes& nodes, const RecurrentKind& kind, const RecurrentParts& parts, std::string lengths)
+      : nodes_(nodes), kind_(kind), parts_(parts), lengths_(std::move(lengths)), w_(nodes.values_of("W")) {
     const Word activation = word_of(*kind.activation, nodes);
     if (kind.cell == tensor::Cell::simple) {
       words_ = {activation};
@@ -66,21 +66,22 @@ class Writer {
     const std::int64_t sums = parts_.sums;
     std::map<std::string, OnnxAttribute> attributes{{"hidden_size", parts_.units}, {"direction", direction}};
     add_functions(attributes, directions.size());
-    const std::string y = nodes_.add(
-        kind_.cell == tensor::Cell::lstm  ? "LSTM"
-        : kind_.cell == tensor::Cell::gru ? "GRU"
-                                          : "RNN",
-        {nodes_.transposed(x, {2, 0, 1}), nodes_.constant("W", {count, sums, parts_.inputs}, all([&](std::int64_t d) {
-                                                            return gates(parts_.for_input(d), parts_.inputs);
-                                                          })),
-         nodes_.constant("R", {count, sums, parts_.units},
-                         all([&](std::int64_t d) { return gates(parts_.for_state(d), parts_.units); })),
-         nodes_.constant("B", {count, 2 * sums}, all([&](std::int64_t d) {
-                           std::vector<float> both = gates(parts_.bias(d), 1);
-                           both.resize(2 * both.size());  // those of the state are 0
-                           return both;
-                         }))},
-        std::move(attributes));
+    std::vector<std::string> inputs{
+        nodes_.transposed(x, {2, 0, 1}), nodes_.constant("W", {count, sums, parts_.inputs}, all([&](std::int64_t d) {
+                                                           return gates(parts_.for_input(d), parts_.inputs);
+                                                         })),
+        nodes_.constant("R", {count, sums, parts_.units},
+                        all([&](std::int64_t d) { return gates(parts_.for_state(d), parts_.units); })),
+        nodes_.constant("B", {count, 2 * sums}, all([&](std::int64_t d) {
+                          std::vector<float> both = gates(parts_.bias(d), 1);
+                          both.resize(2 * both.size());  // those of the state are 0
+                          return both;
+                        }))};
+    if (!lengths_.empty()) inputs.push_back(lengths_);
+    const std::string y = nodes_.add(kind_.cell == tensor::Cell::lstm  ? "LSTM"
+                                     : kind_.cell == tensor::Cell::gru ? "GRU"
+                                                                       : "RNN",
+                                     std::move(inputs), std::move(attributes));
     // (time steps, directions, n, units)
     return nodes_.shaped(nodes_.transposed(y, {2, 1, 3, 0}), {count * parts_.units, parts_.steps});
   }
@@ -132,6 +133,7 @@ class Writer {
   OnnxNodes& nodes_;
   const RecurrentKind& kind_;
   const RecurrentParts& parts_;
+  std::string lengths_;  ///< empty: all steps are real
   std::vector<float> w_;
   std::vector<Word> words_;
 };
@@ -140,11 +142,13 @@ class Writer {
 
 std::vector<std::string> RecurrentLayer::onnx(OnnxNodes& nodes) const {
   const RecurrentInputs inputs(kind_, nodes.node().ins);
-  if (inputs.lengths > 0) nodes.refuse("it leaves padding out, which is not exported");
   if (inputs.state > 0) nodes.refuse("it starts from another layer's state, which is not exported");
   const tensor::Shape& in = nodes.node().in();
   const RecurrentParts parts(kind_, in);
-  Writer writer(nodes, kind_, parts);
+  std::string lengths;  // (n), as the operators want it
+  if (inputs.lengths > 0)
+    lengths = nodes.cast(nodes.add("Reshape", {nodes.ins()[inputs.lengths], nodes.constant("lengths", {-1})}), 6);
+  Writer writer(nodes, kind_, parts, lengths);
   const tensor::Shape sequence{tensor::element_count(in) / parts.steps, parts.steps};
   const std::string x = in.size() == 2 ? nodes.in() : nodes.shaped(nodes.in(), sequence);
   if (!kind_.both_directions) return {writer.add(x, {0}, "forward")};

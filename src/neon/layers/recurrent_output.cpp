@@ -37,8 +37,19 @@ class RecurrentOutput final : public Layer {
   }
   std::unique_ptr<LayerSteps> lower(const Group& group) const override;
   std::vector<std::string> onnx(OnnxNodes& nodes) const override {
-    if (nodes.node().ins.size() > 1) nodes.refuse("it leaves padding out, which is not exported");
     const std::vector<std::int64_t> axis{2};
+    if (nodes.node().ins.size() > 1) {  // what is left out is multiplied by 0
+      const std::string& lengths = nodes.ins()[1];
+      const std::int64_t steps = nodes.node().in()[1];
+      const std::string counts = kReadout == Readout::last ? nodes.steps_where("Equal", lengths, 1, steps)
+                                                           : nodes.steps_where("Less", lengths, 0, steps);
+      const std::string sum =
+          nodes.add("ReduceSum", {nodes.add("Mul", {nodes.in(), counts}), nodes.constant("time", axis)},
+                    {{"keepdims", std::int64_t{0}}});
+      if (kReadout != Readout::mean) return {sum};
+      const std::string count = nodes.cast(nodes.shaped(lengths, {1}), 1);
+      return {nodes.add("Div", {sum, nodes.add("Max", {count, nodes.number("one", 1)})})};
+    }
     if (kReadout == Readout::mean)
       return {nodes.add("ReduceMean", {nodes.in()}, {{"axes", axis}, {"keepdims", std::int64_t{0}}})};
     if (kReadout == Readout::sum)

@@ -329,6 +329,32 @@ TEST(Onnx, RefusesLayersWithoutWordsByName) {
               testing::HasSubstr("inside a recurrent layer there are only Identity, Relu, LeakyRelu"));
 }
 
+TEST(Onnx, TellsRecurrentOperatorsHowLongSequencesAre) {
+  Checkpoint checkpoint;
+  checkpoint.spec = parse_model(R"(
+layers:
+  - SequenceLengths
+  - {type: LSTM, config: {output_size: 4, init: Gaussian, activation: Tanh, gate_activation: Logistic}}
+  - RecurrentLast
+cost: SumSquared
+optimizer: Adam
+)",
+                                "model.yaml");
+  checkpoint.inputs = {{"x", {3, 7}}, {"x_length", {}, tensor::Dtype::i32}};
+  PlanOptions options;
+  options.batch_size = 1;
+  options.threads = 1;
+  const Graph graph = build_graph(checkpoint.spec, checkpoint.inputs);
+  checkpoint.parameters = compile(graph, options)->export_parameters();
+  const OnnxModel model = onnx_of(checkpoint);
+  ASSERT_EQ(model.inputs.size(), 2u);
+  EXPECT_TRUE(model.inputs[1].whole);
+  const auto lstm = std::find_if(model.nodes.begin(), model.nodes.end(), [](const auto& n) { return n.op == "LSTM"; });
+  ASSERT_NE(lstm, model.nodes.end());
+  EXPECT_EQ(lstm->inputs.size(), 5u);
+  EXPECT_THAT(operators(model), testing::Contains("Equal"));  // the last real step
+}
+
 TEST(Onnx, RefusesACheckpointThatDoesNotFit) {
   Checkpoint checkpoint = trained("  - {type: Linear, config: {nout: 2, init: Gaussian}}", {3});
   checkpoint.parameters.clear();
