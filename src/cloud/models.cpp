@@ -192,10 +192,24 @@ std::int64_t insert_model(Database& db, const ModelRow& row, const std::vector<D
   for (const DatasetOfModel& dataset : datasets)
     db.run("insert into model_datasets (model_id, position, role, name, dataset_id) values (?, ?, ?, ?, ?)", id,
            position++, dataset.role, dataset.name, dataset.dataset_id);
+  position = 0;
+  for (const VolumeOfModel& volume : row.volumes)
+    db.run(
+        "insert into model_volumes (model_id, position, volume_id, name, place, read_only) values (?, ?, ?, ?, ?, ?)",
+        id, position++, volume.volume_id, volume.name, volume.place, volume.read_only);
   ModelRow inserted = row;
   inserted.id = id;
   claim_for(db, inserted);
   return id;
+}
+
+std::vector<VolumeOfModel> volumes_of(Database& db, std::int64_t model_id) {
+  return db.all(
+      "select volume_id, name, place, read_only from model_volumes where model_id = ? order by position",
+      [](const Row& row) {
+        return VolumeOfModel{row.optional_integer(0), row.text(1), row.text(2), row.integer(3) != 0};
+      },
+      model_id);
 }
 
 std::vector<DatasetOfModel> datasets_of(Database& db, std::int64_t model_id) {
@@ -262,6 +276,8 @@ api::Model shown(Database& db, const ModelRow& row) {
     }
   }
   for (const DatasetOfModel& dataset : datasets_of(db, row.id)) model.datasets.push_back({dataset.role, dataset.name});
+  for (const VolumeOfModel& volume : row.id == 0 ? row.volumes : volumes_of(db, row.id))
+    model.volumes.push_back({volume.name, volume.place, volume.read_only});
   return model;
 }
 

@@ -28,6 +28,14 @@ inline bool in_training(ModelState state) {
   return state == ModelState::received || state == ModelState::queued || state == ModelState::running;
 }
 
+/// A volume as a model's trainings find it.
+struct VolumeOfModel {
+  std::optional<std::int64_t> volume_id;  ///< nothing once the volume is removed
+  std::string name;
+  std::string place;
+  bool read_only = false;
+};
+
 /// A row of the table of models.
 struct ModelRow {
   std::int64_t id = 0;
@@ -39,6 +47,7 @@ struct ModelRow {
   std::string filename;  ///< these three may be large: there in a new row and after load_definition()
   std::string yaml;
   std::vector<std::string> labels;
+  std::vector<VolumeOfModel> volumes;  ///< in a new row only
   std::int64_t epochs = 0;
   std::int64_t epochs_completed = 0;
   std::optional<std::int64_t> batch_size;
@@ -84,6 +93,7 @@ std::vector<ModelRow> models_in(Database& db, const std::vector<ModelState>& sta
 
 std::int64_t insert_model(Database& db, const ModelRow& row, const std::vector<DatasetOfModel>& datasets);
 std::vector<DatasetOfModel> datasets_of(Database& db, std::int64_t model_id);
+std::vector<VolumeOfModel> volumes_of(Database& db, std::int64_t model_id);
 
 /// Writes everything of the row except what it was created with. The way to change a state is become().
 void save(Database& db, const ModelRow& row);

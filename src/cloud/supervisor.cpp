@@ -5,6 +5,7 @@
 #include "base/error.h"
 #include "base/log.h"
 #include "cloud/datasets.h"
+#include "cloud/put_back.h"
 
 namespace cloud {
 
@@ -22,6 +23,9 @@ Supervisor::~Supervisor() { close(0); }
 void Supervisor::recover() {
   const auto rows = store_.read(
       [](Database& db) { return models_in(db, {received, queued, running, deploying, deployed, undeploying}); });
+  worker_.take_written([this](const Written& written) {
+    for (const std::string& line : put_back(store_, objects_, written)) base::log_info("{}", line);
+  });
   const std::vector<std::string> listed = worker_.list();
   const std::set<std::string> jobs(listed.begin(), listed.end());
   for (const ModelRow& found : rows) {

@@ -188,6 +188,7 @@ class Supervisor {
   JobListener training_listener(std::int64_t model);
   Order train_order(ModelRow row);
   void write_training_end(std::int64_t model, const JobEnd& end);
+  void add_mounts(const ModelRow& row, Order& order);
   void training_asked_again(std::int64_t model);
   void training_crashed(std::int64_t model, const JobEnd& end);
   void training_waits(std::int64_t model, const std::string& reason);
@@ -210,6 +211,7 @@ class Supervisor {
   // What processes report.
   void training_said(std::int64_t model, const wire::Event& event);
   void training_ended(std::int64_t model, const JobEnd& end);
+  void volume_written(std::int64_t model, const Written& written);
   void checkpoint_came(std::int64_t model, const wire::Event& event, const base::Fd& bytes);
   void serving_said(std::int64_t model, const wire::Event& event);
   void serving_ended(std::int64_t model, const JobEnd& end);

@@ -7,6 +7,7 @@
 #include "base/log.h"
 #include "cloud/datasets.h"
 #include "cloud/supervisor.h"
+#include "cloud/volumes.h"
 
 namespace cloud {
 
@@ -38,6 +39,10 @@ bool Supervisor::is_sound(const ModelRow& row) {
       for (const DatasetOfModel& use : datasets_of(db, row.id))
         if (use.dataset_id)
           for (std::string& sha256 : shards_of(db, *use.dataset_id)) wanted.sha256s.push_back(std::move(sha256));
+      for (const VolumeOfModel& use : volumes_of(db, row.id))
+        if (use.volume_id)
+          for (api::VolumeFile& file : files_of_volume(db, *use.volume_id))
+            wanted.sha256s.push_back(std::move(file.sha256));
     });
   std::erase_if(wanted.sha256s, [&](const std::string& sha256) { return objects_.known_sound(sha256); });
   if (wanted.sha256s.empty()) return true;

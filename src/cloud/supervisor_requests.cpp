@@ -7,6 +7,7 @@
 #include "cloud/datasets.h"
 #include "cloud/supervisor.h"
 #include "cloud/tenants.h"
+#include "cloud/volumes.h"
 
 namespace cloud {
 namespace {
@@ -68,6 +69,7 @@ void Supervisor::check_submit(Database& db, ModelRow& row, const std::vector<Dat
   check_storage(db, row.tenant_id, 1);        // for its checkpoints
   for (const DatasetOfModel& use : datasets)  // may have been removed since it was looked up
     dataset_id_of(db, row.tenant_id, std::to_string(*use.dataset_id));
+  for (const VolumeOfModel& use : row.volumes) volume_id_of(db, row.tenant_id, std::to_string(*use.volume_id));
 }
 
 api::Model Supervisor::submit(const api::Call& call, ModelRow row, const std::vector<DatasetOfModel>& datasets,
@@ -304,6 +306,11 @@ void Supervisor::begin_resume(std::int64_t tenant, std::int64_t model, std::opti
             fmt::format("dataset '{}', which model {} was trained with, has been removed; upload the same files "
                         "again (under any name), then resume it",
                         use.name, model));
+    for (const VolumeOfModel& use : volumes_of(db, model))
+      if (!use.volume_id)
+        throw Error(Code::conflict, fmt::format("volume '{}', which model {} was trained with, has been removed; train "
+                                                "the model file anew with another",
+                                                use.name, model));
     row.epochs = wanted;
     row.stop_requested = false;
     row.crashes_since_checkpoint = 0;
@@ -340,6 +347,7 @@ api::Deleted Supervisor::remove(std::int64_t tenant, std::int64_t model) {
       refuse(row, fmt::format("undeploy it first: ncloud model undeploy {}", model));
     db.run("delete from model_datasets where model_id = ?", model);
     give_back(db, model);
+    db.run("delete from model_volumes where model_id = ?", model);
     db.run("delete from models where id = ?", model);
     for (const std::string& sha256 : {row.checkpoint_sha256, row.previous_sha256, row.start_sha256})
       if (!sha256.empty()) checkpoints.push_back(sha256);

@@ -5,7 +5,10 @@
 #include "base/log.h"
 #include "base/sha256.h"
 #include "cloud/datasets.h"
+#include "cloud/put_back.h"
 #include "cloud/supervisor.h"
+#include "cloud/tenants.h"
+#include "cloud/volumes.h"
 
 namespace cloud {
 
@@ -68,6 +71,7 @@ Order Supervisor::train_order(ModelRow row) {
         shards.push_back(order.add(fmt::format("{}-{:06}", use.role, shards.size()), std::move(sha256)));
     }
   });
+  add_mounts(row, order);
   if (!row.checkpoint_sha256.empty())
     job.resume_from = order.add("checkpoint", row.checkpoint_sha256);
   else if (!row.start_sha256.empty())
@@ -75,10 +79,57 @@ Order Supervisor::train_order(ModelRow row) {
   return order;
 }
 
+// The volumes as they are now. Their objects are pinned, as others may change a volume before the job has its files.
+void Supervisor::add_mounts(const ModelRow& row, Order& order) {
+  struct Found {
+    std::vector<Mount> mounts;
+    std::int64_t changes = 0;  // of all the volumes together
+    std::int64_t limit_bytes = 0;
+  };
+  const auto find = [&](Database& db) {
+    Found found;
+    std::int64_t written_to = 0;
+    for (const VolumeOfModel& use : volumes_of(db, row.id)) {
+      if (!use.volume_id) throw Error(Code::conflict, fmt::format("volume '{}' has been removed", use.name));
+      Mount& mount = found.mounts.emplace_back(
+          Mount{.volume = *use.volume_id, .place = use.place, .read_only = use.read_only, .files = {}});
+      for (api::VolumeFile& file : files_of_volume(db, mount.volume)) {
+        if (!mount.read_only) written_to += file.size_bytes;
+        mount.files.push_back({std::move(file.path), std::move(file.sha256), file.size_bytes});
+      }
+      found.changes += volume_with(db, mount.volume).version;
+    }
+    if (const Storage storage = storage_of(db, row.tenant_id); storage.limit_bytes > 0)
+      found.limit_bytes = written_to + std::max(storage.limit_bytes - storage.used_bytes, std::int64_t{1} << 20);
+    return found;
+  };
+  if (store_.read([&](Database& db) { return volumes_of(db, row.id).empty(); })) return;
+  Found found = store_.read(find);
+  for (;;) {
+    const auto pins = std::make_shared<std::vector<Objects::Pin>>();
+    for (const Mount& mount : found.mounts)
+      for (const VolumeContent& file : mount.files) pins->emplace_back(objects_, file.sha256);
+    Found again = store_.read(find);
+    const bool is_same = again.changes == found.changes;
+    found = std::move(again);
+    order.keeps = pins;
+    if (is_same) break;
+  }
+  order.mounts = std::move(found.mounts);
+  order.mount_limit_bytes = found.limit_bytes;
+}
+
+void Supervisor::volume_written(std::int64_t model, const Written& written) {
+  const std::vector<std::string> lines = put_back(store_, objects_, written);  // reads whole files: not in its turn
+  const Turn turn(turns_, model);
+  for (const std::string& line : lines) note(model, {.kind = api::TrainingEventKind::log, .text = line});
+}
+
 JobListener Supervisor::training_listener(std::int64_t model) {
   return {.event = [this, model](const wire::Event& event) { training_said(model, event); },
           .checkpoint = [this, model](const wire::Event& event,
                                       const base::Fd& bytes) { checkpoint_came(model, event, bytes); },
+          .written = [this, model](const Written& written) { volume_written(model, written); },
           .end = [this, model](const JobEnd& end) { training_ended(model, end); }};
 }
 
@@ -337,7 +388,8 @@ void Supervisor::training_crashed(std::int64_t model, const JobEnd& end) {
     row.job = new_job_id(model);
     row.job_event = 0;
     ++row.crashes_since_checkpoint;
-    again = row.crashes_since_checkpoint <= kMaxCrashes && !end.out_of_memory && !end.spoke_nonsense;
+    again =
+        row.crashes_since_checkpoint <= kMaxCrashes && !end.out_of_memory && !end.spoke_nonsense && !end.wrote_too_much;
     if (again) {
       ++row.restarts;
       row.reason = fmt::format("restarted {} after its job ended with {}",
@@ -351,6 +403,7 @@ void Supervisor::training_crashed(std::int64_t model, const JobEnd& end) {
     row.ended_us = base::wall_now_us();
     if (end.spoke_nonsense)
       return become(db, row, ModelState::error, "its job was ended for what it said: " + end.last_words);
+    if (end.wrote_too_much) return become(db, row, ModelState::error, "its job was ended: " + end.last_words);
     const std::string why =
         end.out_of_memory
             ? fmt::format("it needs more than its {} of memory", base::size_text(row.memory_bytes))

@@ -1,5 +1,7 @@
 #include "cloud/volumes.h"
 
+#include <algorithm>
+
 #include "base/clock.h"
 #include "base/error.h"
 #include "base/log.h"
@@ -55,6 +57,40 @@ std::vector<api::VolumeFile> files_of_volume(Database& db, std::int64_t id) {
   return db.all(
       "select path, size_bytes, sha256, version from volume_files where volume_id = ? order by path",
       [](const Row& row) { return api::VolumeFile{row.text(0), row.integer(1), row.text(2), row.integer(3)}; }, id);
+}
+
+void check_places(const std::vector<api::VolumeUse>& uses) {
+  // What the sandbox has of its own.
+  constexpr std::string_view kTaken[] = {"bin", "dev",  "etc",  "job", "lib", "lib32", "lib64",
+                                         "opt", "proc", "sbin", "sys", "tmp", "usr"};
+  for (std::size_t i = 0; i < uses.size(); ++i) {
+    const std::string where = fmt::format("/volumes/{}/place", i);
+    const std::string_view place = uses[i].place;
+    const auto refuse = [&](std::string_view why) {
+      throw Error(Code::invalid_argument,
+                  fmt::format("a volume cannot be at '{}': {}", base::printable(place, 200), why), where);
+    };
+    if (!place.starts_with('/') || place.size() < 2) refuse("expected an absolute path of a folder, such as /data");
+    try {
+      api::check_volume_path(place.substr(1));
+    } catch (const Error& error) {
+      refuse("expected a plain absolute path, such as /data, without '.', '..' and '/' at its end");
+    }
+    const std::string_view first = place.substr(1, place.find('/', 1) - 1);
+    if (std::find(std::begin(kTaken), std::end(kTaken), first) != std::end(kTaken))
+      refuse(fmt::format("a job has other things in /{}; take one such as /data or /lookup", first));
+    for (std::size_t j = 0; j < i; ++j) {
+      const std::string_view other = uses[j].place;
+      const auto holds = [](std::string_view folder, std::string_view path) {
+        return path == folder || (path.starts_with(folder) && path[folder.size()] == '/');
+      };
+      if (holds(other, place) || holds(place, other))
+        refuse(
+            fmt::format("that is where volume '{}' is, or one of them is in the other; give it a place of its own: "
+                        "--volume {}:/lookup",
+                        uses[j].volume, uses[i].volume));
+    }
+  }
 }
 
 VolumeChange::VolumeChange(Database& db, Objects& objects, std::int64_t volume)

@@ -3,6 +3,7 @@
 #include <string_view>
 #include <vector>
 
+#include "api/resources/models.h"
 #include "api/resources/volumes.h"
 #include "cloud/objects.h"
 #include "cloud/store.h"
@@ -20,6 +21,9 @@ api::Volume volume_with(Database& db, std::int64_t id);
 
 /// In the order of their paths.
 std::vector<api::VolumeFile> files_of_volume(Database& db, std::int64_t id);
+
+/// Errors: invalid_argument for a place where a job has other things, and for places that are in each other.
+void check_places(const std::vector<api::VolumeUse>& uses);
 
 /// Changes the files of a volume as one new version; a change that changes nothing makes none. What goes is released,
 /// and named in released() to be collected after the commit.

@@ -190,6 +190,114 @@ TEST_F(Volumes, have_names_limits_and_a_quota) {
   EXPECT_EQ(paths(), std::vector<std::string>{"a"});
 }
 
+class VolumesOfJobs : public Volumes {
+ protected:
+  void SetUp() override {
+    Volumes::SetUp();
+    make_dataset(user);
+  }
+  std::int64_t train_with(std::vector<api::VolumeUse> volumes) {
+    return call(user, api::train_model,
+                {.filename = "m.yaml",
+                 .yaml = "layers: []",
+                 .datasets = {{.dataset = "fashion"}},
+                 .volumes = std::move(volumes),
+                 .cpus = 1})
+        .id;
+  }
+  // What the job would have left.
+  Written left(const std::map<std::string, std::string>& files) {
+    Written written{.volume = worker->last().order.mounts.at(0).volume};
+    for (const auto& [path, bytes] : files) {
+      std::string before;
+      for (const VolumeContent& file : worker->last().order.mounts.at(0).files)
+        if (file.path == path) before = file.sha256;
+      written.changed.push_back({path, before, static_cast<std::int64_t>(bytes.size())});
+    }
+    written.open = [this, files](const std::string& path) {
+      const auto file = folder.path() / "left";
+      std::ofstream(file) << files.at(path);
+      return base::open_for_reading(file);
+    };
+    return written;
+  }
+};
+
+TEST_F(VolumesOfJobs, a_job_has_the_version_of_its_start_and_what_it_wrote_is_the_next) {
+  put("a", "one");
+  put("b", "two");
+  const std::int64_t model = train_with({{.volume = "words"}});
+  const auto mounts = worker->last().order.mounts;
+  ASSERT_EQ(mounts.size(), 1u);
+  EXPECT_EQ(mounts[0].place, "/data");
+  EXPECT_FALSE(mounts[0].read_only);
+  ASSERT_EQ(mounts[0].files.size(), 2u);
+  EXPECT_EQ(mounts[0].files[1].sha256, base::sha256("two"));
+  EXPECT_EQ(show(user, model).volumes.at(0).volume, "words");
+  put("a", "meanwhile");
+  EXPECT_TRUE(stored("one"));  // until the job has its files
+  Written written = left({{"c", "three"}});
+  written.removed = {mounts[0].files[0], mounts[0].files[1]};  // of which somebody has changed the first
+  worker->last().listener.written(written);
+  worker->last().end(wire::Outcome::completed);
+  eventually([&] { return show(user, model).state == api::ModelState::completed; });
+  EXPECT_EQ(paths(), (std::vector<std::string>{"a", "c"}));
+  EXPECT_EQ(read("a"), "meanwhile");
+  EXPECT_EQ(read("c"), "three");
+  EXPECT_EQ(call(user, api::get_volume, {.volume = "words"}).version, 4);
+}
+
+TEST_F(VolumesOfJobs, of_two_writers_the_last_whole_file_stays_and_the_untouched_ones_do_too) {
+  put("a", "one");
+  put("b", "one");
+  train_with({{.volume = "words"}});
+  FakeJob& first = worker->last();
+  const Written of_first = left({{"a", "first"}, {"b", "one"}});  // b was touched, and is the same
+  put("b", "two");
+  first.listener.written(of_first);
+  EXPECT_EQ(read("a"), "first");
+  EXPECT_EQ(read("b"), "two");
+}
+
+TEST_F(VolumesOfJobs, what_does_not_fit_is_not_kept_and_the_log_says_so) {
+  call(admin_token, api::allot_resources, {.tenant = "vision", .cpus = 1, .memory = "1GiB", .disk = "1KB"});
+  const std::int64_t model = train_with({{.volume = "words"}});
+  Written written = left({{"large", std::string(2000, 'x')}});
+  written.left_out = {"'link', which is a symbolic link"};
+  worker->last().listener.written(written);
+  EXPECT_TRUE(paths().empty());
+  const auto feed = follow(user, model, false);
+  std::string log;
+  for (const auto& event : feed->read(0, 1000)) log += event.data;
+  EXPECT_NE(log.find("may store"), std::string::npos) << log;
+  EXPECT_NE(log.find("'link', which is a symbolic link"), std::string::npos) << log;
+}
+
+TEST_F(VolumesOfJobs, places_are_free_and_apart) {
+  call(user, api::create_volume, {.name = "tables"});
+  for (const char* bad : {"data", "/", "/usr/share", "/proc", "/dev/x", "/tmp", "/a/../usr", "/a//b", "/a/"})
+    EXPECT_EQ(error_of([&] { train_with({{.volume = "words", .place = bad}}); }).code, base::Code::invalid_argument)
+        << bad;
+  EXPECT_REFUSED(train_with({{.volume = "words"}, {.volume = "tables"}}), invalid_argument, "--volume tables:/lookup");
+  EXPECT_REFUSED(train_with({{.volume = "words"}, {.volume = "tables", .place = "/data/x"}}), invalid_argument, "");
+  EXPECT_REFUSED(train_with({{.volume = "words"}, {.volume = "words", .place = "/b"}}), invalid_argument, "twice");
+  EXPECT_REFUSED(train_with({{.volume = "none"}}), not_found, "ncloud volume ls");
+  train_with({{.volume = "words"}, {.volume = "tables", .place = "/data2", .read_only = true}});
+  EXPECT_TRUE(worker->last().order.mounts.at(1).read_only);
+}
+
+TEST_F(VolumesOfJobs, a_volume_in_use_stays) {
+  put("a", "one");
+  const std::int64_t model = train_with({{.volume = "words"}});
+  EXPECT_REFUSED(call(user, api::delete_volume, {.volume = "words"}), conflict, "ncloud model stop 1");
+  call(user, api::stop_model, {.model = model});
+  worker->last().end(wire::Outcome::stopped);
+  eventually([&] { return show(user, model).state == api::ModelState::stopped; });
+  EXPECT_REFUSED(call(user, api::delete_volume, {.volume = "words"}), conflict, "--force");
+  call(user, api::delete_volume, {.volume = "words", .force = true});
+  EXPECT_REFUSED(call(user, api::resume_model, {.model = model}), conflict, "volume 'words'");
+}
+
 TEST_F(Volumes, a_full_disk_loses_nothing) {
   put("a", "one");
   base::set_disk_fault(

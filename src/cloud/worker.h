@@ -29,11 +29,40 @@ struct Input {
   std::string sha256;
 };
 
+/// A file of a volume, as a job finds it or left it.
+struct VolumeContent {
+  std::string path;
+  std::string sha256;
+  std::int64_t size_bytes = 0;
+};
+
+/// A volume that a job finds as a folder. With `read_only` it can write nothing there; else it writes to copies, and
+/// its listener hears what became of them.
+struct Mount {
+  std::int64_t volume = 0;
+  std::string place;  ///< absolute path of the folder
+  bool read_only = false;
+  std::vector<VolumeContent> files;
+};
+
+/// What a job that has ended left in a volume.
+struct Written {
+  std::int64_t volume = 0;
+  std::vector<VolumeContent> changed;  ///< the hash is of what was there before; empty for a new file
+  std::vector<VolumeContent> removed;
+  std::vector<std::string> left_out;  ///< what is no file: "'x', which is a symbolic link"
+  /// One of `changed`. Errors: when it cannot be read.
+  std::function<base::Fd(const std::string& path)> open;
+};
+
 /// A job to carry out: it names objects, and the worker fetches those that it lacks.
 struct Order {
   std::string id;       ///< unique for ever; a job that has one outlives this daemon
   wire::Order program;  ///< to train or to serve; the worker adds the limits and the files for checkpoints
   std::vector<Input> inputs;
+  std::vector<Mount> mounts;
+  std::int64_t mount_limit_bytes = 0;  ///< that each mount which can be written may hold; 0: none
+  std::shared_ptr<void> keeps;         ///< what the objects of the mounts need until the job has begun
   Limits limits;
 
   /// The path of an input that is added hereby.
@@ -50,6 +79,7 @@ struct JobEnd {
   int signal = 0;
   bool out_of_memory = false;   ///< ended because it was over its memory limit
   bool spoke_nonsense = false;  ///< ended because of what it said, which it would say again
+  bool wrote_too_much = false;  ///< ended because of what it wrote to its mounts
   bool never_began = false;     ///< for want of something on this machine that may be there later
   std::string last_words;       ///< last line it wrote to standard error
 
@@ -64,7 +94,10 @@ struct JobListener {
   std::function<void(const wire::Event&)> event;
   /// The bytes are a regular file's, which the job may still be writing to. The job may use it again afterwards.
   std::function<void(const wire::Event&, const base::Fd& bytes)> checkpoint;
-  std::function<void(const JobEnd&)> end;
+  /// Before `end`, once for each mount that the job could write to. When it throws, the worker keeps what was written
+  /// for the next daemon.
+  std::function<void(const Written&)> written = {};
+  std::function<void(const JobEnd&)> end = {};
 };
 
 /// What this worker's jobs are kept from.
@@ -106,6 +139,10 @@ class Worker {
 
   /// Ids of orders that an earlier daemon gave and whose jobs are still here.
   virtual std::vector<std::string> list() { return {}; }
+
+  /// What jobs wrote to mounts that ended while no daemon looked after them, or that could not be taken then. Once, at
+  /// the start, before any job is attached.
+  virtual void take_written(const std::function<void(const Written&)>& take) { static_cast<void>(take); }
 
   /// Goes on with one of them, of which the events up to the one with this number are in safe hands. Errors: not_found
   /// when it has ended meanwhile.

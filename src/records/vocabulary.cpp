@@ -40,6 +40,10 @@ std::string_view scalar_of(std::string_view& rest) {
 std::vector<std::string> read_vocabulary(const std::filesystem::path& file) { return read_labels(file); }
 
 std::string with_vocabularies(std::string_view yaml, const std::filesystem::path& folder, std::string_view name) {
+  return with_vocabularies(yaml, name, [&](std::string_view file) { return read_vocabulary(folder / file); });
+}
+
+std::string with_vocabularies(std::string_view yaml, std::string_view name, const ReadVocabulary& read) {
   std::string text;
   std::int64_t number = 0;
   while (!yaml.empty()) {
@@ -52,7 +56,7 @@ std::string with_vocabularies(std::string_view yaml, const std::filesystem::path
       line.remove_prefix(at + kKey.size());
       const std::string_view file = scalar_of(line);
       try {
-        text += fmt::format("vocabulary: {}", base::to_text(base::encode(read_vocabulary(folder / file))));
+        text += fmt::format("vocabulary: {}", base::to_text(base::encode(read(file))));
       } catch (base::Error& error) {
         error.message = fmt::format("{} ({}:{})", error.message, name, number);
         throw;

@@ -1,5 +1,6 @@
 #pragma once
 #include <filesystem>
+#include <functional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -13,5 +14,9 @@ std::vector<std::string> read_vocabulary(const std::filesystem::path& file);
 /// A model file's text with every `vocabulary_file: NAME` replaced by `vocabulary: [...]`, so that it needs no other
 /// file. Names are relative to `folder`; lines stay lines. Errors: those of read_vocabulary, with the line.
 std::string with_vocabularies(std::string_view yaml, const std::filesystem::path& folder, std::string_view name);
+
+/// The same with files that are read in another way. Errors: also those of `read`, with the line.
+using ReadVocabulary = std::function<std::vector<std::string>(std::string_view file)>;
+std::string with_vocabularies(std::string_view yaml, std::string_view name, const ReadVocabulary& read);
 
 }  // namespace records

@@ -58,6 +58,7 @@ ncloud model train conv.yaml --dataset fashion --epochs 1 --follow
 BEFORE = {
     "docs/reference/cli.md": DAEMON + FASHION,
     "docs/reference/api.md": DAEMON + FASHION + TRAINED,
+    "docs/tutorial/volumes.md": DAEMON + FASHION + TRAINED,
     "docs/tutorial/operations.md": DAEMON,
 }
 

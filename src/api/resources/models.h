@@ -1,6 +1,7 @@
 #pragma once
 #include "api/operation.h"
 #include "api/resources/datasets.h"
+#include "api/resources/volumes.h"
 
 namespace api {
 
@@ -38,6 +39,22 @@ struct DatasetUse {
   }
 };
 
+inline constexpr TextForm kPlace{
+    .said = "an absolute path of a folder, such as /data", .shortest = 2, .longest = 256, .pattern = kTitle.pattern};
+
+/// A volume in a training: a folder that it can read, and write to unless told otherwise.
+struct VolumeUse {
+  std::string volume;
+  std::string place = "/data";
+  bool read_only = false;
+  static constexpr auto fields() {
+    return std::tuple(base::field("volume", &VolumeUse::volume, "id or name").like(kReference).required(),
+                      base::field("place", &VolumeUse::place, "folder that it appears as").like(kPlace),
+                      base::field("read_only", &VolumeUse::read_only,
+                                  "writing there is refused; starts sooner, as nothing is copied"));
+  }
+};
+
 struct Model {
   std::int64_t id = 0;
   std::string name;
@@ -55,6 +72,7 @@ struct Model {
   std::optional<std::int64_t> memory_needed_bytes;
   std::uint64_t seed = 0;
   std::vector<DatasetUse> datasets;
+  std::vector<VolumeUse> volumes;
   std::vector<std::string> warnings;
   int priority = 0;
   int restarts = 0;
@@ -90,6 +108,7 @@ struct Model {
         base::field("seed", &Model::seed,
                     "of all random numbers: the submitted one, the file's, or drawn at the submit"),
         base::field("datasets", &Model::datasets, "what it is trained and evaluated on"),
+        base::field("volumes", &Model::volumes, "folders that its training finds"),
         base::field("warnings", &Model::warnings, "likely mistakes; in the answer to a submit"),
         base::field("priority", &Model::priority, "of its training in the tenant's queue"),
         base::field("restarts", &Model::restarts,
@@ -135,6 +154,7 @@ struct TrainModel {
   std::string yaml;
   std::string name;
   std::vector<DatasetUse> datasets;
+  std::vector<VolumeUse> volumes;
   std::optional<std::int64_t> epochs;
   std::optional<std::int64_t> batch_size;
   std::optional<std::uint64_t> seed;
@@ -149,6 +169,9 @@ struct TrainModel {
         base::field("yaml", &TrainModel::yaml, "text of the model file").like(kFileText).required(),
         base::field("name", &TrainModel::name, "for people; the file's name when left out").empty_or_like(kTitle),
         base::field("datasets", &TrainModel::datasets, "what to train (and evaluate) on").items(1, 64).required(),
+        base::field("volumes", &TrainModel::volumes,
+                    "folders that it finds; what it writes there becomes a new version of the volume when it ends")
+            .items(0, 16),
         base::field("epochs", &TrainModel::epochs, "instead of the file's").range(1, 1000000),
         base::field("batch_size", &TrainModel::batch_size, "instead of the file's").range(1, 1000000),
         base::field("seed", &TrainModel::seed, "of all random numbers; the file's when left out, else drawn and kept"),

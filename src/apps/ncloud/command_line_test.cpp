@@ -287,7 +287,7 @@ TEST_F(CommandLine, unknown_options_say_where_they_belong) {
 
 TEST_F(CommandLine, every_field_of_a_request_can_be_given) {
   // What a command makes of its files, or always does.
-  const std::set<std::string> implied{"filename", "yaml", "datasets", "follow", "password", "current"};
+  const std::set<std::string> implied{"filename", "yaml", "datasets", "volumes", "follow", "password", "current"};
   for (const api::OperationInfo* operation : api::operations()) {
     if (operation->command.empty()) continue;
     const auto command = std::find_if(commands().begin(), commands().end(),

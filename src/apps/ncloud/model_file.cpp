@@ -66,7 +66,7 @@ std::string beginning_of(const std::string& file) {
 
 }  // namespace
 
-std::string read_model_file(const std::string& file) {
+std::string read_model_file(const std::string& file, const records::ReadVocabulary& read) {
   std::string text;
   try {
     text = base::read_file(file, kLimitBytes);
@@ -76,6 +76,7 @@ std::string read_model_file(const std::string& file) {
     throw;
   }
   if (const std::string_view kind = kind_of_file(text); !kind.empty()) refuse(file, kind);
+  if (read) return records::with_vocabularies(base::text_of(text, file), file, read);
   return records::with_vocabularies(base::text_of(text, file), std::filesystem::path(file).parent_path(), file);
 }
 

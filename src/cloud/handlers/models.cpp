@@ -11,6 +11,7 @@
 #include "cloud/handlers/handlers.h"
 #include "cloud/names.h"
 #include "cloud/supervisor.h"
+#include "cloud/volumes.h"
 
 namespace cloud {
 namespace {
@@ -141,6 +142,21 @@ api::Model train(const Parts& parts, const api::Call& call, const api::TrainMode
       uses.push_back({use.role, dataset.name, id});
     }
   });
+  check_places(request.volumes);
+  parts.store.read([&](Database& db) {
+    for (std::size_t i = 0; i < request.volumes.size(); ++i) {
+      const api::VolumeUse& use = request.volumes[i];
+      const std::int64_t id = volume_id_of(db, tenant, use.volume);
+      for (const VolumeOfModel& before : row.volumes)
+        if (before.volume_id == id)
+          throw Error(Code::invalid_argument, fmt::format("volume '{}' is named twice", before.name),
+                      fmt::format("/volumes/{}", i));
+      row.volumes.push_back({id, volume_with(db, id).name, use.place, use.read_only});
+    }
+  });
+  if (!request.volumes.empty() && !parts.worker.protection().sandbox)
+    throw Error(Code::invalid_argument,
+                "this server runs jobs without a sandbox (--no-sandbox), where they find no volumes", "/volumes");
   if (train_records == 0)
     throw Error(Code::invalid_argument,
                 "a training needs at least one dataset with the role train; name it with --dataset", "/datasets");

@@ -58,6 +58,31 @@ std::vector<std::string> drop_pieces(Database& db, Objects& objects, std::int64_
   return pieces;
 }
 
+// Errors: conflict for models that need the volume now, and without `force` for those that may go on one day.
+std::string note_for_models(Database& db, const api::Volume& volume, bool force) {
+  const auto models_in_states = [&](std::string_view states) {
+    return db.all(
+        fmt::format("select distinct m.id from models m join model_volumes u on u.model_id = m.id where "
+                    "u.volume_id = ? and m.state {} order by m.id",
+                    states),
+        [](const Row& row) { return row.integer(0); }, volume.id);
+  };
+  const auto busy = models_in_states("in ('received', 'queued', 'running')");
+  if (!busy.empty())
+    throw Error(Code::conflict,
+                fmt::format("{} {} volume '{}'; stop {} first: ncloud model stop {}", fmt::join(busy, ", "),
+                            busy.size() == 1 ? "is a model that uses" : "are models that use", volume.name,
+                            busy.size() == 1 ? "it" : "them", fmt::join(busy, " ")));
+  const auto others = models_in_states("not in ('completed', 'imported')");
+  if (!others.empty() && !force)
+    throw Error(
+        Code::conflict,
+        fmt::format("model {0} could not be resumed without volume '{1}'; remove it all the same: ncloud volume "
+                    "rm {1} --force",
+                    fmt::join(others, ", "), volume.name));
+  return others.empty() ? "" : fmt::format("model {} cannot be resumed any more", fmt::join(others, ", "));
+}
+
 api::Deleted remove(const Parts& parts, const api::Call& call, const api::DeleteVolume& request) {
   std::vector<std::string> gone;
   const api::Deleted deleted = parts.store.write([&](Database& db) {
@@ -65,11 +90,13 @@ api::Deleted remove(const Parts& parts, const api::Call& call, const api::Delete
     api::Deleted result{.freed_bytes = db.number("select coalesce(sum(size_bytes), 0) from volume_pieces where "
                                                  "volume_id = ?",
                                                  id) +
-                                       volume_with(db, id).size_bytes};
+                                       volume_with(db, id).size_bytes,
+                        .note = note_for_models(db, volume_with(db, id), request.force)};
     gone = drop_pieces(db, parts.objects, id, kNewest);
     for (const api::VolumeFile& file : files_of_volume(db, id)) gone.push_back(file.sha256);
     db.run("delete from volume_files where volume_id = ?", id);
     for (std::size_t i = 0; i < gone.size(); ++i) parts.objects.release(db, gone[i]);
+    db.run("update model_volumes set volume_id = null where volume_id = ?", id);
     db.run("delete from volumes where id = ?", id);
     return result;
   });

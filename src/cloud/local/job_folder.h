@@ -23,6 +23,7 @@ class JobFolder {
 
   const std::filesystem::path& path() const { return path_; }
   std::filesystem::path out() const { return path_ / "out"; }
+  std::filesystem::path volumes() const { return path_ / "volumes"; }
   static std::filesystem::path record_in(const std::filesystem::path& folder) { return folder / "job"; }
   std::filesystem::path record() const { return record_in(path_); }
 
@@ -40,6 +41,9 @@ class JobFolder {
 
   /// Whether one of these files has changed since the last call.
   bool is_written();
+
+  /// It stays, for the next daemon.
+  void keep() { removed_ = true; }
 
   /// Once only: afterwards another job may have the path.
   void remove();

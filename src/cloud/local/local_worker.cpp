@@ -84,6 +84,10 @@ std::vector<LocalWorker::Found> LocalWorker::find_jobs(const std::filesystem::pa
       }
     } catch (const base::Error&) {  // of a job that had not begun
     }
+    if (std::filesystem::exists(job / "volumes")) {
+      ended_.push_back(job);
+      continue;
+    }
     JobFolder(job, JobFolder::Found{}).remove();
   }
   return found;
@@ -96,6 +100,14 @@ std::vector<std::string> LocalWorker::list() {
   return ids;
 }
 
+void LocalWorker::take_written(const std::function<void(const Written&)>& take) {
+  take_written_ = take;
+  for (const std::filesystem::path& path : std::exchange(ended_, {})) {
+    JobFolder folder(path, JobFolder::Found{});
+    if (!RunningJob::tell_written(folder.volumes(), take)) folder.keep();
+  }
+}
+
 std::unique_ptr<Job> LocalWorker::attach(const std::string& id, std::int64_t number, JobListener listener) {
   std::shared_ptr<Running> running;
   {
@@ -106,7 +118,10 @@ std::unique_ptr<Job> LocalWorker::attach(const std::string& id, std::int64_t num
     found_.erase(job);
   }
   running->process = attach_process(running->folder.path());
-  if (!running->process) throw Error(Code::not_found, fmt::format("job '{}' has just ended", id));
+  if (!running->process) {
+    if (take_written_ && !RunningJob::tell_written(running->folder.volumes(), take_written_)) running->folder.keep();
+    throw Error(Code::not_found, fmt::format("job '{}' has just ended", id));
+  }
   try {
     running->our_socket = running->folder.connect();
   } catch (...) {
@@ -188,13 +203,21 @@ std::unique_ptr<Job> LocalWorker::start(const Order& order, JobListener listener
 }
 
 std::unique_ptr<Job> LocalWorker::train(const Order& order, JobListener listener) {
-  std::shared_ptr<Running> running = take_spare(order.limits, listener);
+  if (!order.mounts.empty() && !sandbox_.walls())
+    throw Error(Code::unavailable,
+                "jobs find volumes only in a sandbox, and this server was started with --no-sandbox");
+  // Into a process that waits nothing can be mounted any more.
+  std::shared_ptr<Running> running = order.mounts.empty() ? take_spare(order.limits, listener) : nullptr;
   const bool has_started = running != nullptr;
   if (!has_started) {
     running = make_training();
     running->set_listener(std::move(listener));
     running->start.file_limit_bytes = checkpoint_limit_bytes(order.limits.memory_bytes);
     limit(*running, order.limits);
+    running->mounts = order.mounts;
+    running->mount_limit_bytes = order.mount_limit_bytes;
+    running->keeps = order.keeps;
+    if (!order.mounts.empty()) base::make_folders(running->folder.volumes());
   }
   try {
     outlive(*running, order);
@@ -211,7 +234,7 @@ std::unique_ptr<Job> LocalWorker::train(const Order& order, JobListener listener
 /// From here on the job needs this daemon no longer, if its order has a name.
 void LocalWorker::outlive(const Running& running, const Order& order) {
   if (order.id.empty()) return;
-  JobRecord record{.id = order.id, .cgroup = {}};
+  JobRecord record{.id = order.id, .cgroup = {}, .mount_limit_bytes = order.mount_limit_bytes};
   for (const auto& [controller, folder] : running.cgroup.folders) {
     record.cgroup.push_back(controller);
     record.cgroup.push_back(folder.string());
@@ -255,8 +278,8 @@ void LocalWorker::limit(Running& running, const Limits& limits) const {
 }
 
 void LocalWorker::launch(const std::shared_ptr<Running>& running, std::string_view mode, bool waits) {
-  running->start.command =
-      sandbox_.command(running->folder.path(), mode, running->checkpoint_files, limits_processes());
+  running->start.command = sandbox_.command(running->folder.path(), mode, running->checkpoint_files,
+                                            running->bound_folders(), limits_processes());
   running->start.environment = sandbox_.environment();
   running->start.folder = running->folder.path();
   running->start.filter = sandbox_.filter();
@@ -341,6 +364,7 @@ std::shared_ptr<LocalWorker::Running> LocalWorker::take_spare(const Limits& limi
 void LocalWorker::supervise(const std::shared_ptr<Running>& running) {
   JobEnd end;
   try {
+    if (!running->mounts.empty()) running->fill_mounts(objects_);  // may take long
     Process process = running->process ? std::move(*running->process) : start_process(running->start);
     running->their_socket.reset();
     end = talk(std::move(process), *running, [&running, folder = running->folder.out()](const wire::Event& event) {
@@ -361,6 +385,10 @@ void LocalWorker::supervise(const std::shared_ptr<Running>& running) {
     if (spare_ == running) spare_ = nullptr;  // from here on nobody gives it a listener
   }
   end.out_of_memory = cgroups_.ran_out_of_memory(running->cgroup);
+  const auto take = [listener = running->hears()](const Written& written) {
+    if (listener.written) listener.written(written);
+  };
+  if (!RunningJob::tell_written(running->folder.volumes(), take)) running->folder.keep();
   running->clean_up();
   try {
     if (const JobListener listener = running->hears(); listener.end) listener.end(end);

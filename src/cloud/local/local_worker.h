@@ -36,6 +36,7 @@ class LocalWorker : public Worker {
   wire::Checked check(const wire::CheckJob& job) override;
   std::unique_ptr<Job> start(const Order& order, JobListener listener) override;
   std::vector<std::string> list() override;
+  void take_written(const std::function<void(const Written&)>& take) override;
   std::unique_ptr<Job> attach(const std::string& id, std::int64_t number, JobListener listener) override;
 
   /// From now on a spare process waits, and one to check. Trainings take it only where cgroups limit memory: nothing
@@ -47,7 +48,7 @@ class LocalWorker : public Worker {
   using Running = RunningJob;
   using Found = FoundJob;
 
-  static std::vector<Found> find_jobs(const std::filesystem::path& folder);
+  std::vector<Found> find_jobs(const std::filesystem::path& folder);
 
   bool limits_processes() const;
   std::shared_ptr<Running> make_running();
@@ -68,7 +69,9 @@ class LocalWorker : public Worker {
   Sandbox sandbox_;
   std::filesystem::path folder_;
   ObjectFolder objects_;
-  base::Fd attended_;  ///< locked as long as this looks after the jobs
+  base::Fd attended_;                         ///< locked as long as this looks after the jobs
+  std::vector<std::filesystem::path> ended_;  ///< folders of jobs that have, with what they wrote to volumes
+  std::function<void(const Written&)> take_written_;
   std::vector<Found> found_;
   Cgroups cgroups_;
   std::atomic<std::int64_t> next_{1};

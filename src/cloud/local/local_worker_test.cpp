@@ -9,6 +9,7 @@
 #include <condition_variable>
 #include <csignal>
 #include <fstream>
+#include <map>
 #include <thread>
 
 #include "base/error.h"
@@ -115,6 +116,103 @@ class BehindWalls : public Working, public testing::Test {
  protected:
   void start(const std::string& script) { Working::start(script, true); }
 };
+
+TEST_F(BehindWalls, volumes_are_folders_and_what_is_written_there_is_told) {
+  start(R"sh(
+read job
+cat /data/a.txt /lookup/deep/t.txt >&2
+echo changed > /data/a.txt
+rm /data/gone.txt
+mkdir /data/new
+printf fresh > /data/new/f
+printf same > /data/same.txt
+ln -s /etc/passwd /data/link
+ln /data/new/f /data/twin
+echo half > /data/half.tmp-1
+(echo no > /lookup/deep/t.txt) 2>/dev/null && echo "wrote what is read-only" >&2
+(echo no > /lookup/more) 2>/dev/null && echo "wrote beside what is read-only" >&2
+exit 3
+)sh");
+  if (!worker) return;
+  ObjectFolder objects(folder.path() / "objects");
+  const auto content = [&](const std::string& path, const std::string& bytes) {
+    objects.write(base::sha256(bytes), bytes);
+    return VolumeContent{path, base::sha256(bytes), static_cast<std::int64_t>(bytes.size())};
+  };
+  order.mounts = {{.volume = 7,
+                   .place = "/data",
+                   .files = {content("a.txt", "first\n"), content("gone.txt", "x"), content("kept.txt", "kept"),
+                             content("same.txt", "same")}},
+                  {.volume = 8, .place = "/lookup", .read_only = true, .files = {content("deep/t.txt", "table\n")}}};
+  JobListener listener = heard.listener();
+  std::map<std::string, std::string> changed;
+  std::vector<std::string> removed, left_out;
+  listener.written = [&](const Written& written) {
+    EXPECT_EQ(written.volume, 7);
+    for (const VolumeContent& file : written.changed)
+      changed[file.path] = base::read_file(written.open(file.path), file.path, 1000);
+    for (const VolumeContent& file : written.removed) removed.push_back(file.path);
+    left_out = written.left_out;
+    EXPECT_FALSE(heard.end);
+  };
+  const auto job = worker->start(order, listener);
+  ASSERT_TRUE(heard.wait_for_end());
+  EXPECT_EQ(heard.logged(), "first\ntable\n");
+  EXPECT_EQ(changed, (std::map<std::string, std::string>{{"a.txt", "changed\n"}, {"same.txt", "same"}}));
+  EXPECT_EQ(removed, std::vector<std::string>{"gone.txt"});
+  std::string said;
+  for (const std::string& line : left_out) said += line + "\n";
+  for (const char* what : {"'link', which is a symbolic link", "'half.tmp-1', which was being",
+                           "'twin', which has other names", "'new/f', which has other names"})
+    EXPECT_NE(said.find(what), std::string::npos) << said;
+  EXPECT_EQ(base::read_file(objects.path_of(base::sha256("table\n"))), "table\n");
+  EXPECT_EQ(base::read_file(objects.path_of(base::sha256("first\n"))), "first\n");
+  EXPECT_TRUE(std::filesystem::is_empty(folder.path() / "jobs"));
+}
+
+TEST_F(BehindWalls, a_job_that_writes_too_much_to_a_volume_is_ended) {
+  start(R"sh(
+read job
+while :; do head -c 4000000 /dev/zero >> /data/large; sleep 0.01; done
+)sh");
+  if (!worker) return;
+  order.mounts = {{.volume = 7, .place = "/data", .files = {}}};
+  order.mount_limit_bytes = 20 << 20;
+  const auto job = worker->start(order, heard.listener());
+  ASSERT_TRUE(heard.wait_for_end());
+  EXPECT_TRUE(heard.end->wrote_too_much);
+  EXPECT_NE(heard.end->last_words.find("more than 20"), std::string::npos) << heard.end->last_words;
+}
+
+TEST_F(BehindWalls, what_a_killed_job_wrote_waits_for_the_next_daemon_when_it_cannot_be_taken) {
+  start(R"sh(
+read job
+echo whole > /data/a
+echo written >&2
+sleep 600
+)sh");
+  if (!worker) return;
+  order.mounts = {{.volume = 7, .place = "/data", .files = {}}};
+  JobListener listener = heard.listener();
+  listener.written = [](const Written&) { throw base::Error(base::Code::disk_full, "no room"); };
+  auto job = worker->start(order, listener);
+  ASSERT_TRUE(heard.wait([&] { return heard.logged() == "written\n"; }));
+  job->kill();
+  ASSERT_TRUE(heard.wait_for_end());
+  job.reset();
+  worker.reset();
+  LocalWorker next(Sandbox(folder.path() / "bin/neon", true), folder.path() / "jobs", folder.path() / "objects");
+  std::vector<std::string> seen;
+  const auto take = [&](const Written& written) {
+    for (const VolumeContent& file : written.changed)
+      seen.push_back(base::read_file(written.open(file.path), file.path, 1000));
+  };
+  next.take_written(take);
+  EXPECT_EQ(seen, std::vector<std::string>{"whole\n"});
+  next.take_written(take);  // once
+  EXPECT_EQ(seen.size(), 1u);
+  EXPECT_TRUE(std::filesystem::is_empty(folder.path() / "jobs"));
+}
 
 TEST_P(LocalWorking, hears_events_checkpoints_log_lines_and_the_end) {
   start(R"sh(
@@ -529,7 +627,7 @@ TEST_P(LocalWorking, no_process_outlives_a_killed_starter) {
     const std::string mark = fmt::format("98{}{:05}.{}", GetParam() ? 1 : 0, ::getpid(), round);
     const pid_t starter = ::fork();
     if (starter == 0) {
-      const Process process = start_process({.command = sandbox.command(folder.path(), mark, {}, false),
+      const Process process = start_process({.command = sandbox.command(folder.path(), mark, {}, {}, false),
                                              .environment = sandbox.environment(),
                                              .filter = sandbox.filter()});
       for (;;) ::pause();

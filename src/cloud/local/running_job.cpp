@@ -6,9 +6,11 @@
 #include <cerrno>
 #include <utility>
 
+#include "base/caught.h"
 #include "base/clock.h"
 #include "base/error.h"
 #include "base/log.h"
+#include "cloud/local/volume_folder.h"
 
 namespace cloud {
 
@@ -38,7 +40,8 @@ RunningJob::RunningJob(const FoundJob& found)
     : name(found.folder.filename().string()),
       folder(found.folder, JobFolder::Found{}),
       cgroup(group_of(found.record)),
-      of_another(true) {}
+      of_another(true),
+      mount_limit_bytes(found.record.mount_limit_bytes) {}
 
 Cgroup RunningJob::group_in(const Cgroups& groups) {
   try {
@@ -86,6 +89,52 @@ void RunningJob::stop(int grace_ms) {
     patience_us = std::int64_t{grace_ms} * 2000;
   }
   poke();
+}
+
+std::vector<BoundFolder> RunningJob::bound_folders() const {
+  std::vector<BoundFolder> folders;
+  for (const Mount& mount : mounts)
+    folders.push_back({folder.volumes() / std::to_string(folders.size()), mount.place, mount.read_only});
+  return folders;
+}
+
+void RunningJob::fill_mounts(const ObjectFolder& objects) {
+  const std::shared_ptr<void> until_filled = std::move(keeps);
+  const std::vector<BoundFolder> folders = bound_folders();
+  for (std::size_t i = 0; i < mounts.size(); ++i) VolumeFolder(folders[i].folder).fill(mounts[i], objects);
+}
+
+namespace {
+
+std::vector<VolumeFolder> volumes_in(const std::filesystem::path& folder) {
+  std::vector<VolumeFolder> found;
+  std::error_code unknown;
+  for (int i = 0; std::filesystem::is_directory(folder / std::to_string(i), unknown); ++i)
+    found.emplace_back(folder / std::to_string(i));
+  return found;
+}
+
+}  // namespace
+
+std::string RunningJob::overflow() const {
+  for (const VolumeFolder& volume : volumes_in(folder.volumes())) try {
+      if (std::string why = volume.overflow(mount_limit_bytes, folder.path()); !why.empty()) return why;
+    } catch (const Error& error) {
+      base::log_warning("job {}: {}", name, error.message);
+    }
+  return {};
+}
+
+bool RunningJob::tell_written(const std::filesystem::path& volumes, const std::function<void(const Written&)>& take) {
+  bool taken = true;
+  for (const VolumeFolder& volume : volumes_in(volumes)) try {
+      if (const auto written = volume.written()) take(*written);
+    } catch (...) {
+      base::log_error("what a job wrote to a volume is not taken, and tried again at the next start: {}",
+                      base::caught().message);
+      taken = false;
+    }
+  return taken;
 }
 
 void RunningJob::clean_up() {

@@ -4,9 +4,11 @@
 #include <vector>
 
 #include "base/fields.h"
+#include "cloud/disk/object_folder.h"
 #include "cloud/local/cgroup.h"
 #include "cloud/local/job_folder.h"
 #include "cloud/local/process.h"
+#include "cloud/local/sandbox.h"
 #include "cloud/lock_order.h"
 #include "cloud/worker.h"
 
@@ -16,10 +18,12 @@ namespace cloud {
 struct JobRecord {
   std::string id;
   std::vector<std::string> cgroup;  // a controller, its folder, and so on
+  std::int64_t mount_limit_bytes = 0;
   static constexpr auto fields() {
     return std::tuple(
         base::field("id", &JobRecord::id, "of the order").required(),
-        base::field("cgroup", &JobRecord::cgroup, "controllers, each followed by the folder of its group"));
+        base::field("cgroup", &JobRecord::cgroup, "controllers, each followed by the folder of its group"),
+        base::field("mount_limit_bytes", &JobRecord::mount_limit_bytes, "as in the order"));
   }
 };
 
@@ -41,6 +45,9 @@ struct RunningJob {
   const Cgroup cgroup;
   const bool of_another = false;  // an earlier daemon started it
   std::vector<std::string> checkpoint_files;
+  std::vector<Mount> mounts;
+  std::int64_t mount_limit_bytes = 0;
+  std::shared_ptr<void> keeps;  // as in the order
   ProcessStart start;
   std::optional<Process> process;  // of a job that is here already
   base::Fd our_socket, their_socket;
@@ -63,6 +70,14 @@ struct RunningJob {
   void stop(int grace_ms);  ///< asks it to, and kills it after that time, or twice that while it writes a checkpoint
   void clean_up();
   void kill();
+
+  /// In the order of the mounts, by the numbers that name their folders.
+  std::vector<BoundFolder> bound_folders() const;
+  void fill_mounts(const ObjectFolder& objects);  ///< before it starts
+  /// Why it must not go on writing to its mounts; empty while it may.
+  std::string overflow() const;
+  /// Tells `take` of all that it wrote; false when that failed, and its folder is to stay.
+  static bool tell_written(const std::filesystem::path& volumes, const std::function<void(const Written&)>& take);
 
  private:
   static base::Fd event_descriptor();

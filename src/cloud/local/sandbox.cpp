@@ -70,13 +70,16 @@ void Sandbox::check() const {
 }
 
 std::vector<std::string> Sandbox::command(const std::filesystem::path& folder, std::string_view mode,
-                                          const std::vector<std::string>& out_files, bool limits_processes) const {
+                                          const std::vector<std::string>& out_files,
+                                          const std::vector<BoundFolder>& volumes, bool limits_processes) const {
   if (!walls_) return {neon_.string(), std::string(mode)};
   std::vector<std::string> command = wall_arguments();
   add(command, {"--ro-bind", neon_.string(), "/opt/ncloud/neon", "--ro-bind", (folder / "in").string(), "/job/in",
                 "--dir", "/job/out"});
   for (const std::string& file : out_files)
     add(command, {"--bind", (folder / "out" / file).string(), "/job/out/" + file});
+  for (const BoundFolder& volume : volumes)
+    add(command, {volume.read_only ? "--ro-bind" : "--bind", volume.folder.string(), volume.place});
   add(command, {"--remount-ro", "/", "--chdir", "/job", "--"});
   // Counted in the job's own user namespace, so other processes of this user do not matter.
   if (limits_processes) add(command, {"/usr/bin/prlimit", fmt::format("--nproc={}", kProcesses)});

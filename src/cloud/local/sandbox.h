@@ -9,9 +9,16 @@
 
 namespace cloud {
 
+/// A folder of this machine, and where a job finds it.
+struct BoundFolder {
+  std::filesystem::path folder;
+  std::string place;
+  bool read_only = false;
+};
+
 /// The walls around a job (bubblewrap): its own user, process and network namespaces, a filter of system calls,
 /// everything read-only, and nothing of the daemon's environment. On the disk it can write to two files for checkpoints
-/// and make no others; /tmp is small and in memory. It ends with the daemon.
+/// and make no others, but in the volumes that it is given; /tmp is small and in memory. It ends with the daemon.
 class Sandbox {
  public:
   /// `neon` is the program that jobs run. With `walls` false, jobs are plain child processes.
@@ -23,7 +30,8 @@ class Sandbox {
   /// The command for a job in `folder`, which has the folders in/ and out/; it can write to these files of out/. With
   /// `limits_processes`, to be started when no cgroup does that.
   std::vector<std::string> command(const std::filesystem::path& folder, std::string_view mode,
-                                   const std::vector<std::string>& out_files, bool limits_processes) const;
+                                   const std::vector<std::string>& out_files, const std::vector<BoundFolder>& volumes,
+                                   bool limits_processes) const;
 
   /// All of a job's environment.
   std::vector<std::string> environment() const;

@@ -25,6 +25,7 @@ namespace {
 
 constexpr std::size_t kLineLimit = std::size_t{1} << 20;  // of an event
 constexpr std::size_t kWordsLimit = 500, kLogLineLimit = 4000;
+constexpr int kLookMs = 1000;                        // between two looks at what it has written to volumes
 constexpr int kLastReads = 256;                      // after the end; a pipe holds 1 MiB at most
 constexpr std::int64_t kWhileWritingUs = 2'000'000;  // a job that writes a checkpoint does so at least this often
 
@@ -73,6 +74,7 @@ class Talk {
         folder_(folder),
         waits_for_attached_(!process_.is_child),
         tell_(std::move(tell)),
+        has_volumes_(std::filesystem::exists(folder.volumes())),
         exit_(static_cast<int>(::syscall(SYS_pidfd_open, process_.pid, 0))) {
     const int why = errno;
     if (exit_) return;
@@ -89,7 +91,9 @@ class Talk {
     for (int i = 0; i < kLastReads && read_events(state); ++i) {}
     for (int i = 0; i < kLastReads && read_errors(); ++i) {}
     if (!errors_.rest().empty()) last_words_ = base::printable(errors_.rest(), kWordsLimit);
-    JobEnd end{.spoke_nonsense = spoke_nonsense_, .last_words = failure_.empty() ? last_words_ : failure_};
+    JobEnd end{.spoke_nonsense = spoke_nonsense_,
+               .wrote_too_much = wrote_too_much_,
+               .last_words = failure_.empty() ? last_words_ : failure_};
     if (WIFSIGNALED(status)) end.signal = WTERMSIG(status);
     if (WIFEXITED(status)) end.exit_code = WEXITSTATUS(status);
     if (end.exit_code > 128 && end.exit_code <= 128 + 64) {  // how the sandbox tells of a signal
@@ -135,6 +139,7 @@ class Talk {
         timeout_ms = killed_ ? -1 : static_cast<int>(left_us / 1000 + 1);
       }
     }
+    if (has_volumes_) timeout_ms = timeout_ms < 0 ? kLookMs : std::min(timeout_ms, kLookMs);
     const bool hears = allowance_.any();
     if (!hears && (timeout_ms < 0 || timeout_ms > Allowance::kWaitMs)) timeout_ms = Allowance::kWaitMs;
     pollfd fds[] = {{exit_.get(), POLLIN, 0},
@@ -154,6 +159,16 @@ class Talk {
     if (fds[3].revents != 0) errors_open_ = read_errors();
     if (fds[4].revents != 0) write_control(state);
     exited_ = fds[0].revents != 0;
+    if (has_volumes_ && !exited_) look_at_volumes(state);
+  }
+
+  void look_at_volumes(const RunningJob& state) {
+    const std::int64_t now = base::steady_now_us();
+    if (wrote_too_much_ || now - looked_us_ < std::int64_t{kLookMs} * 1000) return;
+    looked_us_ = now;
+    failure_ = failure_.empty() ? state.overflow() : failure_;
+    wrote_too_much_ = !failure_.empty();
+    if (wrote_too_much_) kill_process(process_);
   }
 
   void write_control(RunningJob& state) {
@@ -225,7 +240,10 @@ class Talk {
   const JobFolder& folder_;
   bool waits_for_attached_;
   std::function<void(const wire::Event&)> tell_;
+  bool has_volumes_;
   base::Fd exit_;  // readable once the process has ended
+  bool wrote_too_much_ = false;
+  std::int64_t looked_us_ = 0;
   bool exited_ = false, killed_ = false, events_open_ = true, errors_open_ = true, spoke_nonsense_ = false;
   Allowance allowance_;
   Lines events_, errors_;

@@ -5,6 +5,8 @@
 #include "base/clock.h"
 #include "base/counted.h"
 #include "base/files.h"
+#include "records/labels.h"
+#include "records/vocabulary.h"
 
 namespace ncloud {
 namespace {
@@ -12,6 +14,7 @@ namespace {
 struct Train {
   std::string file;
   std::vector<std::string> dataset;
+  std::vector<std::string> volume;
   std::string name;
   std::optional<std::int64_t> epochs;
   std::optional<std::int64_t> batch_size;
@@ -26,6 +29,11 @@ struct Train {
         base::field("dataset", &Train::dataset, "NAME, or train:NAME and eval:NAME; may be given more than once")
             .required()
             .flag('d'),
+        base::field(
+            "volume", &Train::volume,
+            "NAME, which appears at /data, or NAME:/PLACE; with :ro behind it for reading only; may be given more "
+            "than once")
+            .flag('v'),
         base::field("name", &Train::name, "for people; the file's name when left out").flag('N'),
         base::field("epochs", &Train::epochs, "passes over the data, instead of the file's")
             .range(1, 1000000)
@@ -52,6 +60,32 @@ api::DatasetUse dataset_use(const std::string& text) {
   return {.role = text.substr(0, colon), .dataset = text.substr(colon + 1)};
 }
 
+api::VolumeUse volume_use(std::string text) {
+  api::VolumeUse use;
+  for (const std::string_view end : {":ro", ":rw"})
+    if (text.ends_with(end)) {
+      use.read_only = end == ":ro";
+      text.resize(text.size() - end.size());
+      break;
+    }
+  const auto colon = text.find(':');
+  use.volume = text.substr(0, colon);
+  if (colon != std::string::npos) use.place = text.substr(colon + 1);
+  return use;
+}
+
+/// Reads what a model file names: from a volume of the training, where it will be, else from beside the model file.
+std::vector<std::string> read_named(Session& session, const std::vector<api::VolumeUse>& volumes,
+                                    const std::filesystem::path& folder, std::string_view file) {
+  for (const api::VolumeUse& use : volumes) {
+    if (!file.starts_with(use.place) || !file.substr(use.place.size()).starts_with('/')) continue;
+    const std::string path(file.substr(use.place.size() + 1));
+    const api::Bytes content = session.client().call(api::get_volume_content, {.volume = use.volume, .path = path});
+    return records::parse_labels(content.content, file);
+  }
+  return records::read_vocabulary(folder / file);
+}
+
 void tell_warnings(const Session& session, const base::json::object& answer) {
   const base::json::value* warnings = answer.if_contains("warnings");
   if (warnings == nullptr || !warnings->is_array()) return;
@@ -73,7 +107,6 @@ std::string foreseen(const api::Model& model) {
 
 int train(Session& session, const Train& options, const base::json::object& declared) {
   api::TrainModel request{.filename = std::filesystem::path(options.file).filename().string(),
-                          .yaml = read_model_file(options.file),
                           .name = options.name,
                           .epochs = options.epochs,
                           .batch_size = options.batch_size,
@@ -82,6 +115,10 @@ int train(Session& session, const Train& options, const base::json::object& decl
                           .priority = options.priority};
   if (options.start_from) request.start_from = api::ModelKey(*options.start_from);
   for (const std::string& text : options.dataset) request.datasets.push_back(dataset_use(text));
+  for (const std::string& text : options.volume) request.volumes.push_back(volume_use(text));
+  request.yaml = read_model_file(options.file, [&](std::string_view file) {
+    return read_named(session, request.volumes, std::filesystem::path(options.file).parent_path(), file);
+  });
   base::json::object fields = base::encode(request).as_object();
   for (const auto& field : declared) fields[field.key()] = field.value();
   const base::json::value answer = session.client().call_json(api::train_model, fields);
@@ -114,7 +151,7 @@ struct Follow {
 int follow(Session& session, const Follow& options) { return follow_training(session, options.model, options.after); }
 
 const Shelved shelved_train(command("model train", "Train a model file on datasets", train, api::train_model,
-                                    {"filename", "yaml", "datasets"}));
+                                    {"filename", "yaml", "datasets", "volumes"}));
 const Shelved shelved_follow(command("model follow", "Show a training as it goes, until it ends", follow));
 
 }  // namespace
