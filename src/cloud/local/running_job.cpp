@@ -14,7 +14,6 @@
 
 namespace cloud {
 
-using base::Code;
 using base::Error;
 
 namespace {
