@@ -65,7 +65,9 @@ class Checker {
       extraction_.columns[i].extractor->check_column(source.types()[i]);
     for (std::size_t i = 0; i < extraction_.targets.size() && label_column_ < 0; ++i)
       if (extraction_.targets[i].dtype == tensor::Dtype::i32) label_column_ = column_of_target(i);
-    decoded_.memory = &memory;
+    decoded_.resize(extraction_.columns.size());
+    views_.resize(decoded_.size());
+    for (Decoded& element : decoded_) element.memory = &memory;
   }
 
   /// The fault of a record; empty when there is none.
@@ -78,10 +80,11 @@ class Checker {
     std::string fault;
     try {
       for (std::size_t column = 0; column < extraction_.columns.size(); ++column) check(column);
+      check_image_sizes(extraction_.columns, views_);
     } catch (const std::exception& failure) {
       fault = fmt::format("{}: {}", record_.name, failure.what());
     }
-    decoded_.settle();
+    for (Decoded& element : decoded_) element.settle();
     scratch_.settle();
     return fault;
   }
@@ -95,9 +98,11 @@ class Checker {
   }
 
   void check(std::size_t column) {
-    extraction_.columns[column].extractor->decode(record_.elements[column], scratch_, decoded_);
+    Decoded& decoded = decoded_[column];
+    extraction_.columns[column].extractor->decode(record_.elements[column], scratch_, decoded);
+    views_[column] = decoded.view();
     if (static_cast<int>(column) != label_column_ || label_count_ == 0) return;
-    for (const std::int32_t label : decoded_.as<std::int32_t>())
+    for (const std::int32_t label : decoded.as<std::int32_t>())
       if (label >= label_count_)
         throw base::Error(
             base::Code::invalid_argument,
@@ -110,7 +115,8 @@ class Checker {
   std::int64_t label_count_;
   int label_column_ = -1;  // of the first target of indices
   records::Record record_;
-  Decoded decoded_;
+  std::vector<Decoded> decoded_;
+  std::vector<DecodedView> views_;
   Scratch scratch_;
 };
 

@@ -398,6 +398,7 @@ class Loader::Pipeline {
       extraction_.columns[column].extractor->decode(workspace.record.elements[column], workspace.scratch, decoded);
       workspace.views[column] = decoded.view();
     }
+    check_image_sizes(extraction_.columns, workspace.views);
     cache_->keep(index, workspace.views);
   }
 

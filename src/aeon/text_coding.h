@@ -20,6 +20,9 @@ class TextCoding {
   /// What tokens_of reads as these: words with blanks between them, characters without.
   virtual std::string text_of(std::span<const std::int32_t> tokens) const = 0;
 
+  /// Whether there are blanks between them.
+  virtual bool separates() const = 0;
+
   /// The token that ends texts.
   virtual std::optional<std::int32_t> end() const = 0;
 };

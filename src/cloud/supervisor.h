@@ -119,6 +119,7 @@ class Supervisor {
     bool has_served = false;    // so it fits into its memory, if nothing asks for too much at once
     std::int64_t ready_us = 0;  // since when this process serves; 0: not yet
     bool ending = false;
+    std::int64_t log_minute = 0, log_bytes = 0;  // what it wrote in this minute
   };
 
   // What could not be started for now, such as for want of disk space.
@@ -214,6 +215,7 @@ class Supervisor {
   void volume_written(std::int64_t model, const Written& written);
   void checkpoint_came(std::int64_t model, const wire::Event& event, const base::Fd& bytes);
   void serving_said(std::int64_t model, const wire::Event& event);
+  static void log_of(Serving& serving, std::int64_t model, const std::string& text);
   void serving_ended(std::int64_t model, const JobEnd& end);
 
   Store& store_;

@@ -1,5 +1,7 @@
 // From the queue to a serving process, and what becomes of it.
+#include <utility>
 #include "base/caught.h"
+
 #include "base/clock.h"
 #include "base/error.h"
 #include "base/log.h"
@@ -98,12 +100,23 @@ void Supervisor::forget_serving(std::int64_t model) {
   changed_.notify_all();
 }
 
+// Requests can make a process print, so what goes into the daemon's log is bounded.
+void Supervisor::log_of(Serving& serving, std::int64_t model, const std::string& text) {
+  constexpr std::int64_t kMinuteUs = 60'000'000, kBytesPerMinute = std::int64_t{16} << 10;
+  const std::int64_t minute = base::steady_now_us() / kMinuteUs;
+  if (std::exchange(serving.log_minute, minute) != minute) serving.log_bytes = 0;
+  if (serving.log_bytes > kBytesPerMinute) return;
+  serving.log_bytes += static_cast<std::int64_t>(text.size());
+  base::log_info(
+      "deployment of model {}: {}{}", model, text,
+      serving.log_bytes > kBytesPerMinute ? " (what it writes in this minute from here on is not kept)" : "");
+}
+
 void Supervisor::serving_said(std::int64_t model, const wire::Event& event) {
   const Turn turn(turns_, model);
   Serving* serving = serving_of(model);
   if (serving == nullptr || serving->ending || closing_) return;
-  if (event.kind == wire::EventKind::log && event.text)
-    base::log_info("deployment of model {}: {}", model, *event.text);
+  if (event.kind == wire::EventKind::log && event.text) log_of(*serving, model, *event.text);
   if (event.kind != wire::EventKind::ready) return;
   change(model, [](Database& db, ModelRow& row) {
     if (row.state == deploying) become(db, row, deployed);

@@ -100,14 +100,15 @@ wire::Event answer_in(const std::string& text) {
   return event;
 }
 
-/// Of a child that gave no answer, for which `error` is the reason unless a signal is.
-Error end_of(int status, const Error& error) {
+/// Of a child that gave no answer, for which `error` is the reason unless a signal is. `slow`: it had used up its time.
+Error end_of(int status, bool slow, const Error& error) {
   if (!WIFSIGNALED(status)) return error;
   const int signal = WTERMSIG(status);
-  const bool slow = signal == SIGXCPU || signal == SIGKILL;
+  if (signal == SIGXCPU || (signal == SIGKILL && slow))
+    return cannot_be_checked(fmt::format("that takes more than {} s", kComputingS));
+  if (signal == SIGKILL) return {Code::unavailable, "the process that reads model files was killed; try again"};
   return cannot_be_checked(
-      slow ? fmt::format("that takes more than {} s", kComputingS)
-           : fmt::format("the program that reads it ended with signal {} ({})", signal, ::strsignal(signal)));
+      fmt::format("the program that reads it ended with signal {} ({})", signal, ::strsignal(signal)));
 }
 
 }  // namespace
@@ -154,7 +155,13 @@ int CheckChild::end() {
   int status = 0;
   if (pid_ <= 0) return status;
   ::kill(pid_, SIGKILL);  // it is done, or too slow
-  while (::waitpid(pid_, &status, 0) < 0 && errno == EINTR) {}
+  rusage used{};
+  while (::wait4(pid_, &status, 0, &used) < 0 && errno == EINTR) {}
+  const auto seconds = [](const timeval& time) {
+    return static_cast<double>(time.tv_sec) + static_cast<double>(time.tv_usec) * 1e-6;
+  };
+  constexpr double kNearly = 0.5;  // the kernel counts in steps
+  slow_ = seconds(used.ru_utime) + seconds(used.ru_stime) > kComputingS - kNearly || base::steady_now_us() >= until_us_;
   pid_ = -1;
   return status;
 }
@@ -165,7 +172,8 @@ wire::Event CheckChild::answer() {
     answer = answer_in(text_);
   } catch (...) {
     const Error error = base::caught();
-    answer = answer_with(text_.size() > kAnswerBytes ? error : end_of(end(), error));
+    const int status = end();
+    answer = answer_with(text_.size() > kAnswerBytes ? error : end_of(status, slow_, error));
   }
   answer.answers = number_;
   return answer;

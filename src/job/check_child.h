@@ -45,6 +45,7 @@ class CheckChild {
   base::Fd to_, from_;
   pid_t pid_ = -1;
   std::int64_t number_ = 0, until_us_ = 0;
+  bool slow_ = false;  ///< it has ended, and had used up its time
   std::string text_;
 };
 

@@ -75,15 +75,17 @@ TEST(Checking, outlives_whatever_becomes_of_a_child) {
     if (job.yaml == "crash") ::raise(SIGSEGV);
     if (job.yaml == "memory") throw std::bad_alloc();
     if (job.yaml == "exit") ::_exit(0);
+    if (job.yaml == "killed") ::raise(SIGKILL);
     if (job.yaml == "other") return {.kind = wire::EventKind::step};
     return said("well");
   };
-  auto answers = answers_to({{.yaml = "crash"}, {.yaml = "memory"}, {.yaml = "exit"}, {.yaml = "other"}, {}}, find);
+  auto answers = answers_to({{.yaml = "crash"}, {.yaml = "memory"}, {.yaml = "exit"}, {.yaml = "other"}, {.yaml = "killed"}, {}}, find);
   EXPECT_NE(answers[1].text->find("signal 11"), std::string::npos) << *answers[1].text;
   EXPECT_NE(answers[2].text->find("512 MiB"), std::string::npos) << *answers[2].text;
   EXPECT_EQ(answers[3].code, "invalid_argument");
   EXPECT_EQ(answers[4].code, "invalid_argument");
-  EXPECT_EQ(answers[5].text, "well");
+  EXPECT_EQ(answers[5].code, "unavailable");  // by somebody else: the file is not to blame
+  EXPECT_EQ(answers[6].text, "well");
 }
 
 TEST(Checking, what_one_file_does_no_other_sees) {

@@ -26,6 +26,12 @@ std::unique_ptr<TextWriter> TextWriter::after_reading(const neon::Checkpoint& ch
   }
 }
 
+std::string TextWriter::text_of(const neon::Written& written, std::string_view before) const {
+  const std::string text = coding_->text_of(written.tokens);
+  const bool apart = before.empty() || before.ends_with(' ') || before.ends_with('\n') || text.empty();
+  return (coding_->separates() && !apart ? " " : "") + text;
+}
+
 std::int64_t TextWriter::trained_steps() const {
   const neon::Graph& graph = writer_.graph();
   return graph.spec_of(graph.inputs[writer_.telling().input]).shape.back();

@@ -24,7 +24,8 @@ class TextWriter {
   /// of the text is not looked at. `options.end` is the writer's to set.
   std::vector<neon::Written> write(std::span<const std::byte* const> read, std::string_view text,
                                    neon::WritingOptions options);
-  std::string text_of(const neon::Written& written) const { return coding_->text_of(written.tokens); }
+  /// As it goes on after `before`.
+  std::string text_of(const neon::Written& written, std::string_view before = "") const;
 
  private:
   neon::SequenceWriter writer_;

@@ -193,6 +193,7 @@ Outcome train_checked(const Training& training, const CheckedModel& checked, con
   for (const std::string& warning : checked.warnings) reporter.warn(warning);
   if (!evaluates && training.data.eval)
     reporter.warn("there is no evaluation of a GenerativeAdversarial; the evaluation records are not read");
+  if (const auto warning = unread_target(plan->options().costs, train_source->info())) reporter.warn(*warning);
   if (const auto warning = unused_outputs(checked.graph, train_source->info())) reporter.warn(*warning);
   if (training.resume_from) {
     for (const std::string& warning : resume_warnings(checked, *training.resume_from)) reporter.warn(warning);

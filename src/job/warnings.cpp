@@ -45,6 +45,21 @@ std::optional<std::string> unscaled_input(const tensor::Batch& batch, const neon
   return {};
 }
 
+std::optional<std::string> unread_target(std::span<const neon::CostTerm> costs, const tensor::SourceInfo& data) {
+  for (std::size_t i = 0; i < data.targets.size(); ++i) {
+    const auto reads = [&](const neon::CostTerm& term) {
+      return !term.cost->reads_target() || term.target_among(data.targets.size()) == i ||
+             term.mask == static_cast<std::int64_t>(i);
+    };
+    if (std::none_of(costs.begin(), costs.end(), reads))
+      return fmt::format(
+          "no cost reads the target '{}' of the data; a mask is for GeneralizedCostMask, a second target for a "
+          "Multicost, and a column that is not needed for etl type unused",
+          data.targets[i].name);
+  }
+  return {};
+}
+
 std::optional<std::string> unused_outputs(const neon::Graph& graph, const tensor::SourceInfo& data) {
   const auto classes = static_cast<std::int64_t>(data.labels.size());
   if (classes == 0 || graph.adversaries ||

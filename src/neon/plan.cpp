@@ -2,6 +2,7 @@
 
 #include <omp.h>
 
+#include <algorithm>
 #include <chrono>
 #include <cmath>
 
@@ -246,6 +247,24 @@ std::span<const float> Plan::output(std::size_t i) const {
           static_cast<std::size_t>(state_->options.batch_size * state_->graph.out_count(i))};
 }
 
+namespace {
+
+/// Rows of `from` whose mask is not all zeros, one after the other to `to`. Returns how many numbers.
+std::int64_t keep_unmasked(std::span<const float> mask, std::int64_t columns, std::span<const float> from,
+                           std::span<float> to) {
+  const auto width = static_cast<std::size_t>(columns);
+  std::size_t kept = 0;
+  for (std::size_t at = 0; at < from.size(); at += width) {
+    const auto row = mask.subspan(at, width);
+    if (std::all_of(row.begin(), row.end(), [](float factor) { return factor == 0; })) continue;
+    std::copy_n(from.begin() + static_cast<std::ptrdiff_t>(at), width, to.begin() + static_cast<std::ptrdiff_t>(kept));
+    kept += width;
+  }
+  return static_cast<std::int64_t>(kept);
+}
+
+}  // namespace
+
 Plan::Comparison Plan::compare(const tensor::Batch& batch) {
   if (!state_->options.trains())
     throw base::Error(base::Code::internal, "this plan was compiled without a cost and has no targets");
@@ -309,6 +328,13 @@ Plan::Comparison Plan::compare(const tensor::Batch& batch) {
       mask_numbers(y, mask, masked_y);
       mask_numbers(t, mask, masked_t);
       result.cost += term.weight * term.cost->value(masked_y, masked_t, rows, columns);
+      if (result.columns != 0) continue;
+      result.rows = keep_unmasked(mask, columns, y, masked_y) / columns;
+      result.outputs = masked_y.first(static_cast<std::size_t>(result.rows * columns));
+      keep_unmasked(mask, columns, t, masked_t);
+      result.targets = masked_t.first(result.outputs.size());
+      result.columns = columns;
+      continue;
     }
     if (result.columns != 0) continue;
     result.outputs = y;

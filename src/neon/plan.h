@@ -93,8 +93,8 @@ class Plan {
     double weight =
         0;  ///< of this mean among those of other batches: examples, or real steps of sequences with lengths
     /// (rows, columns) of the main output, a row for each example, or for each step of each; class indices as one-hot
-    /// rows. Where its cost compares whole sequences these are all steps of all examples, one example after the other,
-    /// padding included.
+    /// rows. Without rows that its cost masks wholly. Where its cost compares whole sequences these are all steps of
+    /// all examples, one example after the other, padding included.
     std::span<const float> outputs, targets;
     std::int64_t rows = 0, columns = 0;
     std::int64_t sequences = 0;             ///< so many whole sequences are compared; 0: rows are

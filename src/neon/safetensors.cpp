@@ -111,7 +111,7 @@ TensorFile read_open_file(const base::Fd& file, std::uint64_t file_bytes) {
   read_exactly(file, {reinterpret_cast<char*>(&header_bytes), kLengthBytes});
   if (header_bytes > kMaximumHeaderBytes || header_bytes > file_bytes - kLengthBytes ||
       header_bytes < kBeforeSum.size() + kSumDigits)
-    damaged(fmt::format("its header cannot have {} bytes", header_bytes));
+    damaged("it does not begin as a checkpoint: it is another kind of file, or damaged");
   std::string header(header_bytes, '\0');
   read_exactly(file, header);
   if (!header.starts_with(kBeforeSum)) damaged("it is not a checkpoint: the header does not begin with a checksum");

@@ -79,6 +79,11 @@ class BoundingBox final : public Extractor {
   }
 
   Role role() const override { return Role::target; }
+  bool lies_over_an_image() const override { return true; }
+  std::optional<std::array<std::int32_t, 2>> image_size(const DecodedView& decoded) const override {
+    const auto* image = reinterpret_cast<const Box*>(decoded.bytes);
+    return std::array{static_cast<std::int32_t>(image->ymax), static_cast<std::int32_t>(image->xmax)};
+  }
   std::vector<ExtractedTensor> tensors() const override {
     const std::int64_t most = config_.max_bbox_count;
     std::vector<ExtractedTensor> tensors{{{"boundingbox", {most, 4}, tensor::Dtype::f32}}};

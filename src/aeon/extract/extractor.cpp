@@ -48,6 +48,21 @@ bool ExtractedColumn::has(Role role) const {
   return std::any_of(places.begin(), places.end(), [&](const Place& place) { return place.role == role; });
 }
 
+void check_image_sizes(std::span<const ExtractedColumn> columns, std::span<const DecodedView> decoded) {
+  std::optional<std::array<std::int32_t, 2>> image;
+  for (std::size_t i = 0; i < columns.size() && !image; ++i)
+    if (!columns[i].extractor->lies_over_an_image()) image = columns[i].extractor->image_size(decoded[i]);
+  if (!image) return;
+  for (std::size_t i = 0; i < columns.size(); ++i) {
+    if (!columns[i].extractor->lies_over_an_image()) continue;
+    const auto own = columns[i].extractor->image_size(decoded[i]);
+    if (own && *own != *image)
+      throw Error(Code::invalid_argument,
+                  fmt::format("{} is of an image {} wide and {} high, but the image beside it is {} wide and {} high",
+                              columns[i].name, (*own)[1], (*own)[0], (*image)[1], (*image)[0]));
+  }
+}
+
 void Extraction::refuse_twice(std::string_view name, const EtlEntry& entry) const {
   for (const auto* tensors : {&inputs, &targets})
     for (const tensor::Column& other : *tensors)

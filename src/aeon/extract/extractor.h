@@ -1,4 +1,5 @@
 #pragma once
+#include <array>
 #include <cstdint>
 #include <map>
 #include <memory>
@@ -50,6 +51,12 @@ class Extractor {
 
   /// Names of the classes that its whole numbers stand for, in index order; empty when it knows none.
   virtual std::vector<std::string> class_names() const { return {}; }
+
+  /// Height and width of the image that an element is, or lies over; none where it is something else.
+  virtual std::optional<std::array<std::int32_t, 2>> image_size(const DecodedView& /*decoded*/) const { return {}; }
+
+  /// Whether it is about the places of an image beside it, as masks and boxes are.
+  virtual bool lies_over_an_image() const { return false; }
 
   /// Whether it gives a number for each pixel, (1, height, width) or (height, width, 1).
   virtual bool is_mask() const { return false; }
@@ -115,6 +122,9 @@ struct ExtractedColumn {
 
   bool has(Role role) const;
 };
+
+/// Refuses what lies over an image of another size than the record's first. Errors: invalid_argument with both sizes.
+void check_image_sizes(std::span<const ExtractedColumn> columns, std::span<const DecodedView> decoded);
 
 /// All extractors of a configuration, in column order, and the tensors that they make together.
 /// Errors: invalid_argument when the configuration does not fit itself.

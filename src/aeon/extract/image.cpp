@@ -86,6 +86,10 @@ class Image final : public Extractor {
               [](std::int32_t, std::uint8_t value) { return value; });
   }
 
+  std::optional<std::array<std::int32_t, 2>> image_size(const DecodedView& decoded) const override {
+    return std::array{decoded.shape[0], decoded.shape[1]};
+  }
+
   /// Each number as the 8-bit value whose number is nearest.
   bool draw(std::span<const float> sample, Decoded& picture) const override {
     if (!is_float()) return false;

@@ -237,6 +237,7 @@ TEST(ImageDecoder, FurtherFormatsCutOrChangedAtEachByteAreRefusedOrRead) {
         const std::string error = error_of(bytes, 3);  // of a changed one it may be none
         EXPECT_THAT(error,
                     AnyOf(HasSubstr("not a valid "), HasSubstr("not an image"), "no error", HasSubstr("0 bytes")));
+        if (bytes.size() < file.size() && hex != kTiffLzwHex) EXPECT_NE(error, "no error") << i << " " << hex;
       }
     }
   }

@@ -49,6 +49,10 @@ class PixelMask final : public Extractor {
 
   Role role() const override { return Role::target; }
   bool is_mask() const override { return true; }
+  bool lies_over_an_image() const override { return true; }
+  std::optional<std::array<std::int32_t, 2>> image_size(const DecodedView& decoded) const override {
+    return std::array{decoded.shape[0], decoded.shape[1]};
+  }
   std::vector<ExtractedTensor> tensors() const override {
     const tensor::Shape shape = config_.channel_major ? tensor::Shape{1, config_.height, config_.width}
                                                       : tensor::Shape{config_.height, config_.width, 1};

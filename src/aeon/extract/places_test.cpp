@@ -157,6 +157,32 @@ TEST(BoundingBox, GivesEdgesInThePixelsOfTheOutput) {
   EXPECT_THAT(one.read(kTwoBoxes).numbers<float>(), ElementsAre(0, 5, 4, 24));
 }
 
+TEST(Places, AreOfTheImagesSize) {
+  Beside beside(R"("flip_enable": true)");
+  const std::vector<std::uint8_t> pixels(64);
+  const auto refusal_of = [&](const std::string& mask, int width) -> std::string {
+    std::vector<Decoded> decoded(3);
+    const std::string elements[] = {
+        png_of(pixels, 8, 8, 1), mask,
+        fmt::format(R"({{"size": {{"width": {}, "height": 8, "depth": 1}}, "object": []}})", width)};
+    std::vector<DecodedView> views;
+    for (std::size_t i = 0; i < 3; ++i) {
+      beside.extraction->columns[i].extractor->decode(elements[i], beside.scratch, decoded[i]);
+      views.push_back(decoded[i].view());
+    }
+    try {
+      check_image_sizes(beside.extraction->columns, views);
+    } catch (const base::Error& error) {
+      return error.message;
+    }
+    return "no error";
+  };
+  EXPECT_EQ(refusal_of(png_of(pixels, 8, 8, 1), 8), "no error");
+  EXPECT_EQ(refusal_of(png_of(pixels, 4, 16, 1), 8),
+            "pixelmask is of an image 16 wide and 4 high, but the image beside it is 8 wide and 8 high");
+  EXPECT_THAT(refusal_of(png_of(pixels, 8, 8, 1), 9), HasSubstr("boundingbox is of an image 9 wide and 8 high"));
+}
+
 TEST(BoundingBox, SaysWhatIsWrong) {
   const char* entry =
       R"({"type": "boundingbox", "height": 50, "width": 50, "max_bbox_count": 1, "class_names": ["dog"]})";

@@ -96,10 +96,11 @@ class Text final : public Extractor, public TextCoding {
     });
     return numbers;
   }
+  bool separates() const override { return config_.tokens == Tokens::words; }
   std::string text_of(std::span<const std::int32_t> tokens) const override {
     std::string text;
     for (const std::int32_t token : tokens) {
-      if (!text.empty() && config_.tokens == Tokens::words) text += ' ';
+      if (!text.empty() && separates()) text += ' ';
       text += vocabulary_.tokens().at(static_cast<std::size_t>(token));
     }
     return text;

@@ -75,6 +75,13 @@ void decode(std::string_view bytes, int channels, Decoded& decoded) {
   TIFFGetField(tiff.get(), TIFFTAG_IMAGEWIDTH, &width);
   TIFFGetField(tiff.get(), TIFFTAG_IMAGELENGTH, &height);
   check_image_size(width, height);
+  // Transparency is dropped: without this, libtiff would mix the colours with black by it.
+  std::uint16_t extra = 0;
+  const std::uint16_t* kinds = nullptr;
+  if (TIFFGetField(tiff.get(), TIFFTAG_EXTRASAMPLES, &extra, &kinds) == 1 && extra == 1) {
+    constexpr std::uint16_t kMixedAlready = EXTRASAMPLE_ASSOCALPHA;
+    TIFFSetField(tiff.get(), TIFFTAG_EXTRASAMPLES, 1, &kMixedAlready);
+  }
   const std::size_t pixels = std::size_t{width} * height;
   decoded.allot(tensor::Dtype::u8, {height, width, channels}, static_cast<std::int64_t>(8 * pixels));
   std::vector<std::uint32_t> rgba(pixels);

@@ -96,7 +96,8 @@ int judge(const EvalCommand& command) {
   const aeon::LoaderConfig config = job::loader_config_of(checkpoint.preprocessing);
   aeon::LoaderOptions loading;
   loading.mode = aeon::Mode::evaluate;
-  loading.batch_size = command.batch_size;
+  const std::int64_t usual = config.streams.value_or(false) ? checkpoint.spec.batch_size : 128;
+  loading.batch_size = command.batch_size.value_or(usual);
   loading.threads =
       command.threads > 0 ? command.threads : static_cast<int>(std::max(1u, std::thread::hardware_concurrency()));
   loading.labels = data.labels;
@@ -104,7 +105,7 @@ int judge(const EvalCommand& command) {
   aeon::Loader loader(config, data.eval, loading);
 
   neon::PlanOptions options;
-  options.batch_size = command.batch_size;
+  options.batch_size = loading.batch_size;
   options.threads = command.threads;
   options.inputs = loader.info().inputs;
   options.targets = loader.info().targets;

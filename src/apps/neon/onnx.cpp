@@ -13,10 +13,9 @@ namespace {
 /// How images become what the network takes, when the file does not say it: brought to its size and nothing more.
 base::json::object image_section(const tensor::Shape& sample) {
   if (sample.size() != 3 || (sample[0] != 1 && sample[0] != 3)) return {};
-  return {{"etl", base::json::array{
-                      base::json::object{
-                          {"type", "image"}, {"channels", sample[0]}, {"height", sample[1]}, {"width", sample[2]}},
-                      base::json::object{{"type", "label"}}}}};
+  base::json::object image{{"type", "image"}, {"channels", sample[0]}, {"height", sample[1]}, {"width", sample[2]}};
+  if (sample[0] == 3) image["bgr_to_rgb"] = true;  // the order of everybody else
+  return {{"etl", base::json::array{image, base::json::object{{"type", "label"}}}}};
 }
 
 }  // namespace
@@ -44,6 +43,8 @@ int import_model(const ImportCommand& command) {
   if (!told)
     fmt::print(
         "the file does not say how examples are prepared{}\n",
-        checkpoint.preprocessing.empty() ? "" : "; images are only brought to its size, with pixels from 0 to 255");
+        checkpoint.preprocessing.empty()
+            ? ""
+            : "; images are only brought to its size, red first where they have colours, with pixels from 0 to 255");
   return 0;
 }

@@ -5,12 +5,24 @@
 #include "base/version.h"
 #include "wire/process.h"
 
+namespace {
+
+/// CLI11's own says the largest double in full.
+CLI::Validator over_zero() {
+  return {[](std::string& text) {
+            std::int64_t number = 0;
+            if (CLI::detail::lexical_cast(text, number) && number > 0) return std::string();
+            return "expected a whole number over 0, got '" + text + "'";
+          },
+          "POSITIVE"};
+}
+
+}  // namespace
+
 void declare(CLI::App& app, Options& options) {
   app.add_option("yaml_file", options.model_file, "the model file");
-  app.add_option("-e,--epochs", options.epochs, "passes over the data, instead of the file's")
-      ->check(CLI::PositiveNumber);
-  app.add_option("-z,--batch_size", options.batch_size, "rows of a step, instead of the file's")
-      ->check(CLI::PositiveNumber);
+  app.add_option("-e,--epochs", options.epochs, "passes over the data, instead of the file's")->check(over_zero());
+  app.add_option("-z,--batch_size", options.batch_size, "rows of a step, instead of the file's")->check(over_zero());
   app.add_option("-r,--rng_seed", options.rng_seed,
                  "of all random numbers, instead of the file's; drawn when neither has one");
   app.add_option("-s,--save_path", options.save_path, "checkpoint file");
@@ -18,10 +30,10 @@ void declare(CLI::App& app, Options& options) {
                  "epochs between checkpoints, 1 without a number; else as the model's SerializeModelCallback says")
       ->expected(0, 1)
       ->default_str("1")
-      ->check(CLI::PositiveNumber);
+      ->check(over_zero());
   app.add_option("-H,--history", options.history,
                  "checkpoints kept; over 1 they are named SAVE_PATH_EPOCH, and SAVE_PATH is a link to the newest")
-      ->check(CLI::PositiveNumber);
+      ->check(over_zero());
   auto* resume = app.add_option("--model_file", options.load_path, "checkpoint to go on from");
   app.add_option("--start_from", options.start_from,
                  "checkpoint whose weights a new training begins with, instead of the file's")
@@ -49,9 +61,9 @@ void declare(CLI::App& app, Options& options) {
   app.add_flag("--profile", options.profile, "measure the network's speed on random data instead of training it");
   app.add_flag("--profile_inference", options.profile_inference, "with --profile: forward only");
   app.add_flag("--profile_loader", options.profile_loader, "measure one epoch of the loader instead of training");
-  app.add_option("--profile_seconds", options.profile_seconds, "how long to measure")->check(CLI::PositiveNumber);
+  app.add_option("--profile_seconds", options.profile_seconds, "how long to measure")->check(over_zero());
   app.add_option("--profile_iterations", options.profile_iterations, "steps to measure, instead of seconds")
-      ->check(CLI::PositiveNumber);
+      ->check(over_zero());
   app.add_option("--profile_iter_skip", options.profile_iter_skip, "steps before the first that is measured")
       ->check(CLI::NonNegativeNumber);
   auto* check = app.add_option(
@@ -79,7 +91,7 @@ void declare_commands(CLI::App& app, Options& options) {
     to->add_option("--threads", number, "of the engine; 0: one per CPU")->check(CLI::NonNegativeNumber);
   };
   const auto batch_size = [](CLI::App* to, std::optional<std::int64_t>& number) {
-    to->add_option("-z,--batch_size", number, "rows of a step, instead of the file's")->check(CLI::PositiveNumber);
+    to->add_option("-z,--batch_size", number, "rows of a step, instead of the file's")->check(over_zero());
   };
 
   const auto weights = [](CLI::App* to, neon::Weights& which) {
@@ -100,7 +112,7 @@ void declare_commands(CLI::App& app, Options& options) {
   CLI::App* bench = command("bench", "measure a model layer by layer, forward and backward, on random data");
   bench->add_option("model_file", options.bench.model_file, "the model file")->required();
   bench->add_flag("--inference", options.bench.inference, "predictions instead of training steps");
-  bench->add_option("--seconds", options.bench.seconds, "how long to measure")->check(CLI::PositiveNumber);
+  bench->add_option("--seconds", options.bench.seconds, "how long to measure")->check(over_zero());
   batch_size(bench, options.bench.batch_size);
   threads(bench, options.bench.threads);
 
@@ -110,7 +122,9 @@ void declare_commands(CLI::App& app, Options& options) {
   eval->add_option("--labels", options.eval.labels, "names of the classes; those of the model without");
   eval->add_option("--root", options.eval.root, "folder that the manifest's relative names start from");
   eval->add_option("-w,--data_dir", options.eval.data_dir, "folder of the model's own manifests");
-  eval->add_option("-z,--batch_size", options.eval.batch_size, "rows at once")->check(CLI::PositiveNumber);
+  eval->add_option("-z,--batch_size", options.eval.batch_size,
+                   "rows at once, 128 when absent; of streams as many as in training")
+      ->check(over_zero());
   threads(eval, options.eval.threads);
   weights(eval, options.eval.weights);
 
@@ -121,7 +135,7 @@ void declare_commands(CLI::App& app, Options& options) {
                       "inputs NAME=FILE for "
                       "each");
   predict->add_option("-k", options.predict.k, "how many classes to tell, the likeliest first; 5 when absent")
-      ->check(CLI::PositiveNumber);
+      ->check(over_zero());
   predict->add_option("-n,--samples", options.predict.samples, "how many a GenerativeAdversarial makes")
       ->check(CLI::Range(1, 4096));
   predict->add_option("-o,--output", options.predict.output,

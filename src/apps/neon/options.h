@@ -29,7 +29,7 @@ struct EvalCommand {
   std::string checkpoint;
   std::string manifest, labels, root;
   std::string data_dir;
-  std::int64_t batch_size = 128;
+  std::optional<std::int64_t> batch_size;  ///< absent: 128, or of streams as many as in training
   int threads = 0;
   neon::Weights weights = neon::Weights::model;
 };

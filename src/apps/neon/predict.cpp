@@ -1,6 +1,7 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include <algorithm>
 #include <iostream>
 #include <iterator>
 #include <map>
@@ -59,12 +60,16 @@ int make_samples(const PredictCommand& command, const neon::Checkpoint& checkpoi
 /// The files of one prediction, in the order of the model's inputs: `name=file` each where there are several.
 std::vector<std::string> by_input(const std::vector<std::string>& words, const std::vector<std::string>& names) {
   std::vector<std::string> files;
-  for (const std::string& name : names)
-    for (const std::string& word : words)
-      if (word.starts_with(name + "=")) files.push_back(word.substr(name.size() + 1));
-  if (files.size() != names.size() || words.size() != names.size())
+  bool once = words.size() == names.size();
+  for (const std::string& name : names) {
+    const auto is_for = [&](const std::string& word) { return word.starts_with(name + "="); };
+    const auto found = std::find_if(words.begin(), words.end(), is_for);
+    once = once && std::count_if(words.begin(), words.end(), is_for) == 1;
+    if (found != words.end()) files.push_back(found->substr(name.size() + 1));
+  }
+  if (!once)
     throw base::Error(base::Code::invalid_argument,
-                      fmt::format("the model takes {} inputs; name a file for each: {}=FILE", names.size(),
+                      fmt::format("the model takes {} inputs; name a file for each, once: {}=FILE", names.size(),
                                   fmt::join(names, "=FILE ")));
   return files;
 }
@@ -80,7 +85,7 @@ neon::WritingOptions writing_options(const PredictCommand& command, const job::T
 void print_texts(const job::TextWriter& writer, const std::vector<neon::Written>& texts, std::string_view before) {
   for (const neon::Written& text : texts)
     fmt::print("{}{}{}\n", texts.size() > 1 ? fmt::format("{:>10.4f}  ", text.log_probability) : "", before,
-               writer.text_of(text));
+               writer.text_of(text, before));
 }
 
 /// What goes on from a text.

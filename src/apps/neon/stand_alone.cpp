@@ -97,6 +97,9 @@ std::string command_to_resume(const Options& options, const std::filesystem::pat
 
 /// Before hours of training, not after.
 void check_folder(const std::filesystem::path& save_path) {
+  if (std::filesystem::is_directory(save_path))
+    throw base::Error(base::Code::invalid_argument,
+                      fmt::format("--save_path '{}' is a folder; name a file in it", save_path.string()));
   const std::filesystem::path folder = save_path.has_parent_path() ? save_path.parent_path() : ".";
   if (::access(folder.c_str(), W_OK) != 0)
     throw base::system_error(fmt::format("cannot write to folder '{}' of --save_path", folder.string()), errno);

@@ -71,8 +71,8 @@ struct Address {
   sockaddr_un name{.sun_family = AF_UNIX, .sun_path = {}};
 };
 
-base::Fd new_socket() {
-  base::Fd fd(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
+base::Fd new_socket(int flags = 0) {
+  base::Fd fd(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | flags, 0));
   if (!fd) throw base::system_error("cannot make a socket", errno);
   return fd;
 }
@@ -89,7 +89,8 @@ base::Fd JobFolder::make_socket() const {
 
 base::Fd JobFolder::connect() const {
   if (::access((path_ / kSocket).c_str(), F_OK) != 0) return {};
-  base::Fd fd = new_socket();
+  // A process that hangs takes nobody in, and who waited for it would hang as well.
+  base::Fd fd = new_socket(SOCK_NONBLOCK);
   const Address address(path_);
   if (::connect(fd.get(), address.get(), sizeof address.name) != 0)
     throw base::Error(base::Code::unavailable, base::system_error("cannot reach the job", errno).message);

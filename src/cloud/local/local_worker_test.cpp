@@ -445,7 +445,7 @@ TEST_P(LocalWorking, what_cannot_be_is_nonsense_and_not_a_crash) {
   }
 }
 
-TEST_P(LocalWorking, a_flood_of_log_lines_waits) {
+TEST_P(LocalWorking, a_flood_of_log_lines_is_bounded) {
   start("yes $(head -c 3000 /dev/zero | tr '\\0' x) >&2");
   if (!worker) return;
   const auto began = std::chrono::steady_clock::now();
@@ -456,6 +456,16 @@ TEST_P(LocalWorking, a_flood_of_log_lines_waits) {
   ASSERT_TRUE(heard.wait_for_end());
   const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - began).count();
   EXPECT_LT(static_cast<double>(heard.events.size()) * 3001, (1.2 + 0.125 * seconds) * (1 << 20));
+}
+
+TEST_P(LocalWorking, a_flood_of_log_lines_does_not_keep_the_job_waiting) {
+  // Kept as it comes it would take a minute and a half.
+  start("head -c 12000000 /dev/zero | tr '\\0' x | fold -w 1000 >&2; exit 4");
+  if (!worker) return;
+  const auto job = worker->start(order, heard.listener());
+  ASSERT_TRUE(heard.wait_for_end());
+  EXPECT_EQ(heard.end->exit_code, 4);
+  EXPECT_NE(heard.logged().find("bytes of log are not kept"), std::string::npos);
 }
 
 TEST_P(LocalWorking, what_left_the_group_and_still_writes_is_not_waited_for) {

@@ -47,23 +47,24 @@ class Lines {
   std::string held_;
 };
 
-// How many bytes may be taken from a job now: a burst, and from then on so many a second. What it says beyond that
-// stays in its pipes, and it waits.
+// How many bytes may be taken from a job now: a burst, and from then on so many a second.
 class Allowance {
  public:
+  Allowance(std::int64_t burst_bytes, std::int64_t bytes_per_second)
+      : burst_bytes_(burst_bytes), bytes_per_second_(bytes_per_second), left_(burst_bytes) {}
+
   bool any() {
     const std::int64_t now = base::steady_now_us();
-    left_ = std::min(kBurstBytes, left_ + (now - at_us_) * kBytesPerSecond / 1'000'000);
+    left_ = std::min(burst_bytes_, left_ + (now - at_us_) * bytes_per_second_ / 1'000'000);
     at_us_ = now;
     return left_ > 0;
   }
   void take(std::int64_t bytes) { left_ -= bytes; }
 
-  static constexpr std::int64_t kBurstBytes = std::int64_t{1} << 20, kBytesPerSecond = std::int64_t{128} << 10;
   static constexpr int kWaitMs = 100;
 
  private:
-  std::int64_t left_ = kBurstBytes, at_us_ = base::steady_now_us();
+  std::int64_t burst_bytes_, bytes_per_second_, left_, at_us_ = base::steady_now_us();
 };
 
 // The talk with one process, until it has ended and everything it said is heard.
@@ -90,6 +91,11 @@ class Talk {
     // What still writes has left the job's group, and is not waited for.
     for (int i = 0; i < kLastReads && read_events(state); ++i) {}
     for (int i = 0; i < kLastReads && read_errors(); ++i) {}
+    try {
+      tell_left_out();
+    } catch (...) {
+      base::log_warning("a log line of a job is lost: {}", base::caught().message);
+    }
     if (!errors_.rest().empty()) last_words_ = base::printable(errors_.rest(), kWordsLimit);
     JobEnd end{.spoke_nonsense = spoke_nonsense_,
                .wrote_too_much = wrote_too_much_,
@@ -140,12 +146,12 @@ class Talk {
       }
     }
     if (has_volumes_) timeout_ms = timeout_ms < 0 ? kLookMs : std::min(timeout_ms, kLookMs);
-    const bool hears = allowance_.any();
-    if (!hears && (timeout_ms < 0 || timeout_ms > Allowance::kWaitMs)) timeout_ms = Allowance::kWaitMs;
+    const bool hears = heard_.any(), reads = read_.any();
+    if ((!hears || !reads) && (timeout_ms < 0 || timeout_ms > Allowance::kWaitMs)) timeout_ms = Allowance::kWaitMs;
     pollfd fds[] = {{exit_.get(), POLLIN, 0},
                     {state.wake.get(), POLLIN, 0},
                     {events_open_ && hears ? process_.events.get() : -1, POLLIN, 0},
-                    {errors_open_ && hears ? process_.errors.get() : -1, POLLIN, 0},
+                    {errors_open_ && reads ? process_.errors.get() : -1, POLLIN, 0},
                     {has_text && process_.control ? process_.control.get() : -1, POLLOUT, 0}};
     if (::poll(fds, std::size(fds), timeout_ms) < 0) {
       if (errno == EINTR) return;
@@ -186,7 +192,7 @@ class Talk {
     char buffer[16384];
     const ssize_t got = ::read(process_.events.get(), buffer, sizeof buffer);
     if (got <= 0) return got < 0 && errno == EINTR;
-    allowance_.take(got);
+    heard_.take(got);
     if (!failure_.empty()) return true;
     try {
       events_.add({buffer, static_cast<std::size_t>(got)}, [&](std::string_view line) {
@@ -218,11 +224,25 @@ class Talk {
     }
   }
 
+  void tell_left_out() {
+    if (left_out_ == 0) return;
+    errors_ = {};  // what began before is not whole
+    tell_({.kind = wire::EventKind::log,
+           .text = fmt::format("({} bytes of log are not kept)", std::exchange(left_out_, 0))});
+  }
+
+  // What it writes there is read even when it is too much to keep: a library that prints must not keep it waiting.
   bool read_errors() {
     char buffer[4096];
     const ssize_t got = ::read(process_.errors.get(), buffer, sizeof buffer);
     if (got <= 0) return got < 0 && errno == EINTR;
-    allowance_.take(got);
+    read_.take(got);
+    if (!heard_.any()) {
+      left_out_ += got;
+      return true;
+    }
+    heard_.take(got);
+    tell_left_out();
     try {
       errors_.add({buffer, static_cast<std::size_t>(got)}, [&](std::string_view line) {
         if (line.empty()) return;
@@ -245,7 +265,11 @@ class Talk {
   bool wrote_too_much_ = false;
   std::int64_t looked_us_ = 0;
   bool exited_ = false, killed_ = false, events_open_ = true, errors_open_ = true, spoke_nonsense_ = false;
-  Allowance allowance_;
+  // Events beyond that stay in their pipe, and the job waits; of its log the rest is thrown away, up to what it may
+  // write.
+  Allowance heard_{std::int64_t{1} << 20, std::int64_t{128} << 10};
+  Allowance read_{std::int64_t{64} << 20, std::int64_t{16} << 20};
+  std::int64_t left_out_ = 0;  // bytes of log
   Lines events_, errors_;
   std::string last_words_, failure_;
 };
