@@ -79,7 +79,8 @@ TEST(Checking, outlives_whatever_becomes_of_a_child) {
     if (job.yaml == "other") return {.kind = wire::EventKind::step};
     return said("well");
   };
-  auto answers = answers_to({{.yaml = "crash"}, {.yaml = "memory"}, {.yaml = "exit"}, {.yaml = "other"}, {.yaml = "killed"}, {}}, find);
+  auto answers = answers_to(
+      {{.yaml = "crash"}, {.yaml = "memory"}, {.yaml = "exit"}, {.yaml = "other"}, {.yaml = "killed"}, {}}, find);
   EXPECT_NE(answers[1].text->find("signal 11"), std::string::npos) << *answers[1].text;
   EXPECT_NE(answers[2].text->find("512 MiB"), std::string::npos) << *answers[2].text;
   EXPECT_EQ(answers[3].code, "invalid_argument");
