@@ -10,9 +10,9 @@ namespace {
 /// CLI11's own says the largest double in full.
 CLI::Validator over_zero() {
   return {[](std::string& text) {
-            std::int64_t number = 0;
+            double number = 0;
             if (CLI::detail::lexical_cast(text, number) && number > 0) return std::string();
-            return "expected a whole number over 0, got '" + text + "'";
+            return "expected a number over 0, got '" + text + "'";
           },
           "POSITIVE"};
 }
