@@ -12,14 +12,7 @@
 namespace cloud {
 
 std::int64_t dataset_id_of(Database& db, std::int64_t tenant_id, std::string_view reference) {
-  const auto id = id_in(reference);
-  const std::int64_t found =
-      id ? db.number("select id from datasets where tenant_id = ? and id = ?", tenant_id, *id)
-         : db.number("select id from datasets where tenant_id = ? and name = ?", tenant_id, reference);
-  if (found == 0)
-    throw base::Error(base::Code::not_found,
-                      fmt::format("no dataset '{}'; see: ncloud dataset ls", base::printable(reference, 80)));
-  return found;
+  return named_id_of(db, {"datasets", "dataset"}, tenant_id, reference);
 }
 
 api::Dataset dataset_with(Database& db, std::int64_t id, Labels labels) {

@@ -23,13 +23,7 @@ struct Inside {
 }  // namespace
 
 std::int64_t volume_id_of(Database& db, std::int64_t tenant_id, std::string_view reference) {
-  const auto id = id_in(reference);
-  const std::int64_t found =
-      id ? db.number("select id from volumes where tenant_id = ? and id = ?", tenant_id, *id)
-         : db.number("select id from volumes where tenant_id = ? and name = ?", tenant_id, reference);
-  if (found == 0)
-    throw Error(Code::not_found, fmt::format("no volume '{}'; see: ncloud volume ls", base::printable(reference, 80)));
-  return found;
+  return named_id_of(db, {"volumes", "volume"}, tenant_id, reference);
 }
 
 api::Volume volume_with(Database& db, std::int64_t id) {

@@ -71,13 +71,7 @@ void remove_member(Database& db, const api::Call& call, const api::MemberRef& re
 }
 
 std::int64_t group_id_of(Database& db, std::int64_t tenant, std::string_view reference) {
-  const auto id = id_in(reference);
-  const std::int64_t found =
-      id ? db.number("select id from user_groups where tenant_id = ? and id = ?", tenant, *id)
-         : db.number("select id from user_groups where tenant_id = ? and name = ?", tenant, reference);
-  if (found == 0)
-    throw Error(Code::not_found, fmt::format("no group '{}'; see: ncloud group ls", base::printable(reference, 80)));
-  return found;
+  return named_id_of(db, {"user_groups", "group"}, tenant, reference);
 }
 
 api::Group group_with(Database& db, std::int64_t id) {
